@@ -1,0 +1,107 @@
+# Everything that a person does with this repository; `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modlink
+ARCH ?= x86_64
+SEED ?= 1
+export CACHE ARCH
+
+architectures := x86_64 i386 m68k
+ifeq ($(filter $(ARCH),$(architectures)),)
+$(error ARCH=$(ARCH): it is one of $(architectures))
+endif
+
+with_rust := setup/with-rust
+corpus := $(CACHE)/corpus
+ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
+
+.PHONY: help
+help: ## This list
+	@echo 'make TARGET [VARIABLE=value …]'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 24
+	@echo 'CACHE ($(CACHE)) holds what is fetched.'
+	@echo 'TOOLCHAIN=rustup or TOOLCHAIN=debian forces where Rust comes from.'
+
+.PHONY: setup
+setup: ## Install what is missing, by apt and rustup; says what, never asks
+	@setup/install
+
+.PHONY: run
+run: setup corpus-$(ARCH) ## Boot the test kernel: guided demonstration, or [ARCH=] [MODULES="…ko"] [SCRIPT=]
+	@$(with_rust) $(MAKE) --no-print-directory -C qemu run \
+		$(if $(MODULES),MODULES='$(abspath $(MODULES))') $(if $(SCRIPT),SCRIPT='$(abspath $(SCRIPT))')
+
+# In order of what tells most soonest; each is a target of its own.
+test_parts := lint test-host test-ir2c $(architectures:%=test-oracle-%) $(architectures:%=test-boot-%)
+
+.PHONY: test
+test: setup ## All tests: lint, host, oracle, ir2c, boots; ends with how many parts passed
+	+@.ci/parts $(test_parts)
+
+.PHONY: lint
+lint: setup ## Formatting and clippy, warnings are errors
+	$(with_rust) cargo fmt --all --check
+	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+.PHONY: test-host
+test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
+	$(with_rust) cargo test --workspace
+
+.PHONY: test-ir2c
+test-ir2c: setup ## Tests of the bitcode translator for m68k
+	$(with_rust) cargo test --release $(ir2c)
+
+.PHONY: test-oracle
+test-oracle: $(architectures:%=test-oracle-%) ## Our linking against GNU ld's, byte for byte, over the corpora
+
+.PHONY: test-oracle-x86_64 test-oracle-i386 test-oracle-m68k
+test-oracle-x86_64: setup corpus-cloud-amd64
+	$(oracle) --arch x86_64 $(corpus)/cloud-amd64
+test-oracle-i386: setup corpus-i386
+	$(oracle) --arch i386 --sample 400 $(corpus)/i386
+test-oracle-m68k: setup corpus-m68k
+	$(oracle) --arch m68k $(corpus)/m68k-modules $(corpus)/m68k-libs
+
+.PHONY: test-oracle-all
+test-oracle-all: setup corpus ## The same over every module of every corpus (long)
+	$(oracle) --arch x86_64 $(corpus)/cloud-amd64 $(corpus)/amd64
+	$(oracle) --arch i386 $(corpus)/i386
+	$(oracle) --arch m68k $(corpus)/m68k-modules $(corpus)/m68k-libs
+
+oracle = $(with_rust) cargo run --quiet --release --package oracle -- --seed $(SEED)
+
+.PHONY: oracle
+oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SEED=]
+	$(if $(DIR),,$(error DIR is not set: make oracle ARCH=$(ARCH) DIR=folder))
+	@$(oracle) --arch $(ARCH) $(DIR)
+
+.PHONY: test-boot test-boot-x86_64 test-boot-i386 test-boot-m68k
+test-boot: $(architectures:%=test-boot-%) ## Boots of the test kernel with every script, on every architecture
+$(architectures:%=test-boot-%): test-boot-%: setup corpus-%
+	$(with_rust) $(MAKE) --no-print-directory -C qemu test ARCH=$*
+
+.PHONY: test-m68k-core
+test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on m68k (long)
+	$(with_rust) $(MAKE) --no-print-directory -C qemu test-m68k-core ARCH=m68k
+
+.PHONY: corpus corpus-x86_64 corpus-i386 corpus-m68k corpus-cloud-amd64 corpus-amd64
+corpus: corpus-cloud-amd64 corpus-x86_64 corpus-i386 corpus-m68k ## Fetch or build all real modules that are not there yet
+corpus-x86_64: corpus-amd64
+corpus-cloud-amd64: setup ## Debian's modules for amd64 in the cloud (27 MB)
+	@tests/corpus/kernel-modules cloud-amd64 amd64 cloud-amd64
+corpus-amd64: setup ## All of Debian's modules for amd64 (71 MB)
+	@tests/corpus/kernel-modules amd64 amd64 amd64
+corpus-i386: setup ## All of Debian's modules for i386 (52 MB)
+	@tests/corpus/kernel-modules i386 i386 686
+corpus-m68k: setup ## m68k modules built from Debian's kernel source (139 MB), and library objects
+	@tests/corpus/m68k-modules
+	@tests/corpus/m68k-libs
+
+.PHONY: clean clean-corpus
+clean: ## Remove what was built
+	rm -rf target qemu/target qemu/m68k/ir2c/target
+clean-corpus: ## Remove the fetched modules, so that the newest are fetched next time
+	rm -rf '$(CACHE)/corpus' '$(CACHE)/apt' '$(CACHE)/tmp'
