@@ -1,0 +1,72 @@
+//! m68k: System V Application Binary Interface, Motorola 68000 Processor Family Supplement,
+//! chapter 4, "Relocation".
+
+use super::data::{Data, Fits};
+use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use goblin::elf::header::EM_68K;
+
+/// The Motorola 68000 family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct M68k;
+
+const ORDER: Endian = Endian::Big;
+
+impl Arch for M68k {
+    const NAME: &'static str = "m68k";
+    const MACHINE: u16 = EM_68K;
+    const CLASS: Container = Container::Little;
+    const ORDER: Endian = ORDER;
+    const ADDENDS: Addends = Addends::Both;
+    const REACH: u64 = 0xffff_ffff;
+    const RELA_TARGET_IS_ZERO: bool = false;
+    const SYSCALLS: SyscallNumbers = SyscallNumbers {
+        init_module: 128,
+        finit_module: 348,
+        delete_module: 129,
+    };
+
+    type Encoding = Data;
+
+    #[inline]
+    fn relocation(r_type: u32, _before: &[u8]) -> Option<Relocation<Data>> {
+        use Operation::*;
+        let word = Data::word(Fits::Always, ORDER);
+        let (operation, encoding) = match r_type {
+            R_68K_NONE => (None, Data::none(ORDER)),
+            R_68K_32 => (Absolute, word),
+            R_68K_16 => (Absolute, Data::half(Fits::Either, ORDER)),
+            R_68K_8 => (Absolute, Data::byte(Fits::Either, ORDER)),
+            R_68K_PC32 | R_68K_PLT32 => (PlaceRelative, word),
+            R_68K_PC16 | R_68K_PLT16 => (PlaceRelative, Data::half(Fits::Signed, ORDER)),
+            R_68K_PC8 | R_68K_PLT8 => (PlaceRelative, Data::byte(Fits::Signed, ORDER)),
+            R_68K_GOT32O => (SlotOffset, word),
+            R_68K_GOT16O => (SlotOffset, Data::half(Fits::Signed, ORDER)),
+            R_68K_GOT8O => (SlotOffset, Data::byte(Fits::Signed, ORDER)),
+            R_68K_GOT32 => (SlotFromPlace, word),
+            R_68K_GOT16 => (SlotFromPlace, Data::half(Fits::Signed, ORDER)),
+            R_68K_GOT8 => (SlotFromPlace, Data::byte(Fits::Signed, ORDER)),
+            _ => return Option::None,
+        };
+        Some(Relocation {
+            operation,
+            encoding,
+        })
+    }
+}
+
+const R_68K_NONE: u32 = 0;
+const R_68K_32: u32 = 1;
+const R_68K_16: u32 = 2;
+const R_68K_8: u32 = 3;
+const R_68K_PC32: u32 = 4;
+const R_68K_PC16: u32 = 5;
+const R_68K_PC8: u32 = 6;
+const R_68K_GOT32: u32 = 7;
+const R_68K_GOT16: u32 = 8;
+const R_68K_GOT8: u32 = 9;
+const R_68K_GOT32O: u32 = 10;
+const R_68K_GOT16O: u32 = 11;
+const R_68K_GOT8O: u32 = 12;
+const R_68K_PLT32: u32 = 13;
+const R_68K_PLT16: u32 = 14;
+const R_68K_PLT8: u32 = 15;

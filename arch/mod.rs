@@ -1,0 +1,149 @@
+//! What the linker has to know of an architecture, one file each.
+//!
+//! A relocation is described in two halves, as the psABI supplements do: the *operation* says
+//! which value is computed from the symbol (S), the addend (A), the place (P) and the global
+//! offset table (GOT, G); the *encoding* says which bits at the place hold it and which values
+//! fit. Class, byte order and machine belong to the architecture and never to the host, so every
+//! architecture compiles and links on every host.
+
+pub mod data;
+pub mod i386;
+pub mod m68k;
+pub mod x86_64;
+
+use core::fmt;
+
+pub use data::Data;
+pub use goblin::container::{Container, Endian};
+pub use i386::I386;
+pub use m68k::M68k;
+pub use x86_64::X86_64;
+
+/// An architecture whose modules can be checked and linked.
+///
+/// The type itself carries no data: everything is known when the crate is compiled.
+pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
+    /// How this architecture is called on command lines and in messages.
+    const NAME: &'static str;
+    /// `e_machine` of its files (gABI, "ELF Header").
+    const MACHINE: u16;
+    /// Word size of its files (`EI_CLASS`).
+    const CLASS: Container;
+    /// Byte order of its files (`EI_DATA`).
+    const ORDER: Endian;
+    /// Which kinds of relocation section its modules may have.
+    const ADDENDS: Addends;
+    /// How far apart, in bytes, code and what it refers to may lie at most.
+    const REACH: u64;
+    /// Whether the bytes that a RELA relocation overwrites must be zero in the file. The psABIs
+    /// leave them undefined; where the architecture's assemblers always write zeros, anything
+    /// else betrays a damaged module or one that has been relocated before.
+    const RELA_TARGET_IS_ZERO: bool;
+    /// The numbers of the module system calls in this architecture's table.
+    const SYSCALLS: SyscallNumbers;
+
+    /// How a relocation writes its value.
+    type Encoding: Encoding;
+
+    /// What the relocation type `r_type` means, or `None` where modules cannot have it.
+    ///
+    /// `before` are the bytes of the section that lie before the place: the i386 psABI makes the
+    /// meaning of one relocation depend on the instruction that holds it.
+    fn relocation(r_type: u32, before: &[u8]) -> Option<Relocation<Self::Encoding>>;
+}
+
+/// The kinds of relocation section that an architecture's modules may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addends {
+    /// `SHT_REL`: the addend is what stands at the place.
+    InPlace,
+    /// `SHT_RELA`: the addend is in the relocation.
+    Explicit,
+    /// Either.
+    Both,
+}
+
+/// The numbers of the system calls that load and remove modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyscallNumbers {
+    /// `init_module(2)`.
+    pub init_module: usize,
+    /// `finit_module(2)`.
+    pub finit_module: usize,
+    /// `delete_module(2)`.
+    pub delete_module: usize,
+}
+
+/// The meaning of one relocation type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation<E> {
+    /// The value that it computes.
+    pub operation: Operation,
+    /// How it writes that value.
+    pub encoding: E,
+}
+
+/// The value that a relocation computes.
+///
+/// The letters are those of the psABI supplements. S is the address of the symbol; A the addend;
+/// P the address of the place; GOT the address of the global offset table; G the offset of the
+/// symbol's slot from GOT. A module is linked in one piece and its calls go straight to their
+/// targets, so L, the procedure linkage table's entry for a symbol, is S.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Nothing is computed and nothing written.
+    None,
+    /// S + A.
+    Absolute,
+    /// S + A − P, and L + A − P.
+    PlaceRelative,
+    /// S + A − GOT.
+    GotRelative,
+    /// GOT + A − P.
+    GotFromPlace,
+    /// G + A.
+    SlotOffset,
+    /// G + GOT + A.
+    SlotAddress,
+    /// G + GOT + A − P.
+    SlotFromPlace,
+}
+
+impl Operation {
+    /// Whether the value depends on the symbol's slot in the global offset table.
+    pub const fn needs_slot(self) -> bool {
+        matches!(
+            self,
+            Self::SlotOffset | Self::SlotAddress | Self::SlotFromPlace
+        )
+    }
+
+    /// Whether the value depends on where the global offset table is.
+    pub const fn needs_got(self) -> bool {
+        self.needs_slot() || matches!(self, Self::GotRelative | Self::GotFromPlace)
+    }
+}
+
+/// How a relocation's value is kept in the bytes at its place.
+pub trait Encoding: Copy + fmt::Debug + Eq {
+    /// How many bytes from the place on it reads or writes.
+    fn width(self) -> usize;
+
+    /// The addend that the bytes hold (REL), sign-extended; `None` if `bytes` is shorter than
+    /// [`width`](Self::width).
+    fn addend(self, bytes: &[u8]) -> Option<i64>;
+
+    /// Whether all bits that it would write are zero.
+    fn is_zero(self, bytes: &[u8]) -> bool;
+
+    /// Writes `value`, which is sign-extended from the word size of the architecture.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] if the bits cannot hold the value, or `bytes` is shorter than
+    /// [`width`](Self::width); nothing is written then.
+    fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit>;
+}
+
+/// A relocation's value is outside what its encoding can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoesNotFit;

@@ -1,0 +1,52 @@
+//! x86-64: System V Application Binary Interface, AMD64 Architecture Processor Supplement,
+//! section 4.4, "Relocation".
+
+use super::data::{Data, Fits};
+use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use goblin::elf::header::EM_X86_64;
+use goblin::elf::reloc::*;
+
+/// The x86-64 architecture in the kernel code model: code and data lie in the topmost 2 GiB, so
+/// that 32-bit fields reach them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct X86_64;
+
+const ORDER: Endian = Endian::Little;
+
+impl Arch for X86_64 {
+    const NAME: &'static str = "x86_64";
+    const MACHINE: u16 = EM_X86_64;
+    const CLASS: Container = Container::Big;
+    const ORDER: Endian = ORDER;
+    const ADDENDS: Addends = Addends::Explicit;
+    const REACH: u64 = 0x7fff_ffff;
+    const RELA_TARGET_IS_ZERO: bool = true;
+    const SYSCALLS: SyscallNumbers = SyscallNumbers {
+        init_module: 175,
+        finit_module: 313,
+        delete_module: 176,
+    };
+
+    type Encoding = Data;
+
+    #[inline]
+    fn relocation(r_type: u32, _before: &[u8]) -> Option<Relocation<Data>> {
+        use Operation::*;
+        let (operation, encoding) = match r_type {
+            R_X86_64_NONE => (None, Data::none(ORDER)),
+            R_X86_64_64 => (Absolute, Data::xword(ORDER)),
+            R_X86_64_32 => (Absolute, Data::word(Fits::Unsigned, ORDER)),
+            R_X86_64_32S => (Absolute, Data::word(Fits::Signed, ORDER)),
+            R_X86_64_PC32 | R_X86_64_PLT32 => (PlaceRelative, Data::word(Fits::Signed, ORDER)),
+            R_X86_64_PC64 => (PlaceRelative, Data::xword(ORDER)),
+            R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX => {
+                (SlotFromPlace, Data::word(Fits::Signed, ORDER))
+            }
+            _ => return Option::None,
+        };
+        Some(Relocation {
+            operation,
+            encoding,
+        })
+    }
+}

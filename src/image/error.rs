@@ -1,0 +1,317 @@
+//! Why a file is not a module that can be linked.
+
+use crate::errno::Errno;
+use crate::name::Name;
+use core::fmt;
+
+/// A claim about the file that does not hold, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The file header.
+    Header(HeaderProblem),
+    /// A section.
+    Section {
+        /// Which.
+        section: SectionRef,
+        /// What is wrong with it.
+        problem: SectionProblem,
+    },
+    /// There is not exactly one symbol table, but so many.
+    SymbolTables(usize),
+    /// A symbol.
+    Symbol {
+        /// Which.
+        symbol: SymbolRef,
+        /// What is wrong with it.
+        problem: SymbolProblem,
+    },
+    /// A relocation.
+    Relocation {
+        /// Which.
+        relocation: RelocationRef,
+        /// What is wrong with it.
+        problem: RelocationProblem,
+    },
+    /// All sections together need more bytes than the limit.
+    TooLarge {
+        /// The bytes that they need, as far as they were added up.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// There is a signature marker and no signature before it.
+    Signature,
+    /// The heap is exhausted.
+    OutOfMemory,
+}
+
+/// A section, by its index in the section header table and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SectionRef {
+    /// The index.
+    pub index: usize,
+    /// The name; empty if it could not be read.
+    pub name: Name,
+}
+
+/// A symbol, by its index in the symbol table and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolRef {
+    /// The index.
+    pub index: usize,
+    /// The name; empty if it has none or it could not be read.
+    pub name: Name,
+}
+
+/// A relocation, by the section and offset that it applies to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelocationRef {
+    /// The section that it changes.
+    pub section: SectionRef,
+    /// The offset in that section, in bytes.
+    pub offset: u64,
+    /// Its type, a number of the psABI.
+    pub r_type: u32,
+    /// The symbol that it refers to.
+    pub symbol: SymbolRef,
+}
+
+/// What is wrong with a file header (gABI, "ELF Header").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderProblem {
+    /// The file ends inside the header.
+    Truncated,
+    /// It does not start with the ELF magic number.
+    Magic,
+    /// `EI_CLASS` is not the architecture's.
+    Class(u8),
+    /// `EI_DATA` is not the architecture's.
+    ByteOrder(u8),
+    /// `EI_VERSION` is not `EV_CURRENT`.
+    IdentVersion(u8),
+    /// `e_version` is not `EV_CURRENT`.
+    Version(u32),
+    /// `e_type` is not `ET_REL`.
+    Type(u16),
+    /// `e_machine` is not the architecture's.
+    Machine(u16),
+    /// `e_ehsize` is not the size of the header.
+    HeaderSize(u16),
+    /// `e_shentsize` is not the size of a section header.
+    SectionHeaderSize(u16),
+    /// There are no section headers, or their count is kept in section 0 (extended numbering).
+    NoSections,
+    /// The section header table leaves the file.
+    SectionTable,
+    /// `e_shstrndx` is not the index of a section.
+    NameTable(u16),
+}
+
+/// What is wrong with a section (gABI, "Sections").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SectionProblem {
+    /// Section 0 is not `SHT_NULL`, or another header than 0 is empty where a table must be.
+    NotNull,
+    /// Its bytes leave the file.
+    OutsideFile,
+    /// Its alignment is not a power of two, or beyond [`MAX_ALIGN`](super::MAX_ALIGN).
+    Alignment(u64),
+    /// `sh_entsize` is not the size of its entries.
+    EntrySize(u64),
+    /// Its size is not a multiple of the size of its entries.
+    PartialEntry,
+    /// Its name leaves the table of names.
+    Name,
+    /// It should be a string table, and is none that starts and ends with NUL.
+    StringTable,
+    /// `sh_link` is not the index of the section that it needs.
+    Link(u32),
+    /// `sh_info` is not the index of a section that can be relocated.
+    Target(u32),
+    /// Its relocations are of the kind (REL or RELA) that the architecture does not have.
+    AddendKind,
+    /// It is thread-local, which a kernel has no use for.
+    ThreadLocal,
+    /// It is compressed, and would be loaded so.
+    Compressed,
+    /// It would be writable and executable at once.
+    WritableCode,
+    /// It may be there only once.
+    Repeated,
+    /// It must have bytes in the file.
+    NoBytes,
+    /// It holds something else than NUL-terminated strings of the form `key=value`.
+    ModInfo,
+}
+
+/// What is wrong with a symbol (gABI, "Symbol Table").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SymbolProblem {
+    /// Its name leaves the string table.
+    Name,
+    /// It is defined in a section that does not exist.
+    Section(u16),
+    /// Its section index is in an extra table (`SHN_XINDEX`).
+    ExtendedIndex,
+    /// It is a common symbol: the module has to be compiled with `-fno-common`.
+    Common,
+    /// It is thread-local.
+    ThreadLocal,
+    /// It is an indirect function.
+    IndirectFunction,
+    /// Its binding is none that modules have.
+    Binding(u8),
+    /// Its value and size leave its section.
+    OutsideSection,
+    /// Symbol 0 must be empty.
+    NotNull,
+}
+
+/// What is wrong with a relocation (gABI, "Relocation").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocationProblem {
+    /// Its type is none that modules of the architecture have.
+    UnknownType,
+    /// The bytes that it changes leave the section.
+    OutsideSection,
+    /// Its symbol index is beyond the symbol table.
+    SymbolIndex,
+}
+
+impl Error {
+    /// The error number that Linux gives for it.
+    pub const fn errno(&self) -> Errno {
+        match self {
+            Self::Signature => Errno::EBADMSG,
+            Self::OutOfMemory => Errno::ENOMEM,
+            Self::TooLarge { .. } => Errno::ENOMEM,
+            _ => Errno::ENOEXEC,
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(problem) => write!(f, "ELF header: {problem}"),
+            Self::Section { section, problem } => write!(f, "{section}: {problem}"),
+            Self::SymbolTables(found) => {
+                write!(
+                    f,
+                    "a module has exactly one symbol table; this one has {found}"
+                )
+            }
+            Self::Symbol { symbol, problem } => write!(f, "{symbol}: {problem}"),
+            Self::Relocation {
+                relocation,
+                problem,
+            } => write!(f, "{relocation}: {problem}"),
+            Self::TooLarge { size, limit } => {
+                write!(
+                    f,
+                    "needs at least {size} bytes of memory; the limit is {limit}"
+                )
+            }
+            Self::Signature => f.write_str("signature marker without a signature before it"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+        }
+    }
+}
+
+impl fmt::Display for SectionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "section {} ({})", self.index, self.name)
+    }
+}
+
+impl fmt::Display for SymbolRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "symbol {} ({})", self.index, self.name)
+    }
+}
+
+impl fmt::Display for RelocationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            section,
+            offset,
+            r_type,
+            symbol,
+        } = self;
+        write!(
+            f,
+            "{section}+{offset:#x}: relocation of type {r_type} to {symbol}"
+        )
+    }
+}
+
+impl fmt::Display for HeaderProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the file ends inside it"),
+            Self::Magic => f.write_str("not an ELF file"),
+            Self::Class(found) => write!(f, "EI_CLASS {found} is not this architecture's"),
+            Self::ByteOrder(found) => write!(f, "EI_DATA {found} is not this architecture's"),
+            Self::IdentVersion(found) => write!(f, "EI_VERSION is {found}, not 1"),
+            Self::Version(found) => write!(f, "e_version is {found}, not 1"),
+            Self::Type(found) => write!(f, "e_type is {found}; a module is relocatable, type 1"),
+            Self::Machine(found) => write!(f, "e_machine {found} is not this architecture's"),
+            Self::HeaderSize(found) => write!(f, "e_ehsize is {found}"),
+            Self::SectionHeaderSize(found) => write!(f, "e_shentsize is {found}"),
+            Self::NoSections => f.write_str("e_shnum is 0"),
+            Self::SectionTable => f.write_str("the section header table leaves the file"),
+            Self::NameTable(found) => write!(f, "e_shstrndx {found} is not a section's index"),
+        }
+    }
+}
+
+impl fmt::Display for SectionProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNull => f.write_str("the first section header must be null"),
+            Self::OutsideFile => f.write_str("its bytes leave the file"),
+            Self::Alignment(found) => write!(f, "alignment {found} is not acceptable"),
+            Self::EntrySize(found) => write!(f, "sh_entsize {found} is not that of its entries"),
+            Self::PartialEntry => f.write_str("its size is not a whole number of entries"),
+            Self::Name => f.write_str("its name leaves the table of section names"),
+            Self::StringTable => f.write_str("not a string table that starts and ends with NUL"),
+            Self::Link(found) => write!(f, "sh_link {found} is not the section that it needs"),
+            Self::Target(found) => write!(f, "sh_info {found} is no section to relocate"),
+            Self::AddendKind => f.write_str("this architecture has no relocations of its kind"),
+            Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
+            Self::Compressed => f.write_str("compressed sections cannot be loaded"),
+            Self::WritableCode => f.write_str("writable and executable at once"),
+            Self::Repeated => f.write_str("a section of this name may be there only once"),
+            Self::NoBytes => f.write_str("it must have bytes in the file"),
+            Self::ModInfo => f.write_str("not NUL-terminated strings of the form key=value"),
+        }
+    }
+}
+
+impl fmt::Display for SymbolProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("its name leaves the string table"),
+            Self::Section(found) => write!(f, "its section {found} does not exist"),
+            Self::ExtendedIndex => f.write_str("extended section indices are not supported"),
+            Self::Common => f.write_str("common symbol; compile the module with -fno-common"),
+            Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
+            Self::IndirectFunction => f.write_str("indirect functions are not supported"),
+            Self::Binding(found) => write!(f, "unknown binding {found}"),
+            Self::OutsideSection => f.write_str("its value and size leave its section"),
+            Self::NotNull => f.write_str("the first symbol must be empty"),
+        }
+    }
+}
+
+impl fmt::Display for RelocationProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownType => "unknown to this architecture",
+            Self::OutsideSection => "it changes bytes outside the section",
+            Self::SymbolIndex => "there is no symbol of that index",
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Claims about the file header (gABI, "ELF Header").
+
+use super::raw;
+use super::{Error, HeaderProblem};
+use crate::arch::{Arch, Container, Endian};
+use goblin::elf::Header;
+use goblin::elf::header::*;
+
+/// Reads the header. Established: it is in the file, describes a relocatable file of the
+/// architecture's class, byte order and machine in the current version, and the structures that
+/// it announces have the sizes of that class.
+pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, Error> {
+    ident::<A>(file).map_err(Error::Header)?;
+    let header = raw::header::<A>(file).ok_or(Error::Header(HeaderProblem::Truncated))?;
+    kind::<A>(&header)
+        .and_then(|()| sizes::<A>(&header))
+        .map_err(Error::Header)?;
+    Ok(header)
+}
+
+/// The bytes of the section header table. Established: it lies in the file and has at least one
+/// entry, and its count is not hidden in the first one.
+pub(super) fn section_table<'a, A: Arch>(
+    file: &'a [u8],
+    header: &Header,
+) -> Result<&'a [u8], Error> {
+    if header.e_shnum == 0 {
+        return Err(Error::Header(HeaderProblem::NoSections));
+    }
+    let size = usize::from(header.e_shnum) * raw::sizes::<A>().section_header;
+    super::slice(file, header.e_shoff, size as u64)
+        .ok_or(Error::Header(HeaderProblem::SectionTable))
+}
+
+/// Established: magic number, class, byte order and version of the identification bytes.
+fn ident<A: Arch>(file: &[u8]) -> Result<(), HeaderProblem> {
+    let ident: &[u8; SIZEOF_IDENT] = file.first_chunk().ok_or(HeaderProblem::Truncated)?;
+    if !ident.starts_with(ELFMAG) {
+        return Err(HeaderProblem::Magic);
+    }
+    let class = match A::CLASS {
+        Container::Little => ELFCLASS32,
+        Container::Big => ELFCLASS64,
+    };
+    let order = match A::ORDER {
+        Endian::Little => ELFDATA2LSB,
+        Endian::Big => ELFDATA2MSB,
+    };
+    if ident[EI_CLASS] != class {
+        return Err(HeaderProblem::Class(ident[EI_CLASS]));
+    }
+    if ident[EI_DATA] != order {
+        return Err(HeaderProblem::ByteOrder(ident[EI_DATA]));
+    }
+    if ident[EI_VERSION] != EV_CURRENT {
+        return Err(HeaderProblem::IdentVersion(ident[EI_VERSION]));
+    }
+    Ok(())
+}
+
+/// Established: version, file type and machine.
+fn kind<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
+    if header.e_version != u32::from(EV_CURRENT) {
+        return Err(HeaderProblem::Version(header.e_version));
+    }
+    if header.e_type != ET_REL {
+        return Err(HeaderProblem::Type(header.e_type));
+    }
+    if header.e_machine != A::MACHINE {
+        return Err(HeaderProblem::Machine(header.e_machine));
+    }
+    Ok(())
+}
+
+/// Established: the sizes of the header and of a section header.
+fn sizes<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
+    let sizes = raw::sizes::<A>();
+    if usize::from(header.e_ehsize) != sizes.header {
+        return Err(HeaderProblem::HeaderSize(header.e_ehsize));
+    }
+    if usize::from(header.e_shentsize) != sizes.section_header {
+        return Err(HeaderProblem::SectionHeaderSize(header.e_shentsize));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! An untrusted file becomes a checked [`Image`], without copying it.
+//!
+//! Everything that later steps rely on is established here, one function a claim; what has been
+//! checked is kept in types through which nothing can go out of bounds. Linux's loader trusts
+//! much of it; the comments of the functions say what each establishes.
+
+mod error;
+mod header;
+mod modinfo;
+pub(crate) mod raw;
+mod relocations;
+mod sections;
+pub mod signature;
+mod strings;
+mod symbols;
+
+pub use error::{
+    Error, HeaderProblem, RelocationProblem, RelocationRef, SectionProblem, SectionRef,
+    SymbolProblem, SymbolRef,
+};
+pub use modinfo::ModInfo;
+pub use relocations::{Relocation, Relocations};
+pub use sections::{Flags, MAX_ALIGN, Section};
+pub use symbols::{Binding, Definition, Symbol, Symbols};
+
+use crate::arch::Arch;
+use alloc::vec::Vec;
+
+/// A relocatable ELF file of the architecture `A` that can be linked.
+#[derive(Clone, Debug)]
+pub struct Image<'a, A> {
+    sections: Vec<Section<'a>>,
+    symbols: Symbols<'a, A>,
+    relocations: Vec<Relocations<'a, A>>,
+    modinfo: ModInfo<'a>,
+    signature: Option<&'a [u8]>,
+}
+
+impl<'a, A: Arch> Image<'a, A> {
+    /// Checks a file. `limit` is the most memory in bytes that its sections may need.
+    ///
+    /// # Errors
+    /// The first claim that does not hold, and where.
+    pub fn check(file: &'a [u8], limit: u64) -> Result<Self, Error> {
+        let (file, signature) = signature::split(file)?;
+        let header = header::check::<A>(file)?;
+        let table = header::section_table::<A>(file, &header)?;
+        let sections = sections::check::<A>(file, &header, table, limit)?;
+        let symbols = symbols::check::<A>(&sections)?;
+        let relocations = relocations::check::<A>(&sections, &symbols)?;
+        let modinfo = check_modinfo(&sections)?;
+        Ok(Self {
+            sections,
+            symbols,
+            relocations,
+            modinfo,
+            signature,
+        })
+    }
+
+    /// All sections; the index of one is its index in the section header table.
+    pub fn sections(&self) -> &[Section<'a>] {
+        &self.sections
+    }
+
+    /// The sections that the module has in memory, with their indices.
+    pub fn loaded_sections(&self) -> impl Iterator<Item = (usize, &Section<'a>)> {
+        self.sections
+            .iter()
+            .enumerate()
+            .filter(|(_, section)| section.loaded)
+    }
+
+    /// The first section of that name.
+    pub fn section(&self, name: &[u8]) -> Option<(usize, &Section<'a>)> {
+        self.sections
+            .iter()
+            .enumerate()
+            .find(|(_, section)| section.name == name)
+    }
+
+    /// The symbol table.
+    pub fn symbols(&self) -> &Symbols<'a, A> {
+        &self.symbols
+    }
+
+    /// The relocations of each loaded section that has any.
+    pub fn relocations(&self) -> &[Relocations<'a, A>] {
+        &self.relocations
+    }
+
+    /// What the module says of itself.
+    pub fn modinfo(&self) -> &ModInfo<'a> {
+        &self.modinfo
+    }
+
+    /// The signature behind the ELF file, if there is one. It has not been verified.
+    pub fn signature(&self) -> Option<&'a [u8]> {
+        self.signature
+    }
+
+    /// Describes a section for a message.
+    pub(crate) fn section_ref(&self, index: usize) -> SectionRef {
+        section_ref(&self.sections, index)
+    }
+
+    /// Describes a relocation for a message.
+    pub(crate) fn relocation_ref(&self, target: usize, relocation: &Relocation) -> RelocationRef {
+        let Relocation {
+            offset,
+            r_type,
+            symbol,
+            ..
+        } = *relocation;
+        relocations::relocation_ref(
+            &self.sections,
+            &self.symbols,
+            target,
+            offset as u64,
+            r_type,
+            symbol,
+        )
+    }
+}
+
+/// Established: `.modinfo`, if there is one, holds strings of the form `key=value`.
+fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
+    let found = sections
+        .iter()
+        .enumerate()
+        .find(|(_, section)| section.name == b".modinfo");
+    let Some((index, section)) = found else {
+        return Ok(ModInfo::default());
+    };
+    ModInfo::new(section.data).map_err(|_| Error::Section {
+        section: section_ref(sections, index),
+        problem: SectionProblem::ModInfo,
+    })
+}
+
+fn section_ref(sections: &[Section<'_>], index: usize) -> SectionRef {
+    let name = sections.get(index).map_or(&b""[..], |section| section.name);
+    SectionRef {
+        index,
+        name: name.into(),
+    }
+}
+
+/// `size` bytes of `file` from `offset` on, if it has them all.
+fn slice(file: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(size).ok()?)?;
+    file.get(start..end)
+}

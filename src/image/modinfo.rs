@@ -1,0 +1,42 @@
+//! The `.modinfo` section: what a module says of itself.
+
+/// The strings `key=value` of a module, in the order of the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModInfo<'a>(&'a [u8]);
+
+impl<'a> ModInfo<'a> {
+    /// Checks the contents of a `.modinfo` section: each string ends in NUL and is either empty
+    /// (padding) or has the form `key=value`. Returns the first string that has not.
+    pub fn new(section: &'a [u8]) -> Result<Self, &'a [u8]> {
+        let strings = match section.split_last() {
+            None | Some((0, _)) => section.split(|byte| *byte == 0),
+            Some(_) => return Err(section.rsplit(|byte| *byte == 0).next().unwrap_or(section)),
+        };
+        for string in strings {
+            let key = string.iter().position(|byte| *byte == b'=');
+            if !string.is_empty() && !key.is_some_and(|length| length > 0) {
+                return Err(string);
+            }
+        }
+        Ok(Self(section))
+    }
+
+    /// All keys with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        self.0.split(|byte| *byte == 0).filter_map(|string| {
+            let equals = string.iter().position(|byte| *byte == b'=')?;
+            Some((string.get(..equals)?, string.get(equals + 1..)?))
+        })
+    }
+
+    /// The first value of a key.
+    pub fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
+        self.all(key).next()
+    }
+
+    /// All values of a key.
+    pub fn all<'k>(&self, key: &'k [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'k> {
+        self.iter()
+            .filter_map(move |(found, value)| (found == key).then_some(value))
+    }
+}

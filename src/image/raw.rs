@@ -1,0 +1,202 @@
+//! The bytes of ELF structures, read field by field in the architecture's class and byte order.
+//!
+//! The layouts are those of the gABI, chapters "ELF Header", "Sections", "Symbol Table" and
+//! "Relocation". A function returns `None` only if it is given too few bytes.
+
+use crate::arch::{Arch, Container, Endian};
+use core::marker::PhantomData;
+use goblin::elf::reloc::Reloc;
+use goblin::elf::{Header, SectionHeader, Sym, header};
+use goblin::{elf32, elf64};
+
+/// The sizes in bytes of the structures of a class.
+pub(crate) struct Sizes {
+    pub header: usize,
+    pub section_header: usize,
+    pub symbol: usize,
+    pub rel: usize,
+    pub rela: usize,
+}
+
+pub(crate) const fn sizes<A: Arch>() -> Sizes {
+    match A::CLASS {
+        Container::Little => Sizes {
+            header: elf32::header::SIZEOF_EHDR,
+            section_header: elf32::section_header::SIZEOF_SHDR,
+            symbol: elf32::sym::SIZEOF_SYM,
+            rel: elf32::reloc::SIZEOF_REL,
+            rela: elf32::reloc::SIZEOF_RELA,
+        },
+        Container::Big => Sizes {
+            header: elf64::header::SIZEOF_EHDR,
+            section_header: elf64::section_header::SIZEOF_SHDR,
+            symbol: elf64::sym::SIZEOF_SYM,
+            rel: elf64::reloc::SIZEOF_REL,
+            rela: elf64::reloc::SIZEOF_RELA,
+        },
+    }
+}
+
+/// Takes fields off the front of `rest`.
+pub(crate) struct Fields<'a, A> {
+    rest: &'a [u8],
+    arch: PhantomData<A>,
+}
+
+impl<'a, A: Arch> Fields<'a, A> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            arch: PhantomData,
+        }
+    }
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*field)
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(u8::from_ne_bytes)
+    }
+
+    #[inline]
+    fn half(&mut self) -> Option<u16> {
+        let bytes = self.take()?;
+        Some(match A::ORDER {
+            Endian::Little => u16::from_le_bytes(bytes),
+            Endian::Big => u16::from_be_bytes(bytes),
+        })
+    }
+
+    #[inline]
+    pub fn word(&mut self) -> Option<u32> {
+        let bytes = self.take()?;
+        Some(match A::ORDER {
+            Endian::Little => u32::from_le_bytes(bytes),
+            Endian::Big => u32::from_be_bytes(bytes),
+        })
+    }
+
+    #[inline]
+    fn xword(&mut self) -> Option<u64> {
+        let bytes = self.take()?;
+        Some(match A::ORDER {
+            Endian::Little => u64::from_le_bytes(bytes),
+            Endian::Big => u64::from_be_bytes(bytes),
+        })
+    }
+
+    /// A field that is as wide as the class: an address, an offset, a size.
+    #[inline]
+    pub fn native(&mut self) -> Option<u64> {
+        match A::CLASS {
+            Container::Little => self.word().map(u64::from),
+            Container::Big => self.xword(),
+        }
+    }
+}
+
+pub(crate) fn header<A: Arch>(bytes: &[u8]) -> Option<Header> {
+    let mut fields = Fields::<A>::new(bytes);
+    Some(Header {
+        e_ident: fields.take::<{ header::SIZEOF_IDENT }>()?,
+        e_type: fields.half()?,
+        e_machine: fields.half()?,
+        e_version: fields.word()?,
+        e_entry: fields.native()?,
+        e_phoff: fields.native()?,
+        e_shoff: fields.native()?,
+        e_flags: fields.word()?,
+        e_ehsize: fields.half()?,
+        e_phentsize: fields.half()?,
+        e_phnum: fields.half()?,
+        e_shentsize: fields.half()?,
+        e_shnum: fields.half()?,
+        e_shstrndx: fields.half()?,
+    })
+}
+
+pub(crate) fn section_header<A: Arch>(bytes: &[u8]) -> Option<SectionHeader> {
+    let mut fields = Fields::<A>::new(bytes);
+    Some(SectionHeader {
+        sh_name: fields.word()? as usize,
+        sh_type: fields.word()?,
+        sh_flags: fields.native()?,
+        sh_addr: fields.native()?,
+        sh_offset: fields.native()?,
+        sh_size: fields.native()?,
+        sh_link: fields.word()?,
+        sh_info: fields.word()?,
+        sh_addralign: fields.native()?,
+        sh_entsize: fields.native()?,
+    })
+}
+
+#[inline]
+pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
+    let mut fields = Fields::<A>::new(bytes);
+    let st_name = fields.word()? as usize;
+    Some(match A::CLASS {
+        Container::Little => {
+            let (st_value, st_size) = (fields.native()?, fields.native()?);
+            let (st_info, st_other) = (fields.byte()?, fields.byte()?);
+            let st_shndx = fields.half()?.into();
+            Sym {
+                st_name,
+                st_info,
+                st_other,
+                st_shndx,
+                st_value,
+                st_size,
+            }
+        }
+        Container::Big => {
+            let (st_info, st_other) = (fields.byte()?, fields.byte()?);
+            let st_shndx = fields.half()?.into();
+            let (st_value, st_size) = (fields.native()?, fields.native()?);
+            Sym {
+                st_name,
+                st_info,
+                st_other,
+                st_shndx,
+                st_value,
+                st_size,
+            }
+        }
+    })
+}
+
+#[inline]
+pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option<Reloc> {
+    let mut fields = Fields::<A>::new(bytes);
+    let r_offset = fields.native()?;
+    let info = fields.native()?;
+    let r_addend = if explicit_addend {
+        Some(signed::<A>(fields.native()?))
+    } else {
+        None
+    };
+    let (r_sym, r_type) = match A::CLASS {
+        Container::Little => ((info >> 8) as usize, (info & 0xff) as u32),
+        Container::Big => ((info >> 32) as usize, info as u32),
+    };
+    Some(Reloc {
+        r_offset,
+        r_addend,
+        r_sym,
+        r_type,
+    })
+}
+
+/// A class-wide number, sign-extended.
+#[inline]
+pub(crate) fn signed<A: Arch>(native: u64) -> i64 {
+    match A::CLASS {
+        Container::Little => i64::from(native as u32 as i32),
+        Container::Big => native as i64,
+    }
+}

@@ -1,0 +1,265 @@
+//! Claims about sections (gABI, "Sections").
+
+use super::strings::Strings;
+use super::{Error, HeaderProblem, SectionProblem, SectionRef, raw};
+use crate::arch::{Addends, Arch};
+use alloc::vec::Vec;
+use bitflags::bitflags;
+use goblin::elf::section_header::*;
+use goblin::elf::{Header, SectionHeader};
+
+/// The strictest alignment in bytes that a section may ask for: 64 KiB, the largest page of the
+/// architectures that load modules.
+pub const MAX_ALIGN: u64 = 0x1_0000;
+
+bitflags! {
+    /// What a section is for (`sh_flags`).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Flags: u64 {
+        /// The module writes to it.
+        const WRITE = SHF_WRITE as u64;
+        /// It is in memory while the module runs.
+        const ALLOC = SHF_ALLOC as u64;
+        /// It holds instructions.
+        const EXECUTE = SHF_EXECINSTR as u64;
+        /// It is thread-local.
+        const TLS = SHF_TLS as u64;
+        /// It is compressed in the file.
+        const COMPRESSED = SHF_COMPRESSED as u64;
+    }
+}
+
+/// A section that has been checked.
+#[derive(Clone, Debug)]
+pub struct Section<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// `sh_type`.
+    pub kind: u32,
+    /// `sh_flags`, without those that do not matter to a loader.
+    pub flags: Flags,
+    /// Its size in memory, in bytes.
+    pub size: u64,
+    /// What its address must be a multiple of: a power of two.
+    pub align: u64,
+    /// Its bytes in the file: `size` of them, or none for `SHT_NOBITS` and `SHT_NULL`.
+    pub data: &'a [u8],
+    /// Whether the module has it in memory: it is allocated and not one of those that only the
+    /// loader reads.
+    pub loaded: bool,
+    pub(super) link: u32,
+    pub(super) info: u32,
+}
+
+impl Section<'_> {
+    /// Whether it has no bytes in the file and is cleared in memory.
+    pub fn is_zeroed(&self) -> bool {
+        self.kind == SHT_NOBITS
+    }
+}
+
+/// Sections that are marked as allocated and that only the loader reads.
+const FOR_THE_LOADER: [&[u8]; 2] = [b".modinfo", b"__versions"];
+
+/// Sections of which a module has at most one.
+const UNIQUE: [&[u8]; 2] = [b".modinfo", b".gnu.linkonce.this_module"];
+
+/// Reads all section headers. Established, for each: null if and only if it is the first, its
+/// bytes in the file, its alignment, the size of its entries, its name, and that it can be loaded
+/// as what it says it is. Established for all: their sizes add up to no more than `limit`.
+pub(super) fn check<'a, A: Arch>(
+    file: &'a [u8],
+    header: &Header,
+    table: &'a [u8],
+    limit: u64,
+) -> Result<Vec<Section<'a>>, Error> {
+    let headers = || table.chunks_exact(raw::sizes::<A>().section_header);
+    let mut sections = Vec::new();
+    sections
+        .try_reserve_exact(headers().len())
+        .map_err(|_| Error::OutOfMemory)?;
+    let names = name_table::<A>(file, header, headers)?;
+    for (index, bytes) in headers().enumerate() {
+        let section = raw::section_header::<A>(bytes)
+            .ok_or(SectionProblem::OutsideFile)
+            .and_then(|header| one::<A>(file, index, &header, names))
+            .map_err(|problem| refuse(index, names, table_name::<A>(bytes), problem))?;
+        sections.push(section);
+    }
+    unique(&sections)?;
+    total_size(&sections, limit)?;
+    Ok(sections)
+}
+
+fn table_name<A: Arch>(header: &[u8]) -> usize {
+    raw::section_header::<A>(header).map_or(0, |header| header.sh_name)
+}
+
+fn refuse(index: usize, names: Strings<'_>, name: usize, problem: SectionProblem) -> Error {
+    let name = names.get(name).unwrap_or_default().into();
+    Error::Section {
+        section: SectionRef { index, name },
+        problem,
+    }
+}
+
+/// Established: `e_shstrndx` is the index of a string table.
+fn name_table<'a, A: Arch>(
+    file: &'a [u8],
+    header: &Header,
+    mut headers: impl FnMut() -> core::slice::ChunksExact<'a, u8>,
+) -> Result<Strings<'a>, Error> {
+    let index = usize::from(header.e_shstrndx);
+    let names = headers()
+        .nth(index)
+        .filter(|_| index != 0)
+        .and_then(raw::section_header::<A>)
+        .ok_or(Error::Header(HeaderProblem::NameTable(header.e_shstrndx)))?;
+    let bytes = if names.sh_type == SHT_STRTAB {
+        super::slice(file, names.sh_offset, names.sh_size)
+    } else {
+        None
+    };
+    bytes.and_then(Strings::new).ok_or_else(|| Error::Section {
+        section: SectionRef {
+            index,
+            name: (&b""[..]).into(),
+        },
+        problem: SectionProblem::StringTable,
+    })
+}
+
+fn one<'a, A: Arch>(
+    file: &'a [u8],
+    index: usize,
+    header: &SectionHeader,
+    names: Strings<'a>,
+) -> Result<Section<'a>, SectionProblem> {
+    null(index, header)?;
+    let name = names.get(header.sh_name).ok_or(SectionProblem::Name)?;
+    let flags = Flags::from_bits_truncate(header.sh_flags);
+    alignment(header)?;
+    entries::<A>(header)?;
+    loadable(name, header, flags)?;
+    Ok(Section {
+        name,
+        kind: header.sh_type,
+        flags,
+        size: header.sh_size,
+        align: header.sh_addralign.max(1),
+        data: bytes(file, header)?,
+        loaded: flags.contains(Flags::ALLOC) && !FOR_THE_LOADER.contains(&name),
+        link: header.sh_link,
+        info: header.sh_info,
+    })
+}
+
+/// Established: the first section header, and it alone, is null.
+fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
+    let is_null = header.sh_type == SHT_NULL;
+    let is_empty = header.sh_size == 0 && header.sh_flags == 0;
+    match (index, is_null) {
+        (0, false) => Err(SectionProblem::NotNull),
+        (_, true) if !is_empty => Err(SectionProblem::NotNull),
+        _ => Ok(()),
+    }
+}
+
+/// Established: the section's bytes, if it has any there, lie in the file.
+fn bytes<'a>(file: &'a [u8], header: &SectionHeader) -> Result<&'a [u8], SectionProblem> {
+    match header.sh_type {
+        SHT_NULL | SHT_NOBITS => Ok(&[]),
+        _ => {
+            super::slice(file, header.sh_offset, header.sh_size).ok_or(SectionProblem::OutsideFile)
+        }
+    }
+}
+
+/// Established: the alignment is a power of two up to [`MAX_ALIGN`]; 0 means 1.
+fn alignment(header: &SectionHeader) -> Result<(), SectionProblem> {
+    match header.sh_addralign {
+        0 => Ok(()),
+        align if align.is_power_of_two() && align <= MAX_ALIGN => Ok(()),
+        align => Err(SectionProblem::Alignment(align)),
+    }
+}
+
+/// Established: a table has entries of the right size, and only whole ones.
+fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
+    let sizes = raw::sizes::<A>();
+    let want = match header.sh_type {
+        SHT_SYMTAB => sizes.symbol,
+        SHT_REL => sizes.rel,
+        SHT_RELA => sizes.rela,
+        _ => return Ok(()),
+    } as u64;
+    if header.sh_entsize != want {
+        return Err(SectionProblem::EntrySize(header.sh_entsize));
+    }
+    if header.sh_size % want != 0 {
+        return Err(SectionProblem::PartialEntry);
+    }
+    Ok(())
+}
+
+/// Established: a section that will be loaded can be; those that the loader reads have bytes.
+fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), SectionProblem> {
+    if flags.contains(Flags::ALLOC) {
+        if flags.contains(Flags::TLS) {
+            return Err(SectionProblem::ThreadLocal);
+        }
+        if flags.contains(Flags::COMPRESSED) {
+            return Err(SectionProblem::Compressed);
+        }
+        if flags.contains(Flags::WRITE | Flags::EXECUTE) {
+            return Err(SectionProblem::WritableCode);
+        }
+    }
+    let read_by_loader = UNIQUE.contains(&name) || FOR_THE_LOADER.contains(&name);
+    if read_by_loader && (header.sh_type != SHT_PROGBITS || header.sh_size == 0) {
+        return Err(SectionProblem::NoBytes);
+    }
+    Ok(())
+}
+
+/// Established: the sections that a module has at most once are there at most once.
+fn unique(sections: &[Section<'_>]) -> Result<(), Error> {
+    for name in UNIQUE {
+        let mut found = sections
+            .iter()
+            .enumerate()
+            .filter(|(_, section)| section.name == name);
+        if let (Some(_), Some((index, _))) = (found.next(), found.next()) {
+            return Err(Error::Section {
+                section: SectionRef {
+                    index,
+                    name: name.into(),
+                },
+                problem: SectionProblem::Repeated,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Established: whatever the order of the loaded sections, they fit in `limit` bytes, so that no
+/// sum of their sizes and alignments can wrap.
+fn total_size(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
+    let mut total = 0_u64;
+    for section in sections.iter().filter(|section| section.loaded) {
+        total = total.saturating_add(section.size);
+        if total > limit {
+            return Err(Error::TooLarge { size: total, limit });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the architecture has relocation sections of type `kind`.
+pub(super) fn takes_addends<A: Arch>(kind: u32) -> bool {
+    match A::ADDENDS {
+        Addends::Both => true,
+        Addends::InPlace => kind == SHT_REL,
+        Addends::Explicit => kind == SHT_RELA,
+    }
+}

@@ -1,0 +1,212 @@
+//! Claims about symbols (gABI, "Symbol Table").
+
+use super::sections::Section;
+use super::strings::Strings;
+use super::{Error, SectionProblem, SymbolProblem, SymbolRef, raw, section_ref};
+use crate::arch::Arch;
+use core::marker::PhantomData;
+use goblin::elf::Sym;
+use goblin::elf::section_header::*;
+use goblin::elf::sym::*;
+
+/// The symbol table of an [`Image`](super::Image).
+#[derive(Clone, Copy, Debug)]
+pub struct Symbols<'a, A> {
+    entries: &'a [u8],
+    strings: Strings<'a>,
+    arch: PhantomData<A>,
+}
+
+/// A symbol that has been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Symbol<'a> {
+    /// Where it is defined.
+    pub definition: Definition,
+    /// Its value: an offset in its section, or an address if it is absolute.
+    pub value: u64,
+    /// The bytes that it covers.
+    pub size: u64,
+    /// Who sees it.
+    pub binding: Binding,
+    /// `STT_*`: function, object, section, file …
+    pub kind: u8,
+    name: usize,
+    strings: Strings<'a>,
+}
+
+/// Where a symbol is defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definition {
+    /// Elsewhere: in the kernel or another module.
+    Undefined,
+    /// Nowhere: its value is an address.
+    Absolute,
+    /// In the section of that index.
+    Section(usize),
+}
+
+/// Who sees a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Its own file.
+    Local,
+    /// Everybody.
+    Global,
+    /// Everybody; and it may be undefined.
+    Weak,
+}
+
+impl<'a> Symbol<'a> {
+    /// Its name; that of a section symbol is empty.
+    pub fn name(&self) -> &'a [u8] {
+        self.strings.get(self.name).unwrap_or_default()
+    }
+}
+
+impl<'a, A: Arch> Symbols<'a, A> {
+    /// How many there are, the empty one at index 0 included.
+    pub fn len(&self) -> usize {
+        self.entries.len() / raw::sizes::<A>().symbol
+    }
+
+    /// Whether there are none at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All symbols in the order of their indices.
+    pub fn iter(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a, A> {
+        let strings = self.strings;
+        self.entries
+            .chunks_exact(raw::sizes::<A>().symbol)
+            .filter_map(raw::symbol::<A>)
+            .map(move |entry| checked(&entry, strings))
+    }
+
+    /// The symbol of that index.
+    pub fn get(&self, index: usize) -> Option<Symbol<'a>> {
+        let size = raw::sizes::<A>().symbol;
+        let at = index.checked_mul(size)?;
+        let entry = raw::symbol::<A>(self.entries.get(at..)?)?;
+        Some(checked(&entry, self.strings))
+    }
+}
+
+/// The symbol behind an entry that [`check`] has let pass.
+fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
+    Symbol {
+        definition: match entry.st_shndx as u32 {
+            SHN_UNDEF => Definition::Undefined,
+            SHN_ABS => Definition::Absolute,
+            _ => Definition::Section(entry.st_shndx),
+        },
+        value: entry.st_value,
+        size: entry.st_size,
+        binding: match entry.st_bind() {
+            STB_LOCAL => Binding::Local,
+            STB_WEAK => Binding::Weak,
+            _ => Binding::Global,
+        },
+        kind: entry.st_type(),
+        name: entry.st_name,
+        strings,
+    }
+}
+
+/// Finds the symbol table. Established: there is exactly one, its strings are a string table, and
+/// of every symbol the name, the section, the binding, the type and the extent.
+pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a, A>, Error> {
+    let mut tables = sections
+        .iter()
+        .enumerate()
+        .filter(|(_, section)| section.kind == SHT_SYMTAB);
+    let (Some((index, table)), None) = (tables.next(), tables.next()) else {
+        let count = sections
+            .iter()
+            .filter(|section| section.kind == SHT_SYMTAB)
+            .count();
+        return Err(Error::SymbolTables(count));
+    };
+    let refuse = |problem| Error::Section {
+        section: section_ref(sections, index),
+        problem,
+    };
+    let strings = sections
+        .get(table.link as usize)
+        .filter(|strings| strings.kind == SHT_STRTAB)
+        .ok_or_else(|| refuse(SectionProblem::Link(table.link)))?;
+    let strings = Strings::new(strings.data).ok_or_else(|| refuse(SectionProblem::StringTable))?;
+    let entries = table.data.chunks_exact(raw::sizes::<A>().symbol);
+    for (index, entry) in entries.filter_map(raw::symbol::<A>).enumerate() {
+        one(index, &entry, strings, sections).map_err(|problem| {
+            let name = strings.get(entry.st_name).unwrap_or_default().into();
+            Error::Symbol {
+                symbol: SymbolRef { index, name },
+                problem,
+            }
+        })?;
+    }
+    Ok(Symbols {
+        entries: table.data,
+        strings,
+        arch: PhantomData,
+    })
+}
+
+fn one(
+    index: usize,
+    entry: &Sym,
+    strings: Strings<'_>,
+    sections: &[Section<'_>],
+) -> Result<(), SymbolProblem> {
+    null(index, entry)?;
+    if entry.st_name >= strings.len() {
+        return Err(SymbolProblem::Name);
+    }
+    binding(entry)?;
+    kind(entry)?;
+    definition(entry, sections)
+}
+
+/// Established: the symbol at index 0 refers to nothing.
+fn null(index: usize, entry: &Sym) -> Result<(), SymbolProblem> {
+    if index == 0 && (entry.st_shndx as u32 != SHN_UNDEF || entry.st_name != 0) {
+        return Err(SymbolProblem::NotNull);
+    }
+    Ok(())
+}
+
+/// Established: local, global or weak; GNU's unique symbols are global ones to a kernel.
+fn binding(entry: &Sym) -> Result<(), SymbolProblem> {
+    match entry.st_bind() {
+        STB_LOCAL | STB_GLOBAL | STB_WEAK | STB_GNU_UNIQUE => Ok(()),
+        other => Err(SymbolProblem::Binding(other)),
+    }
+}
+
+/// Established: neither thread-local nor an indirect function.
+fn kind(entry: &Sym) -> Result<(), SymbolProblem> {
+    match entry.st_type() {
+        STT_TLS => Err(SymbolProblem::ThreadLocal),
+        STT_GNU_IFUNC => Err(SymbolProblem::IndirectFunction),
+        _ => Ok(()),
+    }
+}
+
+/// Established: undefined, absolute, or within a section that exists.
+fn definition(entry: &Sym, sections: &[Section<'_>]) -> Result<(), SymbolProblem> {
+    match entry.st_shndx as u32 {
+        SHN_UNDEF | SHN_ABS => return Ok(()),
+        SHN_COMMON => return Err(SymbolProblem::Common),
+        SHN_XINDEX => return Err(SymbolProblem::ExtendedIndex),
+        _ => {}
+    }
+    let index = entry.st_shndx;
+    let section = sections
+        .get(index)
+        .ok_or(SymbolProblem::Section(index as u16))?;
+    match entry.st_value.checked_add(entry.st_size) {
+        Some(end) if end <= section.size => Ok(()),
+        _ => Err(SymbolProblem::OutsideSection),
+    }
+}

@@ -1,0 +1,99 @@
+//! Why a checked image could not be linked.
+
+use super::plan::Part;
+use crate::errno::Errno;
+use crate::image::{RelocationRef, SymbolRef};
+use core::fmt;
+
+/// A module could not be placed or relocated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The memory given for a part is too small, or not aligned as its layout asks.
+    Block(Part),
+    /// A relocation cannot be applied.
+    Relocation {
+        /// Which.
+        relocation: RelocationRef,
+        /// Why.
+        problem: Problem,
+    },
+    /// The heap is exhausted.
+    OutOfMemory,
+}
+
+/// Why a relocation cannot be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Its value does not fit in the bits that it writes: the symbol is out of reach.
+    OutOfReach {
+        /// The value.
+        value: u64,
+    },
+    /// The bytes that it would overwrite are not zero: the file is damaged, or has been relocated
+    /// before.
+    TargetNotZero,
+    /// Its symbol is in a section that the module does not have in memory.
+    NotLoaded,
+}
+
+/// A symbol could not be given a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResolveError<E> {
+    /// Nobody defines it.
+    Unknown(SymbolRef),
+    /// It is defined, and this module may not use it.
+    Refused {
+        /// The symbol.
+        symbol: SymbolRef,
+        /// Why not.
+        reason: E,
+    },
+    /// The heap is exhausted.
+    OutOfMemory,
+}
+
+impl Error {
+    /// The error number that Linux gives for it.
+    pub const fn errno(&self) -> Errno {
+        match self {
+            Self::Relocation { .. } => Errno::ENOEXEC,
+            Self::Block(_) => Errno::EINVAL,
+            Self::OutOfMemory => Errno::ENOMEM,
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Block(part) => write!(f, "the memory for {part} does not suit its layout"),
+            Self::Relocation {
+                relocation,
+                problem,
+            } => write!(f, "{relocation}: {problem}"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfReach { value } => write!(f, "the value {value:#x} does not fit"),
+            Self::TargetNotZero => f.write_str("the bytes to relocate are not zero"),
+            Self::NotLoaded => f.write_str("its symbol is not in a loaded section"),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for ResolveError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(symbol) => write!(f, "unknown {symbol}"),
+            Self::Refused { symbol, reason } => write!(f, "{symbol}: {reason}"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+        }
+    }
+}

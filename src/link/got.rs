@@ -1,0 +1,117 @@
+//! The global offset table: a word for each symbol whose address an instruction loads from memory.
+//!
+//! Kernel modules seldom need one; objects compiled with `-fpic` do. It has no room unless a
+//! relocation asks for it.
+
+use super::error::Error;
+use super::plan::{Location, Part};
+use crate::arch::{Arch, Container};
+use crate::image::{Definition, Image};
+use alloc::vec::Vec;
+
+/// The name by which objects refer to the table itself.
+const SYMBOL: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
+
+/// The table of a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    /// The symbols that have a slot, ascending; the position is that of the slot.
+    slots: Vec<usize>,
+    /// The undefined symbol that stands for the table, if the image has one.
+    base: Option<usize>,
+    word: u64,
+    needed: bool,
+    offset: u64,
+}
+
+impl Got {
+    /// Gives a slot to each symbol that a relocation needs one for.
+    pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
+        let tables = || image.relocations().iter().filter(|table| table.needs_got);
+        let base = image.symbols().iter().position(|symbol| {
+            symbol.definition == Definition::Undefined && symbol.name() == SYMBOL
+        });
+        let needed = base.is_some() || tables().next().is_some();
+        let mut got = Self {
+            slots: Vec::new(),
+            base,
+            word: word::<A>(),
+            needed,
+            offset: 0,
+        };
+        for table in tables() {
+            let section = image
+                .sections()
+                .get(table.target)
+                .map_or(&[][..], |found| found.data);
+            for relocation in table.iter() {
+                let before = section.get(..relocation.offset).unwrap_or_default();
+                let needs_slot = A::relocation(relocation.r_type, before)
+                    .is_some_and(|relocation| relocation.operation.needs_slot());
+                if needs_slot && Some(relocation.symbol) != base {
+                    got.add(relocation.symbol)?;
+                }
+            }
+        }
+        Ok(got)
+    }
+
+    fn add(&mut self, symbol: usize) -> Result<(), Error> {
+        if let Err(position) = self.slots.binary_search(&symbol) {
+            self.slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+            self.slots.insert(position, symbol);
+        }
+        Ok(())
+    }
+
+    /// Puts the table behind `end`, an offset in the core part, and returns its own end.
+    pub fn place_at(&mut self, end: u64) -> u64 {
+        if !self.needed {
+            return end;
+        }
+        self.offset = end.next_multiple_of(self.word);
+        self.offset + self.size()
+    }
+
+    fn size(&self) -> u64 {
+        self.slots.len() as u64 * self.word
+    }
+
+    /// Where it lies, if it is needed.
+    pub fn location(&self) -> Option<Location> {
+        self.needed.then(|| Location {
+            part: Part::Core,
+            offset: self.offset,
+            size: self.size(),
+        })
+    }
+
+    /// The symbols that have a slot with the offsets of their slots from the table's start.
+    pub fn slots(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .map(|(slot, symbol)| (*symbol, slot as u64 * self.word))
+    }
+
+    /// The offset of a symbol's slot from the table's start: G. That of the table itself is 0.
+    pub fn slot(&self, symbol: usize) -> Option<u64> {
+        if self.base == Some(symbol) {
+            return Some(0);
+        }
+        let slot = self.slots.binary_search(&symbol).ok()?;
+        Some(slot as u64 * self.word)
+    }
+
+    /// Whether a symbol stands for the table itself.
+    pub fn is_base(&self, symbol: usize) -> bool {
+        self.base == Some(symbol)
+    }
+}
+
+fn word<A: Arch>() -> u64 {
+    match A::CLASS {
+        Container::Little => 4,
+        Container::Big => 8,
+    }
+}

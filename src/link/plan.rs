@@ -1,0 +1,237 @@
+//! Plan: which section goes where.
+
+use super::error::Error;
+use super::got::Got;
+use crate::arch::Arch;
+use crate::image::{Flags, Image, Section};
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+/// How long a section is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// As long as the module is loaded.
+    Core,
+    /// Until the module has started: sections whose names start with `.init`, as in Linux.
+    Init,
+}
+
+/// Sections that are protected alike, in the order in which they lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Instructions.
+    Text,
+    /// Constants.
+    ReadOnly,
+    /// Data that only the module's start may change.
+    ReadOnlyAfterInit,
+    /// Data that has bytes in the file.
+    Data,
+    /// Data that starts as zeros.
+    Zeroed,
+}
+
+impl Group {
+    /// All groups in the order in which they lie in memory.
+    pub const ALL: [Self; 5] = [
+        Self::Text,
+        Self::ReadOnly,
+        Self::ReadOnlyAfterInit,
+        Self::Data,
+        Self::Zeroed,
+    ];
+}
+
+/// Where a section lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// In which part.
+    pub part: Part,
+    /// The offset from the start of that part, in bytes.
+    pub offset: u64,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+/// The room that a part needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Bytes, a multiple of the page size; 0 if the part is empty.
+    pub size: u64,
+    /// What its address must be a multiple of: a power of two, at least the page size.
+    pub align: u64,
+    groups: [Range<u64>; Group::ALL.len()],
+}
+
+/// The room that both parts need in one block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Bytes, a multiple of the page size.
+    pub size: u64,
+    /// What its address must be a multiple of.
+    pub align: u64,
+    /// Where the init part starts; the core part starts at 0.
+    pub init_offset: u64,
+}
+
+/// Which section of an image goes where.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The room for the core part.
+    pub core: Layout,
+    /// The room for the init part.
+    pub init: Layout,
+    pub(super) got: Got,
+    locations: Vec<Option<Location>>,
+    order: Vec<usize>,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Core => "core",
+            Self::Init => "init",
+        })
+    }
+}
+
+impl Layout {
+    /// The offsets, in bytes, between which the sections of a group lie. Groups that are
+    /// protected differently have no page in common.
+    pub fn group(&self, group: Group) -> Range<u64> {
+        self.groups[group as usize].clone()
+    }
+}
+
+impl Plan {
+    /// Lays out the loaded sections of an image, and room for a global offset table behind the
+    /// constants of the core part where a relocation needs one. `page` is the granularity of
+    /// protection in bytes, a power of two.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, Error> {
+        let got = Got::plan(image)?;
+        let mut locations = Vec::new();
+        locations
+            .try_reserve_exact(image.sections().len())
+            .map_err(|_| Error::OutOfMemory)?;
+        locations.resize(image.sections().len(), None);
+        let mut order = Vec::new();
+        let loaded = image.loaded_sections().count();
+        order
+            .try_reserve_exact(loaded)
+            .map_err(|_| Error::OutOfMemory)?;
+        let mut plan = Self {
+            core: Layout::empty(page),
+            init: Layout::empty(page),
+            got,
+            locations,
+            order,
+        };
+        for part in [Part::Core, Part::Init] {
+            plan.lay_out(image, part, page);
+        }
+        Ok(plan)
+    }
+
+    /// Where the section of that index lies; `None` if it is not loaded.
+    pub fn location(&self, section: usize) -> Option<Location> {
+        self.locations.get(section).copied().flatten()
+    }
+
+    /// Where the global offset table lies, if the module needs one.
+    pub fn got(&self) -> Option<Location> {
+        self.got.location()
+    }
+
+    /// The room for both parts in one block, for when two blocks cannot be had close enough to
+    /// each other.
+    pub fn joined(&self) -> Joined {
+        let init_offset = self.core.size.next_multiple_of(self.init.align);
+        Joined {
+            size: init_offset + self.init.size,
+            align: self.core.align.max(self.init.align),
+            init_offset,
+        }
+    }
+
+    /// The sections in the order in which they lie in memory, the core part first.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, Location)> {
+        self.order
+            .iter()
+            .filter_map(|index| Some((*index, self.location(*index)?)))
+    }
+
+    fn lay_out<A: Arch>(&mut self, image: &Image<'_, A>, part: Part, page: u64) {
+        let layout = match part {
+            Part::Core => &mut self.core,
+            Part::Init => &mut self.init,
+        };
+        let mut end = 0_u64;
+        for group in Group::ALL {
+            if group != Group::Zeroed {
+                end = end.next_multiple_of(page);
+            }
+            let start = end;
+            for (index, section) in image.loaded_sections() {
+                if part_of(section) != part || group_of(section) != group {
+                    continue;
+                }
+                let offset = end.next_multiple_of(section.align);
+                end = offset + section.size;
+                layout.align = layout.align.max(section.align);
+                self.locations[index] = Some(Location {
+                    part,
+                    offset,
+                    size: section.size,
+                });
+                self.order.push(index);
+            }
+            if part == Part::Core && group == Group::ReadOnly {
+                end = self.got.place_at(end);
+            }
+            layout.groups[group as usize] = start..end;
+        }
+        layout.size = end.next_multiple_of(page);
+    }
+}
+
+impl Layout {
+    fn empty(page: u64) -> Self {
+        Self {
+            size: 0,
+            align: page,
+            groups: [const { 0..0 }; Group::ALL.len()],
+        }
+    }
+}
+
+/// Linux's rule: `.init*` is needed until the module has started, everything else, `.exit*`
+/// included, until it is taken out.
+fn part_of(section: &Section<'_>) -> Part {
+    if section.name.starts_with(b".init") {
+        Part::Init
+    } else {
+        Part::Core
+    }
+}
+
+/// Linux's rule for what only the module's start may change: the section that
+/// `__ro_after_init` names, and the table of static branches.
+const READ_ONLY_AFTER_INIT: [&[u8]; 2] = [b".data..ro_after_init", b"__jump_table"];
+
+fn group_of(section: &Section<'_>) -> Group {
+    if section.flags.contains(Flags::EXECUTE) {
+        Group::Text
+    } else if READ_ONLY_AFTER_INIT.contains(&section.name) {
+        Group::ReadOnlyAfterInit
+    } else if !section.flags.contains(Flags::WRITE) {
+        Group::ReadOnly
+    } else if section.is_zeroed() {
+        Group::Zeroed
+    } else {
+        Group::Data
+    }
+}

@@ -1,0 +1,77 @@
+//! Resolve: every symbol gets a value.
+
+use super::error::ResolveError;
+use super::place::Placed;
+use crate::arch::Arch;
+use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
+use alloc::vec::Vec;
+
+/// The values of an image's symbols.
+#[derive(Clone, Debug)]
+pub struct Values(Vec<Option<u64>>);
+
+impl Values {
+    /// The address that the symbol of that index stands for; `None` if the symbol is in a section
+    /// that is not loaded, so that nothing may refer to it.
+    #[inline]
+    pub fn get(&self, symbol: usize) -> Option<u64> {
+        self.0.get(symbol).copied().flatten()
+    }
+}
+
+impl Placed<'_, '_> {
+    /// Gives every symbol its value: its place in the module, its absolute address, or what
+    /// `lookup` returns for an undefined one. A weak symbol that nobody defines is 0.
+    ///
+    /// # Errors
+    /// [`ResolveError::Unknown`] for an undefined symbol for which `lookup` returns `None`, and
+    /// [`ResolveError::Refused`] for one for which it returns an error.
+    pub fn resolve<A: Arch, E>(
+        &self,
+        image: &Image<'_, A>,
+        mut lookup: impl FnMut(&[u8]) -> Result<Option<u64>, E>,
+    ) -> Result<Values, ResolveError<E>> {
+        let symbols = image.symbols();
+        let mut values = Vec::new();
+        values
+            .try_reserve_exact(symbols.len())
+            .map_err(|_| ResolveError::OutOfMemory)?;
+        for (index, symbol) in symbols.iter().enumerate() {
+            let value = match symbol.definition {
+                Definition::Absolute => Some(symbol.value),
+                Definition::Section(section) => self
+                    .plan
+                    .location(section)
+                    .map(|location| self.address(location).wrapping_add(symbol.value)),
+                Definition::Undefined if index == 0 => Some(0),
+                Definition::Undefined if self.plan.got.is_base(index) => {
+                    self.plan.got().map(|got| self.address(got))
+                }
+                Definition::Undefined => Some(import(index, &symbol, &mut lookup)?),
+            };
+            values.push(value);
+        }
+        Ok(Values(values))
+    }
+}
+
+fn import<E>(
+    index: usize,
+    symbol: &Symbol<'_>,
+    lookup: &mut impl FnMut(&[u8]) -> Result<Option<u64>, E>,
+) -> Result<u64, ResolveError<E>> {
+    let name = symbol.name();
+    let describe = || SymbolRef {
+        index,
+        name: name.into(),
+    };
+    match lookup(name) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) if symbol.binding == Binding::Weak => Ok(0),
+        Ok(None) => Err(ResolveError::Unknown(describe())),
+        Err(reason) => Err(ResolveError::Refused {
+            symbol: describe(),
+            reason,
+        }),
+    }
+}

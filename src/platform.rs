@@ -1,0 +1,219 @@
+//! What an embedding kernel implements: the only door from the loader to the machine.
+//!
+//! Everything else in the crate is arithmetic on bytes. Memory and its protection, caches, calls
+//! into module code, the calling process with its credentials, memory and files, and the log are
+//! reached through [`Platform`] alone.
+
+use crate::arch::Arch;
+use crate::module::Module;
+use crate::symbols::Symbol;
+use alloc::sync::Arc;
+use core::fmt;
+use core::ops::{Range, RangeInclusive};
+
+/// The kernel that the loader is part of.
+///
+/// # Safety
+/// The loader runs module code in memory that [`allocate`](Platform::allocate) returned, and lets
+/// modules call the addresses that [`symbol`](Platform::symbol) returned. An implementation
+/// promises that this memory is used by nobody else until it is dropped, and that these addresses
+/// stay what they are said to be for as long as the platform lives.
+pub unsafe trait Platform: Send + Sync + Sized + 'static {
+    /// The architecture whose modules this kernel runs.
+    type Arch: Arch;
+    /// Memory that holds a module, or its init part; dropping it gives it back.
+    type Memory: ModuleMemory;
+    /// A file from which a module is read; dropping it closes it.
+    type File: ModuleFile;
+
+    /// The granularity of memory protection in bytes, a power of two.
+    const PAGE_SIZE: u64;
+
+    /// The most memory in bytes that one module may ask for.
+    const MAX_MODULE_SIZE: u64 = 64 << 20;
+
+    /// The addresses between which the kernel's exported code and data lie, last one included.
+    fn kernel(&self) -> RangeInclusive<u64>;
+
+    /// Finds room for a module.
+    ///
+    /// # Errors
+    /// [`AllocateError::OutOfReach`] if there is memory but none in `request.window`,
+    /// [`AllocateError::Exhausted`] if there is none at all.
+    fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError>;
+
+    /// The kernel's own exported symbol of that name.
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>>;
+
+    /// Calls a function `int f(void)` of a module, in the kernel's C calling convention.
+    ///
+    /// # Safety
+    /// `entry` is the address of such a function in a module whose memory is executable and whose
+    /// relocations have all been applied.
+    unsafe fn call_init(&self, entry: u64) -> i32;
+
+    /// Calls a function `void f(void)` of a module, in the kernel's C calling convention.
+    ///
+    /// # Safety
+    /// As for [`call_init`](Platform::call_init); nothing uses the module any more.
+    unsafe fn call_exit(&self, entry: u64);
+
+    /// Whether the calling process may load and remove modules (Linux: `CAP_SYS_MODULE`, and
+    /// loading not disabled).
+    fn may_manage_modules(&self) -> bool;
+
+    /// Copies bytes from the calling process, from the address `from` on.
+    ///
+    /// # Errors
+    /// [`Fault`] if any of them cannot be read.
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault>;
+
+    /// Opens the file behind a descriptor of the calling process for reading a module from it.
+    ///
+    /// # Errors
+    /// The first of [`OpenError`]'s variants that is true of the descriptor.
+    fn open(&self, descriptor: i32) -> Result<Self::File, OpenError>;
+
+    /// Writes one line to the kernel's log.
+    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        let _ = (level, line);
+    }
+
+    /// Is told when a module enters a state, before anything else happens in it (Linux: the
+    /// module notifier chain).
+    fn notify(&self, event: Event, module: &Arc<Module<Self>>) {
+        let _ = (event, module);
+    }
+}
+
+/// A run of memory that holds a module, or its init part. Dropping it gives it back.
+///
+/// It starts readable and writable and not executable. The address at which the module will run
+/// may differ from the one at which these bytes are written.
+///
+/// # Safety
+/// An implementation promises that [`bytes_mut`](Self::bytes_mut) and [`bytes`](Self::bytes) are
+/// the same memory every time, as long as was requested, visible to the module at
+/// [`address`](Self::address), and used by nobody but the module and the loader.
+pub unsafe trait ModuleMemory: Send + Sync {
+    /// The address at which the module sees the first byte.
+    fn address(&self) -> u64;
+
+    /// All bytes, for the loader to write before any of them is protected or run.
+    fn bytes_mut(&mut self) -> &mut [u8];
+
+    /// Bytes that have been protected as [`Protection::ReadOnly`], or all of them before the
+    /// module runs; `None` if `range` leaves the memory. `range` is in bytes from its start.
+    fn bytes(&self, range: Range<usize>) -> Option<&[u8]>;
+
+    /// Protects whole pages and, for [`Protection::Execute`], makes what was written there
+    /// visible to instruction fetch. `range` is in bytes from the start.
+    ///
+    /// # Errors
+    /// [`ProtectError`] if the pages cannot be protected so; the module is then not run.
+    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError>;
+}
+
+/// A file from which a module is read. It cannot be written while this value lives.
+pub trait ModuleFile {
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+
+    /// Fills `to` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ReadError`] if they cannot all be read.
+    fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError>;
+}
+
+/// Room that the loader asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryRequest {
+    /// Bytes, a multiple of the page size, never 0.
+    pub size: u64,
+    /// What the address must be a multiple of: a power of two, at least the page size.
+    pub align: u64,
+    /// The addresses, last one included, between which all of it has to lie.
+    pub window: RangeInclusive<u64>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What memory is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// What stays for as long as the module is loaded.
+    Core,
+    /// What is given back once the module has started.
+    Init,
+    /// Both in one block, because they could not be had close enough to each other.
+    Joined,
+}
+
+/// What may be done with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Read and run.
+    Execute,
+    /// Read.
+    ReadOnly,
+    /// Read and write.
+    ReadWrite,
+}
+
+/// What has become of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It is linked and protected, and about to be started.
+    Coming,
+    /// It has started; its init memory is still there.
+    Live,
+    /// Its init memory has been given back.
+    Settled,
+    /// It is about to be stopped, or its start has failed.
+    Going,
+}
+
+/// How important a line in the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// A request was refused.
+    Error,
+    /// Something is unusual.
+    Warning,
+    /// For the curious.
+    Info,
+}
+
+/// There is no memory for a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocateError {
+    /// None is left.
+    Exhausted,
+    /// None is left in the window.
+    OutOfReach,
+}
+
+/// Pages could not be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProtectError;
+
+/// An address of the calling process cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault;
+
+/// A file could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadError;
+
+/// A descriptor does not lead to a file that a module can be read from. In this order Linux
+/// finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The process has no such descriptor open, or not for reading.
+    BadDescriptor,
+    /// It is not a regular file.
+    NotRegular,
+    /// Somebody has it open for writing.
+    OpenForWriting,
+}
