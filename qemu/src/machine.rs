@@ -1,0 +1,117 @@
+//! What an architecture folder gives to the rest of the kernel.
+//!
+//! An architecture's start code sets up a stack, finds out what memory there is, and calls
+//! [`crate::start`] with a [`Boot`]; from then on the kernel reaches the machine through
+//! [`Machine`]. A fault that nobody expected is handed to [`crate::fault::report`].
+
+use core::ops::{Range, RangeInclusive};
+
+#[cfg(target_arch = "x86")]
+pub use crate::i386::I386 as This;
+#[cfg(target_arch = "m68k")]
+pub use crate::m68k::M68k as This;
+#[cfg(target_arch = "x86_64")]
+pub use crate::x86_64::X86_64 as This;
+
+/// What the start code found.
+pub struct Boot {
+    /// The kernel's command line; copied before [`Machine::protect_kernel`] is called.
+    pub command_line: &'static [u8],
+    /// The initial RAM disk, empty if there is none. It stays readable for ever.
+    pub initrd: &'static [u8],
+    /// Memory for the heap: addresses at which the kernel reads and writes it.
+    pub heap: Range<usize>,
+    /// Memory for modules: physical addresses of whole pages that nothing else uses.
+    pub module_frames: Range<usize>,
+}
+
+/// An argument of a C function that the console calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// A pointer or an integer of at most a register's width.
+    Word(usize),
+    /// A 64-bit integer.
+    Wide(u64),
+}
+
+/// What may be done with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read and run.
+    Execute,
+    /// Read.
+    ReadOnly,
+    /// Read and write.
+    ReadWrite,
+}
+
+/// How the machine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was asked for came out right.
+    Success,
+    /// A script failed, the kernel panicked, or something faulted.
+    Failure,
+}
+
+/// The machine that the kernel runs on. There is one, so nothing takes `self`.
+pub trait Machine {
+    /// The smallest unit of memory protection in bytes.
+    const PAGE_SIZE: usize = 4096;
+
+    /// The addresses at which modules are put: within the reach of the kernel's branches, whole
+    /// pages, and nothing mapped there until [`map`](Self::map) does it.
+    const MODULE_REGION: Range<usize>;
+
+    /// The addresses of the kernel's own code and data, last one included.
+    fn kernel() -> RangeInclusive<usize>;
+
+    /// Sends a byte down the serial line, waiting until it is accepted.
+    fn put_byte(byte: u8);
+
+    /// A byte that has arrived on the serial line, if there is one.
+    fn get_byte() -> Option<u8>;
+
+    /// Ends the run: QEMU exits, and its exit status tells the outcome.
+    fn exit(outcome: Outcome) -> !;
+
+    /// Gives the kernel its final page tables: text that cannot be written, constants that cannot
+    /// be written or run, data that cannot be run, no mapping of `boot.module_frames` at all, as
+    /// far as the machine can. Called once, when the heap works. Returns in a few words what is
+    /// enforced, for the boot messages.
+    fn protect_kernel(boot: &Boot) -> &'static str;
+
+    /// Maps `page` of the module region to the physical page `frame`: readable, writable, not
+    /// executable.
+    ///
+    /// # Safety
+    /// `page` is in the module region and not mapped; `frame` is used by nothing else.
+    unsafe fn map(page: usize, frame: usize);
+
+    /// Removes the mapping of `page`.
+    ///
+    /// # Safety
+    /// `page` was mapped by [`map`](Self::map), and nothing uses what is there any more.
+    unsafe fn unmap(page: usize);
+
+    /// Changes what may be done with `page`.
+    ///
+    /// # Safety
+    /// `page` was mapped by [`map`](Self::map); nothing relies on an access that this takes away.
+    unsafe fn protect(page: usize, access: Access);
+
+    /// Makes what was written to `range` visible to instruction fetch.
+    fn sync_code(range: Range<usize>);
+
+    /// Calls a C function in the calling convention that modules of this architecture use.
+    /// The result is what a function that returns a 64-bit integer returns; of a narrower result
+    /// only the low bits mean anything.
+    ///
+    /// # Safety
+    /// There is such a function at `entry`, and it may be called with these arguments.
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> u64;
+
+    /// The machine code of a C function without arguments that returns `value`, in the convention
+    /// of [`call`](Self::call).
+    fn returning(value: u64) -> impl AsRef<[u8]>;
+}

@@ -1,0 +1,5 @@
+//! The kernel's memory: a heap for itself, and pages for modules.
+
+pub mod frames;
+pub mod heap;
+pub mod region;

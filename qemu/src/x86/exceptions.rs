@@ -1,0 +1,41 @@
+//! The processor's exceptions by name (Intel SDM volume 3, "Exception and Interrupt Reference").
+
+/// How many vectors the processor keeps for exceptions.
+pub const COUNT: usize = 32;
+
+/// The exception at which a page could not be reached.
+pub const PAGE_FAULT: usize = 14;
+
+/// The exception raised when another could not be delivered, such as for want of stack.
+pub const DOUBLE_FAULT: usize = 8;
+
+const WRITE: usize = 1 << 1;
+const FETCH: usize = 1 << 4;
+
+/// What happened, in words. `error` is the error code that the processor pushed.
+pub fn name(vector: usize, error: usize) -> &'static str {
+    match vector {
+        0 => "division by zero",
+        1 => "debug exception",
+        2 => "non-maskable interrupt",
+        3 => "breakpoint",
+        4 => "overflow",
+        5 => "bound exceeded",
+        6 => "invalid instruction",
+        7 => "no coprocessor",
+        DOUBLE_FAULT => "double fault",
+        10 => "invalid task state segment",
+        11 => "segment not present",
+        12 => "stack segment fault",
+        13 => "general protection fault",
+        PAGE_FAULT if error & FETCH != 0 => "page cannot be run",
+        PAGE_FAULT if error & WRITE != 0 => "page cannot be written",
+        PAGE_FAULT => "page cannot be read",
+        16 => "floating-point exception",
+        17 => "misaligned access",
+        18 => "machine check",
+        19 => "vector exception",
+        21 => "control protection exception",
+        _ => "unknown exception",
+    }
+}

@@ -1,0 +1,121 @@
+//! Exceptions: registers are saved and reported, on a stack of their own.
+
+use crate::fault::{self, Fault};
+use crate::x86::exceptions::{self, PAGE_FAULT};
+use core::arch::{asm, global_asm};
+
+const STUB_SIZE: usize = 16;
+
+global_asm!(
+    r#"
+    .pushsection .text.faults, "ax"
+    .balign 16
+exception_stubs:
+    .set vector, 0
+    .rept {count}
+    .balign {size}
+    .ifeq (vector - 8) * (vector - 10) * (vector - 11) * (vector - 12) * (vector - 13) * (vector - 14) * (vector - 17) * (vector - 21)
+    .else
+    push $0                         # where the processor pushes no error code
+    .endif
+    push $vector
+    jmp save_registers
+    .set vector, vector + 1
+    .endr
+save_registers:
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    cld
+    mov %rsp, %rdi
+    and $-16, %rsp
+    call {report}
+    ud2
+    .popsection
+    "#,
+    count = const exceptions::COUNT,
+    size = const STUB_SIZE,
+    report = sym report,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    static exception_stubs: u8;
+}
+
+/// The address of the code that the processor is to go to for `vector`.
+pub fn stub(vector: usize) -> usize {
+    (&raw const exception_stubs) as usize + vector * STUB_SIZE
+}
+
+/// What `save_registers`, the stubs and the processor pushed, last first.
+#[repr(C)]
+struct Frame {
+    r15: usize,
+    r14: usize,
+    r13: usize,
+    r12: usize,
+    r11: usize,
+    r10: usize,
+    r9: usize,
+    r8: usize,
+    rbp: usize,
+    rdi: usize,
+    rsi: usize,
+    rdx: usize,
+    rcx: usize,
+    rbx: usize,
+    rax: usize,
+    vector: usize,
+    error: usize,
+    rip: usize,
+    cs: usize,
+    rflags: usize,
+    rsp: usize,
+    ss: usize,
+}
+
+extern "C" fn report(frame: &Frame) -> ! {
+    let address: usize;
+    // SAFETY: reading the register has no effect.
+    unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack)) };
+    fault::report(&Fault {
+        what: exceptions::name(frame.vector, frame.error),
+        instruction: frame.rip,
+        address: (frame.vector == PAGE_FAULT).then_some(address),
+        registers: &[
+            ("rax", frame.rax),
+            ("rbx", frame.rbx),
+            ("rcx", frame.rcx),
+            ("rdx", frame.rdx),
+            ("rsi", frame.rsi),
+            ("rdi", frame.rdi),
+            ("rbp", frame.rbp),
+            ("rsp", frame.rsp),
+            ("r8", frame.r8),
+            ("r9", frame.r9),
+            ("r10", frame.r10),
+            ("r11", frame.r11),
+            ("r12", frame.r12),
+            ("r13", frame.r13),
+            ("r14", frame.r14),
+            ("r15", frame.r15),
+            ("rflags", frame.rflags),
+            ("cs", frame.cs),
+            ("ss", frame.ss),
+            ("error", frame.error),
+        ],
+    })
+}

@@ -1,0 +1,76 @@
+//! The kernel in the top 2 GiB of a 64-bit machine, modules in the last one.
+
+mod call;
+mod descriptors;
+mod entry;
+mod faults;
+
+use crate::machine::{Access, Argument, Boot, Machine, Outcome};
+use crate::x86::{exit, layout, paging, pvh, serial};
+use core::ops::{Range, RangeInclusive};
+
+/// A PC with a 64-bit processor.
+pub struct X86_64;
+
+impl Machine for X86_64 {
+    const MODULE_REGION: Range<usize> = 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000;
+
+    fn kernel() -> RangeInclusive<usize> {
+        layout::text().start..=layout::kernel_end() - 1
+    }
+
+    fn put_byte(byte: u8) {
+        serial::put_byte(byte);
+    }
+
+    fn get_byte() -> Option<u8> {
+        serial::get_byte()
+    }
+
+    fn exit(outcome: Outcome) -> ! {
+        exit::exit(outcome)
+    }
+
+    fn protect_kernel(boot: &Boot) -> &'static str {
+        paging::install(boot, true);
+        "every page either writable or executable, none both (NX)"
+    }
+
+    unsafe fn map(page: usize, frame: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::map(page, frame) }
+    }
+
+    unsafe fn unmap(page: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::unmap(page) }
+    }
+
+    unsafe fn protect(page: usize, access: Access) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::protect(page, access) }
+    }
+
+    fn sync_code(_range: Range<usize>) {
+        // Instruction fetch sees all earlier writes once a jump has been made.
+    }
+
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { call::call(entry, arguments) }
+    }
+
+    fn returning(value: u64) -> impl AsRef<[u8]> {
+        call::returning(value)
+    }
+}
+
+/// Where the assembly of `entry` ends up, on the kernel's stack and the page tables of the start.
+///
+/// # Safety
+/// Called once, with the physical address of the PVH start information.
+unsafe extern "C" fn enter(start_info: usize) -> ! {
+    descriptors::install();
+    // SAFETY: QEMU's start information is untouched, and this is the one call.
+    unsafe { crate::start(pvh::read(start_info)) }
+}
