@@ -34,6 +34,16 @@ pub enum Argument {
     Wide(u64),
 }
 
+/// What a C function left in the registers: its type, which nobody knows, decides what counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The result of a function that returns an integer of at most a register's width. Of a
+    /// narrower one only the low bits mean anything.
+    pub word: usize,
+    /// The result of a function that returns a 64-bit integer.
+    pub wide: u64,
+}
+
 /// What may be done with a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -104,14 +114,12 @@ pub trait Machine {
     fn sync_code(range: Range<usize>);
 
     /// Calls a C function in the calling convention that modules of this architecture use.
-    /// The result is what a function that returns a 64-bit integer returns; of a narrower result
-    /// only the low bits mean anything.
     ///
     /// # Safety
     /// There is such a function at `entry`, and it may be called with these arguments.
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> u64;
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned;
 
-    /// The machine code of a C function without arguments that returns `value`, in the convention
-    /// of [`call`](Self::call).
-    fn returning(value: u64) -> impl AsRef<[u8]>;
+    /// The machine code of a C function without arguments that returns `value`, be it an integer
+    /// or a pointer, in the convention of [`call`](Self::call).
+    fn returning(value: usize) -> impl AsRef<[u8]>;
 }

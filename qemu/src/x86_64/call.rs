@@ -1,7 +1,7 @@
 //! Calls by the System V ABI for x86-64 ("Function Calling Sequence"): six words in registers,
 //! the others on the stack, the result in `rax`.
 
-use crate::machine::Argument;
+use crate::machine::{Argument, Returned};
 use alloc::vec::Vec;
 use core::arch::naked_asm;
 
@@ -11,7 +11,7 @@ const REGISTERS: usize = 6;
 ///
 /// # Safety
 /// There is such a function, and it may be called with these arguments.
-pub unsafe fn call(entry: usize, arguments: &[Argument]) -> u64 {
+pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
     let mut words: Vec<u64> = arguments
         .iter()
         .map(|argument| match *argument {
@@ -21,7 +21,8 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> u64 {
         .collect();
     words.resize(words.len().max(REGISTERS), 0);
     // SAFETY: the caller vouches for the function; there are at least six words.
-    unsafe { call_words(entry, words.as_ptr(), words.len() - REGISTERS) }
+    let result = unsafe { call_words(entry, words.as_ptr(), words.len() - REGISTERS) };
+    Returned { word: result as usize, wide: result }
 }
 
 /// Calls `entry` with the six words at `words` in registers and `on_stack` more on the stack.
@@ -54,7 +55,7 @@ unsafe extern "C" fn call_words(entry: usize, words: *const u64, on_stack: usize
 }
 
 /// `movabs $value, %rax; ret`.
-pub fn returning(value: u64) -> [u8; 11] {
+pub fn returning(value: usize) -> [u8; 11] {
     let mut code = [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3];
     code[2..10].copy_from_slice(&value.to_le_bytes());
     code

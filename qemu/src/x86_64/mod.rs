@@ -5,7 +5,7 @@ mod descriptors;
 mod entry;
 mod faults;
 
-use crate::machine::{Access, Argument, Boot, Machine, Outcome};
+use crate::machine::{Access, Argument, Boot, Machine, Outcome, Returned};
 use crate::x86::{exit, layout, paging, pvh, serial};
 use core::ops::{Range, RangeInclusive};
 
@@ -55,12 +55,12 @@ impl Machine for X86_64 {
         // Instruction fetch sees all earlier writes once a jump has been made.
     }
 
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> u64 {
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
         // SAFETY: the caller's promise.
         unsafe { call::call(entry, arguments) }
     }
 
-    fn returning(value: u64) -> impl AsRef<[u8]> {
+    fn returning(value: usize) -> impl AsRef<[u8]> {
         call::returning(value)
     }
 }

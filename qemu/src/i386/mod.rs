@@ -1,0 +1,109 @@
+//! The kernel in the top GiB of a 32-bit machine, modules above it.
+
+mod call;
+mod descriptors;
+mod entry;
+mod faults;
+
+use crate::machine::{Access, Argument, Boot, Machine, Outcome, Returned};
+use crate::x86::{exit, layout, paging, pvh, serial};
+use core::arch::asm;
+use core::arch::x86::{__cpuid, __get_cpuid_max};
+use core::ops::{Range, RangeInclusive};
+
+/// A PC with a 32-bit processor that knows PAE.
+pub struct I386;
+
+impl Machine for I386 {
+    const MODULE_REGION: Range<usize> = 0xf000_0000..0xff00_0000;
+
+    fn kernel() -> RangeInclusive<usize> {
+        layout::text().start..=layout::kernel_end() - 1
+    }
+
+    fn put_byte(byte: u8) {
+        serial::put_byte(byte);
+    }
+
+    fn get_byte() -> Option<u8> {
+        serial::get_byte()
+    }
+
+    fn exit(outcome: Outcome) -> ! {
+        exit::exit(outcome)
+    }
+
+    fn protect_kernel(boot: &Boot) -> &'static str {
+        let no_execute = enable_no_execute();
+        paging::install(boot, no_execute);
+        descriptors::arm_fault_task();
+        if no_execute {
+            "every page either writable or executable, none both (PAE with NX)"
+        } else {
+            "text and constants cannot be written (no NX: this processor does not know it)"
+        }
+    }
+
+    unsafe fn map(page: usize, frame: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::map(page, frame) }
+    }
+
+    unsafe fn unmap(page: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::unmap(page) }
+    }
+
+    unsafe fn protect(page: usize, access: Access) {
+        // SAFETY: the caller's promise.
+        unsafe { paging::protect(page, access) }
+    }
+
+    fn sync_code(_range: Range<usize>) {
+        // Instruction fetch sees all earlier writes once a jump has been made.
+    }
+
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+        // SAFETY: the caller's promise.
+        unsafe { call::call(entry, arguments) }
+    }
+
+    fn returning(value: usize) -> impl AsRef<[u8]> {
+        call::returning(value)
+    }
+}
+
+/// Lets page tables forbid execution, if the processor knows how (Intel SDM, `IA32_EFER.NXE`).
+fn enable_no_execute() -> bool {
+    const FEATURES: u32 = 0x8000_0001;
+    const NX: u32 = 1 << 20;
+    const EFER: u32 = 0xc000_0080;
+    const NXE: u32 = 1 << 11;
+    let known = __get_cpuid_max(0x8000_0000).0 >= FEATURES && __cpuid(FEATURES).edx & NX != 0;
+    if known {
+        // SAFETY: the register exists where NX does, and no page table uses the bit yet.
+        unsafe {
+            asm!(
+                "rdmsr",
+                "or eax, {nxe}",
+                "wrmsr",
+                nxe = const NXE,
+                in("ecx") EFER,
+                out("eax") _,
+                out("edx") _,
+                options(nostack)
+            );
+        }
+    }
+    known
+}
+
+/// Where the assembly of `entry` ends up, on the kernel's stack and the page tables of the start.
+///
+/// # Safety
+/// Called once, with the physical address of the PVH start information.
+unsafe extern "C" fn enter(start_info: usize) -> ! {
+    descriptors::install();
+    // SAFETY: QEMU's start information is untouched, and this is the one call.
+    unsafe { crate::start(pvh::read(start_info)) }
+}

@@ -1,0 +1,144 @@
+//! What happens when the processor takes an exception: nothing here expects one, so each is
+//! reported as a fault (M68000 Family Programmer's Reference Manual, "Exception Processing").
+
+use crate::fault::{self, Fault};
+use crate::machine::{Machine, Outcome, This};
+use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+// All vectors lead to one place: the frame that the processor pushes holds the vector's offset. It
+// may begin at any even address, while compiled code wants the stack at a multiple of four.
+global_asm!(
+    ".section .rodata.vectors, \"a\"",
+    ".balign 4",
+    ".globl m68k_vectors",
+    "m68k_vectors:",
+    ".rept 256",
+    ".long m68k_exception",
+    ".endr",
+    ".text",
+    ".balign 2",
+    "m68k_exception:",
+    "movem.l %d0-%d7/%a0-%a6, -(%sp)",
+    "move.l %sp, %a0",
+    "move.l %sp, %d0",
+    "and.l #-4, %d0",
+    "move.l %d0, %sp",
+    "move.l %a0, -(%sp)",
+    "jsr m68k_fault",
+);
+
+unsafe extern "C" {
+    static m68k_vectors: [usize; 256];
+}
+
+/// Lets exceptions come here from now on.
+pub fn install() {
+    // SAFETY: a privileged instruction in supervisor mode; the table is complete.
+    unsafe {
+        asm!("movec {}, %vbr", in(reg) &raw const m68k_vectors, options(nostack, preserves_flags));
+    }
+}
+
+/// What `m68k_exception` and the processor have pushed, lowest address first.
+#[repr(C, packed(2))]
+struct Frame {
+    registers: [usize; 15],
+    status: u16,
+    instruction: usize,
+    format_and_vector: u16,
+    extra: Extra,
+}
+
+/// What follows in a frame depends on its format.
+#[repr(C)]
+#[derive(Clone, Copy)]
+union Extra {
+    /// Format 2: the address of the instruction that trapped; the frame has the next one's.
+    trapped: usize,
+    /// Format 7: an access fault of the 68040.
+    access: AccessFault,
+}
+
+#[repr(C, packed(2))]
+#[derive(Clone, Copy)]
+struct AccessFault {
+    effective_address: usize,
+    special_status: u16,
+    write_back_status: [u16; 3],
+    address: usize,
+}
+
+const TRAPPED: u16 = 2;
+const ACCESS_FAULT: u16 = 7;
+
+const REGISTERS: [&str; 15] = [
+    "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
+];
+
+#[unsafe(no_mangle)]
+extern "C" fn m68k_fault(frame: &Frame) -> ! {
+    static REPORTING: AtomicBool = AtomicBool::new(false);
+    if REPORTING.swap(true, Ordering::Relaxed) {
+        This::exit(Outcome::Failure);
+    }
+    let mut instruction = frame.instruction;
+    let mut what = name(frame.format_and_vector & 0xfff);
+    let mut address = None;
+    match frame.format_and_vector >> 12 {
+        // SAFETY: the format says that the processor pushed this field.
+        TRAPPED => instruction = unsafe { frame.extra.trapped },
+        ACCESS_FAULT => {
+            // SAFETY: the format says that the processor pushed these fields.
+            let access = unsafe { frame.extra.access };
+            what = access.name();
+            address = Some(access.address);
+        }
+        _ => {}
+    }
+    let mut registers = [("", 0); 17];
+    for (index, (name, value)) in REGISTERS.into_iter().zip(frame.registers).enumerate() {
+        registers[index] = (name, value);
+    }
+    registers[15] = ("sp", (&raw const frame.status).addr());
+    registers[16] = ("sr", frame.status.into());
+    fault::report(&Fault { what, instruction, address, registers: &registers })
+}
+
+impl AccessFault {
+    /// The special status word says what was tried: a bit that is set for reading, and a transfer
+    /// modifier that is 6 for supervisor code (M68040 User's Manual, 8.4.6.2).
+    fn name(self) -> &'static str {
+        const READ: u16 = 1 << 8;
+        const MODIFIER: u16 = 0b111;
+        const SUPERVISOR_CODE: u16 = 6;
+        match (self.special_status & READ != 0, self.special_status & MODIFIER) {
+            (_, SUPERVISOR_CODE) => "instruction fetch from where nothing is mapped",
+            (true, _) => "read from where nothing is mapped",
+            (false, _) => "write to where nothing may be written",
+        }
+    }
+}
+
+/// What an exception is called, by its vector's offset.
+fn name(vector_offset: u16) -> &'static str {
+    match vector_offset / 4 {
+        2 => "access fault",
+        3 => "address error",
+        4 => "illegal instruction",
+        5 => "division by zero",
+        6 => "CHK instruction",
+        7 => "TRAPcc instruction",
+        8 => "privilege violation",
+        9 => "trace",
+        10 => "line 1010 emulator",
+        11 => "line 1111 emulator",
+        14 => "format error",
+        15 => "uninitialized interrupt",
+        24 => "spurious interrupt",
+        25..=31 => "interrupt",
+        32..=47 => "TRAP instruction",
+        48..=55 => "floating-point exception",
+        _ => "exception",
+    }
+}

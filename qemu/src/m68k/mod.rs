@@ -1,0 +1,90 @@
+//! The m68k: QEMU's virt machine with a 68040, everything but modules at its physical address.
+
+mod bootinfo;
+mod cache;
+mod call;
+mod controller;
+mod devices;
+mod entry;
+mod exceptions;
+mod layout;
+mod mmu;
+mod registers;
+mod tty;
+
+use crate::machine::{Access, Argument, Boot, Machine, Outcome, Returned};
+use controller::Ending;
+use core::arch::asm;
+use core::ops::{Range, RangeInclusive};
+
+/// The m68k machine.
+pub struct M68k;
+
+impl Machine for M68k {
+    const PAGE_SIZE: usize = mmu::PAGE_SIZE;
+    const MODULE_REGION: Range<usize> = 0x8000_0000..0x9000_0000;
+
+    fn kernel() -> RangeInclusive<usize> {
+        layout::text().start..=layout::kernel_end() - 1
+    }
+
+    fn put_byte(byte: u8) {
+        if let Some(tty) = devices::tty() {
+            tty.put(byte);
+        }
+    }
+
+    fn get_byte() -> Option<u8> {
+        devices::tty()?.get()
+    }
+
+    fn exit(outcome: Outcome) -> ! {
+        devices::end(match outcome {
+            Outcome::Success => Ending::Halt,
+            Outcome::Failure => Ending::Panic,
+        });
+        loop {
+            // SAFETY: waits, with interrupts masked, for the machine to end.
+            unsafe { asm!("stop #0x2700", options(nomem, nostack)) }
+        }
+    }
+
+    fn protect_kernel(boot: &Boot) -> &'static str {
+        mmu::install(boot);
+        "code and constants write-protected; the 68040 cannot forbid running data"
+    }
+
+    unsafe fn map(page: usize, frame: usize) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { mmu::map(page, frame) }
+    }
+
+    unsafe fn unmap(page: usize) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { mmu::unmap(page) }
+    }
+
+    unsafe fn protect(page: usize, access: Access) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { mmu::protect(page, access) }
+    }
+
+    fn sync_code(_range: Range<usize>) {
+        cache::push();
+    }
+
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+        // SAFETY: the caller's promise is the same.
+        unsafe { call::call(entry, arguments) }
+    }
+
+    fn returning(value: usize) -> impl AsRef<[u8]> {
+        call::returning(value)
+    }
+}
+
+/// What libgcc calls when it can do nothing else.
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    panic!("abort called")
+}
