@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What a module in C needs to be loaded: the sections in which the loader finds its description
+ * and its exports. The formats are those of Linux 6.1's modules.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One "key=value" string of the module's description (.modinfo). */
+#define MODINFO(key, value) \
+	static const char modinfo_##key[] \
+		__attribute__((section(".modinfo"), used, aligned(1))) = #key "=" value
+
+#define MODULE(name_, license_) \
+	MODINFO(name, name_); \
+	MODINFO(license, license_)
+
+/*
+ * An export is a triple: the symbol, its name, its namespace (empty here). i386 and x86_64 keep
+ * three 32-bit distances, each from its own place; m68k keeps three addresses. module.ld sorts
+ * the .export sections by name into __ksymtab and __ksymtab_gpl.
+ */
+#if defined(__m68k__)
+#define EXPORT_FIELD(target) ".long " target "\n"
+#else
+#define EXPORT_FIELD(target) ".long " target " - .\n"
+#endif
+
+#define EXPORT_IN(table, symbol) \
+	__asm__(".pushsection __ksymtab_strings, \"aMS\", %progbits, 1\n" \
+		"__kstrtab_" #symbol ": .asciz \"" #symbol "\"\n" \
+		"__kstrtabns_" #symbol ": .asciz \"\"\n" \
+		".popsection\n" \
+		".pushsection " table "." #symbol ", \"a\", %progbits\n" \
+		".balign 4\n" \
+		EXPORT_FIELD(#symbol) \
+		EXPORT_FIELD("__kstrtab_" #symbol) \
+		EXPORT_FIELD("__kstrtabns_" #symbol) \
+		".popsection")
+
+/* For every module. */
+#define EXPORT(symbol) EXPORT_IN(".export", symbol)
+/* For modules whose licence is compatible with the GPL only. */
+#define EXPORT_GPL(symbol) EXPORT_IN(".export_gpl", symbol)
+
+/* Needed by init only, given back afterwards. */
+#define IN_INIT __attribute__((section(".init.text"), cold))
+#define IN_INIT_DATA __attribute__((section(".init.data")))
+/* Needed by exit only. */
+#define IN_EXIT __attribute__((section(".exit.text"), cold))
+/* Written by init, read-only from then on. */
+#define RO_AFTER_INIT __attribute__((section(".data..ro_after_init")))
+
+/* The functions that the loader calls, found by their names. */
+int init_module(void);
+void cleanup_module(void);
+
+/* Errors that an init function can return, as in Linux, negated. */
+enum { EIO = 5, ENODEV = 19 };
+
+/* Exported by the test kernel: prints a text. */
+int _printk(const char *format, ...);
+
+#endif
