@@ -3,15 +3,15 @@
 //! lowest address; the caller removes them. A result is in %d0, one of 64 bits in %d0 and %d1
 //! with the high half in %d0, and a pointer in %a0 as well as in %d0.
 
-use crate::machine::Argument;
+use crate::machine::{Argument, Returned};
 use alloc::vec::Vec;
 use core::arch::asm;
 
-/// Calls a C function; the contents of %d0 and %d1.
+/// Calls a C function.
 ///
 /// # Safety
 /// There is such a function at `entry`, and it may be called with these arguments.
-pub unsafe fn call(entry: usize, arguments: &[Argument]) -> [u32; 2] {
+pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
     let mut words = Vec::with_capacity(2 * arguments.len());
     for argument in arguments {
         match *argument {
@@ -20,7 +20,7 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> [u32; 2] {
         }
     }
     let words = words.as_ptr_range();
-    let (first, second);
+    let (first, second): (u32, u32);
     // SAFETY: the caller vouches for the function; a C function preserves %d2 and with it the
     // stack pointer from before the arguments were pushed.
     unsafe {
@@ -40,36 +40,23 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> [u32; 2] {
             out("d1") second,
         );
     }
-    [first, second]
-}
-
-/// The machine code of a C function that returns `value`: as a word or pointer if it is one, else
-/// as a 64-bit integer.
-pub fn returning(value: u64) -> [u8; 18] {
-    let word = value as u32;
-    let (first, second) = match u32::try_from(value) {
-        Ok(word) => (word, word),
-        Err(_) => ((value >> 32) as u32, word),
-    };
-    let mut code = [0; 18];
-    let parts: [&[u8]; 6] = [
-        &MOVE_TO_D0,
-        &first.to_be_bytes(),
-        &MOVE_TO_D1,
-        &second.to_be_bytes(),
-        &MOVE_D0_TO_A0,
-        &RTS,
-    ];
-    let mut rest = &mut code[..];
-    for part in parts {
-        let (head, tail) = rest.split_at_mut(part.len());
-        head.copy_from_slice(part);
-        rest = tail;
+    Returned {
+        word: first as usize,
+        wide: u64::from(first) << 32 | u64::from(second),
     }
-    code
 }
 
-const MOVE_TO_D0: [u8; 2] = 0x203c_u16.to_be_bytes();
-const MOVE_TO_D1: [u8; 2] = 0x223c_u16.to_be_bytes();
-const MOVE_D0_TO_A0: [u8; 2] = 0x2040_u16.to_be_bytes();
-const RTS: [u8; 2] = 0x4e75_u16.to_be_bytes();
+/// The machine code of a C function that returns `value`, as an integer and as a pointer.
+///
+/// It has the value in %d1 too, so that 0 is 0 for callers that expect 64 bits as well.
+pub fn returning(value: usize) -> [u8; 12] {
+    const MOVE_IMMEDIATE_TO_D0: [u8; 2] = 0x203c_u16.to_be_bytes();
+    const MOVE_D0_TO_D1: [u8; 2] = 0x2200_u16.to_be_bytes();
+    const MOVE_D0_TO_A0: [u8; 2] = 0x2040_u16.to_be_bytes();
+    const RTS: [u8; 2] = 0x4e75_u16.to_be_bytes();
+
+    let [a, b, c, d] = value.to_be_bytes();
+    let ([m0, m1], [n0, n1]) = (MOVE_IMMEDIATE_TO_D0, MOVE_D0_TO_D1);
+    let ([p0, p1], [r0, r1]) = (MOVE_D0_TO_A0, RTS);
+    [m0, m1, a, b, c, d, n0, n1, p0, p1, r0, r1]
+}

@@ -26,7 +26,8 @@ impl Controller {
     /// It is there and can be reached uncached for as long as the value is used.
     pub const unsafe fn new(base: usize) -> Self {
         // SAFETY: the caller promises the device; it does not touch memory.
-        Self { registers: unsafe { Registers::new(base) } }
+        let registers = unsafe { Registers::new(base) };
+        Self { registers }
     }
 
     /// Ends the machine, a few instructions later.

@@ -21,7 +21,10 @@ pub unsafe fn find(info: &BootInfo<'_>) {
 
 /// Addresses in the 16 MiB blocks in which device registers are.
 pub fn blocks() -> [usize; 2] {
-    [TTY.load(Ordering::Relaxed), CONTROLLER.load(Ordering::Relaxed)]
+    [
+        TTY.load(Ordering::Relaxed),
+        CONTROLLER.load(Ordering::Relaxed),
+    ]
 }
 
 /// The serial line.

@@ -72,6 +72,17 @@ struct AccessFault {
 const TRAPPED: u16 = 2;
 const ACCESS_FAULT: u16 = 7;
 
+/// Bytes of a frame that the processor pushes, by its format; those of format 0 and 1 for the
+/// formats of other processors.
+fn frame_size(format: u16) -> usize {
+    match format {
+        TRAPPED | 3 => 12,
+        4 => 16,
+        ACCESS_FAULT => 60,
+        _ => 8,
+    }
+}
+
 const REGISTERS: [&str; 15] = [
     "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
 ];
@@ -85,7 +96,8 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
     let mut instruction = frame.instruction;
     let mut what = name(frame.format_and_vector & 0xfff);
     let mut address = None;
-    match frame.format_and_vector >> 12 {
+    let format = frame.format_and_vector >> 12;
+    match format {
         // SAFETY: the format says that the processor pushed this field.
         TRAPPED => instruction = unsafe { frame.extra.trapped },
         ACCESS_FAULT => {
@@ -100,9 +112,14 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
     for (index, (name, value)) in REGISTERS.into_iter().zip(frame.registers).enumerate() {
         registers[index] = (name, value);
     }
-    registers[15] = ("sp", (&raw const frame.status).addr());
+    registers[15] = ("sp", (&raw const frame.status).addr() + frame_size(format));
     registers[16] = ("sr", frame.status.into());
-    fault::report(&Fault { what, instruction, address, registers: &registers })
+    fault::report(&Fault {
+        what,
+        instruction,
+        address,
+        registers: &registers,
+    })
 }
 
 impl AccessFault {
@@ -112,7 +129,10 @@ impl AccessFault {
         const READ: u16 = 1 << 8;
         const MODIFIER: u16 = 0b111;
         const SUPERVISOR_CODE: u16 = 6;
-        match (self.special_status & READ != 0, self.special_status & MODIFIER) {
+        match (
+            self.special_status & READ != 0,
+            self.special_status & MODIFIER,
+        ) {
             (_, SUPERVISOR_CODE) => "instruction fetch from where nothing is mapped",
             (true, _) => "read from where nothing is mapped",
             (false, _) => "write to where nothing may be written",

@@ -26,9 +26,10 @@ impl Tty {
     /// # Safety
     /// It is there and can be reached uncached for as long as the value is used.
     pub const unsafe fn new(base: usize) -> Self {
-        // SAFETY: the caller promises the device; `get` alone lets it write to memory, to a byte
-        // of its own.
-        Self { registers: unsafe { Registers::new(base) } }
+        // SAFETY: the caller promises the device; it writes to memory only what `get` asks for, to
+        // a byte of `get`'s own.
+        let registers = unsafe { Registers::new(base) };
+        Self { registers }
     }
 
     /// Sends one byte.
@@ -42,7 +43,8 @@ impl Tty {
             return None;
         }
         let mut byte = 0u8;
-        self.registers.write(DATA_ADDRESS, (&raw mut byte).expose_provenance() as u32);
+        self.registers
+            .write(DATA_ADDRESS, (&raw mut byte).expose_provenance() as u32);
         self.registers.write(DATA_LENGTH, 1);
         super::cache::push();
         self.registers.write(COMMAND, READ_BUFFER);
