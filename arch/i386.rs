@@ -3,6 +3,7 @@
 
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use crate::symbols::KsymtabFormat;
 use goblin::elf::header::EM_386;
 use goblin::elf::reloc::*;
 
@@ -20,6 +21,7 @@ impl Arch for I386 {
     const ADDENDS: Addends = Addends::InPlace;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers = SyscallNumbers {
         init_module: 128,
         finit_module: 350,

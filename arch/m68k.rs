@@ -3,6 +3,7 @@
 
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use crate::symbols::KsymtabFormat;
 use goblin::elf::header::EM_68K;
 
 /// The Motorola 68000 family.
@@ -19,6 +20,7 @@ impl Arch for M68k {
     const ADDENDS: Addends = Addends::Both;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Words;
     const SYSCALLS: SyscallNumbers = SyscallNumbers {
         init_module: 128,
         finit_module: 348,

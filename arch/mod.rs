@@ -11,6 +11,7 @@ pub mod i386;
 pub mod m68k;
 pub mod x86_64;
 
+use crate::symbols::KsymtabFormat;
 use core::fmt;
 
 pub use data::Data;
@@ -39,6 +40,8 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// leave them undefined; where the architecture's assemblers always write zeros, anything
     /// else betrays a damaged module or one that has been relocated before.
     const RELA_TARGET_IS_ZERO: bool;
+    /// How its modules' export tables hold addresses.
+    const KSYMTAB: KsymtabFormat;
     /// The numbers of the module system calls in this architecture's table.
     const SYSCALLS: SyscallNumbers;
 

@@ -3,6 +3,7 @@
 
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use crate::symbols::KsymtabFormat;
 use goblin::elf::header::EM_X86_64;
 use goblin::elf::reloc::*;
 
@@ -21,6 +22,7 @@ impl Arch for X86_64 {
     const ADDENDS: Addends = Addends::Explicit;
     const REACH: u64 = 0x7fff_ffff;
     const RELA_TARGET_IS_ZERO: bool = true;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers = SyscallNumbers {
         init_module: 175,
         finit_module: 313,

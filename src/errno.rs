@@ -2,28 +2,28 @@
 
 use core::fmt;
 
+/// A positive error number with its Linux value, which all supported architectures share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Errno(i32);
+
 macro_rules! errnos {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// An error number with its Linux value, which all supported architectures share.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(i32)]
-        #[allow(clippy::upper_case_acronyms)]
-        pub enum Errno {
-            $($(#[$doc])* $name = $number,)*
-        }
-
         impl Errno {
-            /// Its symbolic name, as in errno(3).
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)*
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+
+            /// Its symbolic name, as in errno(3), if it is one of those known here.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($number => Some(stringify!($name)),)*
+                    _ => None,
                 }
             }
 
-            /// The error number with that value, if it is one of those known here.
-            pub const fn from_number(number: i32) -> Option<Self> {
-                match number {
-                    $($number => Some(Self::$name),)*
+            /// The error number of that symbolic name, if it is one of those known here.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    "EWOULDBLOCK" => Some(Self::EWOULDBLOCK),
+                    $(stringify!($name) => Some(Self::$name),)*
                     _ => None,
                 }
             }
@@ -38,6 +38,8 @@ errnos! {
     ENOENT = 2,
     /// Input/output error.
     EIO = 5,
+    /// Argument list too long.
+    E2BIG = 7,
     /// Not a module that can be loaded.
     ENOEXEC = 8,
     /// Bad file descriptor.
@@ -72,14 +74,32 @@ impl Errno {
     /// What Linux calls the error of taking out a module that is in use: `EAGAIN` by another name.
     pub const EWOULDBLOCK: Self = Self::EAGAIN;
 
+    /// The error number behind a negative status of a kernel function.
+    pub const fn from_status(status: i32) -> Option<Self> {
+        if status < 0 {
+            Some(Self(status.saturating_neg()))
+        } else {
+            None
+        }
+    }
+
     /// The positive number, as in errno(3).
     pub const fn number(self) -> i32 {
-        self as i32
+        self.0
     }
 }
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -99,11 +99,6 @@ impl<'a, A: Arch> Image<'a, A> {
         self.signature
     }
 
-    /// Describes a section for a message.
-    pub(crate) fn section_ref(&self, index: usize) -> SectionRef {
-        section_ref(&self.sections, index)
-    }
-
     /// Describes a relocation for a message.
     pub(crate) fn relocation_ref(&self, target: usize, relocation: &Relocation) -> RelocationRef {
         let Relocation {

@@ -1,0 +1,186 @@
+//! Why a module could not be loaded or unloaded.
+
+use crate::errno::Errno;
+use crate::image;
+use crate::link;
+use crate::module::IdentityProblem;
+use crate::name::Name;
+use crate::platform::AllocateError;
+use crate::symbols::ExportProblem;
+use core::fmt;
+
+/// A module could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// The file is not a module that can be linked.
+    Image(image::Error),
+    /// The module does not say who it is.
+    Identity(IdentityProblem),
+    /// A module of this name is loaded.
+    Exists(Name),
+    /// A module of this name is coming or going.
+    Busy(Name),
+    /// There is no memory for it.
+    Memory(AllocateError),
+    /// It could not be placed or relocated.
+    Link(link::Error),
+    /// One of its symbols has no value.
+    Symbol(link::ResolveError<ImportProblem>),
+    /// What it exports cannot be.
+    Export(ExportProblem),
+    /// Its arguments could not be read from the calling process.
+    Arguments(Errno),
+    /// Its memory could not be protected.
+    Protect,
+    /// Its start failed with this status, which is negative.
+    Init(i32),
+}
+
+/// Why a module may not use a symbol that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportProblem {
+    /// The symbol is for modules under a licence compatible with the GPL.
+    GplOnly,
+    /// The symbol is in this namespace, which the module does not import.
+    Namespace(Name),
+    /// The module that exports it is coming or going.
+    Busy(Name),
+}
+
+/// A module could not be unloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnloadError {
+    /// There is none of that name.
+    NotFound,
+    /// This module uses its symbols.
+    UsedBy(Name),
+    /// It is coming or going.
+    Busy,
+    /// It has a start and no stop, so it is here to stay.
+    Permanent,
+    /// Somebody holds so many references to it.
+    Referenced(u32),
+}
+
+impl LoadError {
+    /// The error number that Linux gives for it.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Image(error) => error.errno(),
+            Self::Identity(_) | Self::Export(_) => Errno::ENOEXEC,
+            Self::Exists(_) => Errno::EEXIST,
+            Self::Busy(_) => Errno::EBUSY,
+            Self::Memory(_) | Self::Protect => Errno::ENOMEM,
+            Self::Link(error) => error.errno(),
+            Self::Symbol(link::ResolveError::Unknown(_)) => Errno::ENOENT,
+            Self::Symbol(link::ResolveError::OutOfMemory) => Errno::ENOMEM,
+            Self::Symbol(link::ResolveError::Refused { reason, .. }) => reason.errno(),
+            Self::Arguments(errno) => *errno,
+            Self::Init(status) => Errno::from_status(*status).unwrap_or(Errno::EINVAL),
+        }
+    }
+}
+
+impl ImportProblem {
+    /// The error number that Linux gives for it.
+    pub const fn errno(&self) -> Errno {
+        match self {
+            Self::GplOnly => Errno::ENOENT,
+            Self::Namespace(_) => Errno::EINVAL,
+            Self::Busy(_) => Errno::EBUSY,
+        }
+    }
+}
+
+impl UnloadError {
+    /// The error number that Linux gives for it.
+    pub const fn errno(&self) -> Errno {
+        match self {
+            Self::NotFound => Errno::ENOENT,
+            Self::UsedBy(_) | Self::Referenced(_) => Errno::EWOULDBLOCK,
+            Self::Busy | Self::Permanent => Errno::EBUSY,
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+impl core::error::Error for UnloadError {}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => error.fmt(f),
+            Self::Identity(problem) => problem.fmt(f),
+            Self::Exists(name) => write!(f, "module {name} is loaded already"),
+            Self::Busy(name) => write!(f, "module {name} is coming or going"),
+            Self::Memory(AllocateError::Exhausted) => f.write_str("no memory for modules left"),
+            Self::Memory(AllocateError::OutOfReach) => {
+                f.write_str("no memory within reach of the kernel left")
+            }
+            Self::Link(error) => error.fmt(f),
+            Self::Symbol(error) => error.fmt(f),
+            Self::Export(problem) => problem.fmt(f),
+            Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
+            Self::Protect => f.write_str("cannot protect its memory"),
+            Self::Init(status) => write!(f, "its start failed with {status}"),
+        }
+    }
+}
+
+impl fmt::Display for ImportProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GplOnly => f.write_str("only for modules under a GPL-compatible licence"),
+            Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
+            Self::Busy(name) => write!(f, "its module {name} is coming or going"),
+        }
+    }
+}
+
+impl fmt::Display for UnloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no such module is loaded"),
+            Self::UsedBy(name) => write!(f, "module {name} uses it"),
+            Self::Busy => f.write_str("it is coming or going"),
+            Self::Permanent => f.write_str("it has no exit function"),
+            Self::Referenced(count) => write!(f, "in use: {count} references"),
+        }
+    }
+}
+
+impl From<image::Error> for LoadError {
+    fn from(error: image::Error) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<IdentityProblem> for LoadError {
+    fn from(problem: IdentityProblem) -> Self {
+        Self::Identity(problem)
+    }
+}
+
+impl From<AllocateError> for LoadError {
+    fn from(error: AllocateError) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl From<link::Error> for LoadError {
+    fn from(error: link::Error) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<link::ResolveError<ImportProblem>> for LoadError {
+    fn from(error: link::ResolveError<ImportProblem>) -> Self {
+        Self::Symbol(error)
+    }
+}
+
+impl From<ExportProblem> for LoadError {
+    fn from(problem: ExportProblem) -> Self {
+        Self::Export(problem)
+    }
+}

@@ -1,0 +1,207 @@
+//! Load and unload.
+
+use crate::error::{LoadError, UnloadError};
+use crate::image::Image;
+use crate::imports::Imports;
+use crate::link::{Group, Plan};
+use crate::module::{EntryPoints, Figures, Identity, Module, Parts, Reference, References, pages};
+use crate::name::Name;
+use crate::platform::{Event, Level, Platform};
+use crate::registry::{Listed, Registry};
+use crate::symbols::Exports;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The module loader of a kernel.
+pub struct Loader<P: Platform> {
+    platform: P,
+    registry: Registry<P>,
+}
+
+/// An address that a module or the kernel exports.
+#[derive(Debug)]
+pub struct Exported<P: Platform> {
+    /// The address.
+    pub address: u64,
+    /// Keeps the module that exports it loaded; `None` if it is the kernel.
+    pub holder: Option<Reference<P>>,
+}
+
+impl<P: Platform> Loader<P> {
+    /// A loader with no modules.
+    pub const fn new(platform: P) -> Self {
+        Self {
+            platform,
+            registry: Registry::new(),
+        }
+    }
+
+    /// The kernel that it is part of.
+    pub fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// Loads the module that `file` holds and starts it. `arguments` is called once the module is
+    /// linked, as Linux reads them then.
+    ///
+    /// # Errors
+    /// The first step that fails. Everything that was taken by then has been given back.
+    pub fn load(
+        &self,
+        file: &[u8],
+        arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
+    ) -> Result<Arc<Module<P>>, LoadError> {
+        let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
+        let identity = Identity::of(image.modinfo())?;
+        let reservation = self.registry.reserve(identity.name)?;
+
+        let plan = Plan::new(&image, P::PAGE_SIZE)?;
+        let mut parts = Parts::allocate(&self.platform, &plan)?;
+        let (core, init) = parts.blocks();
+        let mut placed = plan.place(&image, core, init)?;
+
+        let mut imports = Imports::new(&self.platform, &self.registry, identity);
+        let values = placed.resolve(&image, |name| imports.find(name))?;
+        let relocations = placed.relocate(&image, &values)?;
+
+        let exports = Exports::check(&image, &plan, &placed)?;
+        let entry = EntryPoints::find(&image, &values);
+        let arguments = arguments().map_err(LoadError::Arguments)?;
+        parts
+            .protect(&plan, P::PAGE_SIZE)
+            .map_err(|_| LoadError::Protect)?;
+
+        let mut figures = Figures::of(&parts, relocations);
+        let module = Module {
+            name: identity.name.into(),
+            arguments,
+            gpl_compatible: identity.gpl_compatible,
+            uses: imports.into_uses(&mut figures),
+            figures,
+            entry,
+            exports,
+            references: References::new(),
+            parts,
+        };
+        let coming = reservation.list(&self.platform, module)?;
+        self.start(
+            coming,
+            pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE),
+        )
+    }
+
+    /// Starts a module that is linked. `sealed` are the bytes of its core part that it may not
+    /// change afterwards.
+    fn start(
+        &self,
+        coming: Listed<'_, P>,
+        sealed: Range<usize>,
+    ) -> Result<Arc<Module<P>>, LoadError> {
+        let module = coming.module();
+        self.platform.notify(Event::Coming, module);
+        let status = match module.entry.init {
+            // SAFETY: the entry is that of a linked module whose memory is protected by now.
+            Some(entry) => unsafe { self.platform.call_init(entry) },
+            None => 0,
+        };
+        if status < 0 {
+            module.references.fail();
+            self.platform.notify(Event::Going, module);
+            return Err(LoadError::Init(status));
+        }
+        if status > 0 {
+            self.warn(
+                module,
+                format_args!("its start returned {status}, which means nothing"),
+            );
+        }
+        module.references.go_live();
+        self.platform.notify(Event::Live, module);
+        if module.parts.seal(sealed).is_err() {
+            self.warn(
+                module,
+                format_args!("its read-only-after-init data stays writable"),
+            );
+        }
+        module.parts.discard_init();
+        self.platform.notify(Event::Settled, module);
+        Ok(coming.stay())
+    }
+
+    /// Stops the module of that name and takes it out; with `force` even if it has a start and no
+    /// stop.
+    ///
+    /// # Errors
+    /// The first reason for which it has to stay.
+    pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
+        let going = self.registry.close(name, force)?;
+        let module = going.module();
+        if let Some(entry) = module.entry.exit {
+            // SAFETY: nobody has a reference to the module or can get one.
+            unsafe { self.platform.call_exit(entry) };
+        }
+        self.platform.notify(Event::Going, module);
+        Ok(())
+    }
+
+    /// The module of that name.
+    pub fn find(&self, name: &[u8]) -> Option<Arc<Module<P>>> {
+        self.registry.find(name)
+    }
+
+    /// All modules, the one loaded last first.
+    pub fn modules(&self) -> Vec<Arc<Module<P>>> {
+        self.registry.all()
+    }
+
+    /// The exported symbol of that name, the kernel's before any module's.
+    pub fn symbol(&self, name: &[u8]) -> Option<Exported<P>> {
+        if let Some(symbol) = self.platform.symbol(name) {
+            return Some(Exported {
+                address: symbol.address,
+                holder: None,
+            });
+        }
+        let export = self.registry.exporter(name)?;
+        let holder = export.module.try_get()?;
+        Some(Exported {
+            address: export.address,
+            holder: Some(holder),
+        })
+    }
+
+    /// The module in whose memory an address lies, and the offset from the start of its core or
+    /// init part. Never waits, so that a fault handler can ask.
+    pub fn locate(&self, address: u64) -> Option<(Name, u64)> {
+        let mut found = None;
+        self.registry.try_visit(|module| {
+            for range in [Some(module.core()), module.init()].into_iter().flatten() {
+                if range.contains(&address) {
+                    found = Some((module.name().clone(), address - range.start));
+                }
+            }
+        });
+        found
+    }
+
+    fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {
+        self.platform.log(
+            Level::Warning,
+            format_args!("module {}: {what}", module.name()),
+        );
+    }
+}
+
+impl Figures {
+    fn of<M: crate::platform::ModuleMemory>(parts: &Parts<M>, relocations: usize) -> Self {
+        Self {
+            core: parts.core_size(),
+            init: parts.init_size(),
+            joined: parts.is_joined(),
+            relocations,
+            from_kernel: 0,
+            from_modules: 0,
+        }
+    }
+}

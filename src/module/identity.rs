@@ -1,0 +1,66 @@
+//! Who a module says it is: its name, its licence, the namespaces that it imports.
+
+use crate::image::ModInfo;
+use core::fmt;
+
+/// The longest name of a module in bytes: what fits in `struct module` of a 64-bit Linux.
+pub const MAX_NAME: usize = 55;
+
+/// The licences that Linux takes as compatible with the GPL (`license_is_gpl_compatible`).
+const GPL_COMPATIBLE: [&[u8]; 6] = [
+    b"GPL",
+    b"GPL v2",
+    b"GPL and additional rights",
+    b"Dual BSD/GPL",
+    b"Dual MIT/GPL",
+    b"Dual MPL/GPL",
+];
+
+/// What `.modinfo` says of a module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    pub name: &'a [u8],
+    pub gpl_compatible: bool,
+    modinfo: ModInfo<'a>,
+}
+
+/// Why a module cannot be identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityProblem {
+    /// `.modinfo` has no `name`.
+    NoName,
+    /// The name is empty or longer than [`MAX_NAME`].
+    NameLength,
+}
+
+impl fmt::Display for IdentityProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoName => f.write_str(".modinfo has no name=, so this is not a module"),
+            Self::NameLength => write!(f, "its name does not have 1 to {MAX_NAME} bytes"),
+        }
+    }
+}
+
+impl<'a> Identity<'a> {
+    pub fn of(modinfo: &ModInfo<'a>) -> Result<Self, IdentityProblem> {
+        let name = modinfo.get(b"name").ok_or(IdentityProblem::NoName)?;
+        if !(1..=MAX_NAME).contains(&name.len()) {
+            return Err(IdentityProblem::NameLength);
+        }
+        let license = modinfo.get(b"license").unwrap_or_default();
+        let gpl_compatible = GPL_COMPATIBLE.contains(&license);
+        Ok(Self {
+            name,
+            gpl_compatible,
+            modinfo: *modinfo,
+        })
+    }
+
+    /// Whether the module imports the namespace of that name.
+    pub fn imports_namespace(&self, namespace: &[u8]) -> bool {
+        self.modinfo
+            .all(b"import_ns")
+            .any(|imported| imported == namespace)
+    }
+}

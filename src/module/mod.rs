@@ -1,0 +1,137 @@
+//! A loaded module: the memory that it owns, its state, who uses it and whom it uses.
+
+mod entry;
+mod identity;
+mod memory;
+mod references;
+
+pub(crate) use entry::EntryPoints;
+pub(crate) use identity::Identity;
+pub use identity::{IdentityProblem, MAX_NAME};
+pub(crate) use memory::{Parts, pages};
+pub use references::{Reference, State};
+
+use crate::name::Name;
+use crate::platform::{ModuleMemory, Platform};
+use crate::symbols::{Exports, Symbol};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+pub(crate) use references::References;
+
+/// What a load did, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Bytes that stay for as long as the module is loaded.
+    pub core: u64,
+    /// Bytes that are needed until it has started.
+    pub init: u64,
+    /// Whether both parts are one block, so that the init part stays.
+    pub joined: bool,
+    /// Relocations that were applied.
+    pub relocations: usize,
+    /// Symbols that the kernel provides to it.
+    pub from_kernel: usize,
+    /// Symbols that other modules provide to it.
+    pub from_modules: usize,
+}
+
+/// A module in the registry.
+pub struct Module<P: Platform> {
+    pub(crate) name: Name,
+    pub(crate) arguments: Vec<u8>,
+    pub(crate) gpl_compatible: bool,
+    pub(crate) figures: Figures,
+    pub(crate) entry: EntryPoints,
+    pub(crate) exports: Exports<P::Arch>,
+    pub(crate) uses: Vec<Reference<P>>,
+    pub(crate) references: References,
+    pub(crate) parts: Parts<P::Memory>,
+}
+
+impl<P: Platform> Module<P> {
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The arguments that it was loaded with.
+    pub fn arguments(&self) -> &[u8] {
+        &self.arguments
+    }
+
+    /// Its state.
+    pub fn state(&self) -> State {
+        self.references.state()
+    }
+
+    /// How many references to it there are: one for each module that uses it, and those that
+    /// [`try_get`](Self::try_get) gave.
+    pub fn references(&self) -> u32 {
+        self.references.count()
+    }
+
+    /// The modules whose symbols it uses.
+    pub fn uses(&self) -> impl Iterator<Item = &Arc<Module<P>>> {
+        self.uses.iter().map(Reference::module)
+    }
+
+    /// What its load did.
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// Whether its licence is compatible with the GPL.
+    pub fn is_gpl_compatible(&self) -> bool {
+        self.gpl_compatible
+    }
+
+    /// The addresses of its core part.
+    pub fn core(&self) -> Range<u64> {
+        self.parts.core_range()
+    }
+
+    /// The addresses of its init part, while it is there.
+    pub fn init(&self) -> Option<Range<u64>> {
+        self.parts.init_range()
+    }
+
+    /// The symbol of that name that it exports.
+    pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        self.exports.find(self.constants(), name)
+    }
+
+    /// All symbols that it exports.
+    pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.exports.iter(self.constants())
+    }
+
+    /// Takes a reference, with which it cannot be unloaded; `None` if it is being unloaded
+    /// already (Linux: `try_module_get`). Dropping the reference gives it back (`module_put`).
+    pub fn try_get(self: &Arc<Self>) -> Option<Reference<P>> {
+        Reference::take(self)
+    }
+
+    /// Whether it uses a symbol of `other`.
+    pub(crate) fn is_user_of(&self, other: &Arc<Self>) -> bool {
+        self.uses().any(|used| Arc::ptr_eq(used, other))
+    }
+
+    fn constants(&self) -> &[u8] {
+        self.parts
+            .core()
+            .bytes(self.exports.constants())
+            .unwrap_or_default()
+    }
+}
+
+impl<P: Platform> core::fmt::Debug for Module<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.name)
+            .field("state", &self.state())
+            .field("references", &self.references())
+            .field("figures", &self.figures)
+            .finish_non_exhaustive()
+    }
+}

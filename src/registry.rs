@@ -1,0 +1,239 @@
+//! The modules that are loaded, and those that are about to be.
+
+use crate::error::{LoadError, UnloadError};
+use crate::module::{Module, State};
+use crate::name::Name;
+use crate::platform::Platform;
+use crate::symbols::ExportProblem;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use spin::{Mutex, MutexGuard};
+
+pub(crate) struct Registry<P: Platform>(Mutex<Vec<Entry<P>>>);
+
+enum Entry<P: Platform> {
+    /// A name that is taken by a module that is being linked.
+    Reserved(Name),
+    /// A module that others can see.
+    Listed(Arc<Module<P>>),
+}
+
+impl<P: Platform> Entry<P> {
+    fn name(&self) -> &Name {
+        match self {
+            Self::Reserved(name) => name,
+            Self::Listed(module) => module.name(),
+        }
+    }
+
+    fn module(&self) -> Option<&Arc<Module<P>>> {
+        match self {
+            Self::Reserved(_) => None,
+            Self::Listed(module) => Some(module),
+        }
+    }
+}
+
+impl<P: Platform> Registry<P> {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Takes a name, so that no other module of that name can be loaded.
+    ///
+    /// # Errors
+    /// [`LoadError::Exists`] if a module of that name is live, [`LoadError::Busy`] if one is
+    /// coming or going.
+    pub fn reserve(&self, name: &[u8]) -> Result<Reservation<'_, P>, LoadError> {
+        let mut entries = self.0.lock();
+        if let Some(entry) = entries.iter().find(|entry| entry.name().as_bytes() == name) {
+            let live = entry
+                .module()
+                .is_some_and(|module| module.state() == State::Live);
+            return Err(if live {
+                LoadError::Exists
+            } else {
+                LoadError::Busy
+            }(name.into()));
+        }
+        entries
+            .try_reserve(1)
+            .map_err(|_| crate::link::Error::OutOfMemory)?;
+        entries.push(Entry::Reserved(name.into()));
+        Ok(Reservation {
+            registry: self,
+            name: name.into(),
+        })
+    }
+
+    /// The listed module of that name.
+    pub fn find(&self, name: &[u8]) -> Option<Arc<Module<P>>> {
+        let entries = self.0.lock();
+        listed(&entries)
+            .find(|module| module.name().as_bytes() == name)
+            .cloned()
+    }
+
+    /// The listed module that exports a symbol of that name, and its address.
+    pub fn exporter(&self, name: &[u8]) -> Option<Export<P>> {
+        let entries = self.0.lock();
+        listed(&entries).find_map(|module| {
+            let symbol = module.export(name)?;
+            Some(Export {
+                address: symbol.address,
+                gpl_only: symbol.gpl_only,
+                namespace: (!symbol.namespace.is_empty()).then(|| symbol.namespace.into()),
+                module: module.clone(),
+            })
+        })
+    }
+
+    /// All listed modules, the one loaded last first.
+    pub fn all(&self) -> Vec<Arc<Module<P>>> {
+        listed(&self.0.lock()).rev().cloned().collect()
+    }
+
+    /// Calls `visit` for each listed module unless the registry is locked; says whether it did.
+    pub fn try_visit(&self, mut visit: impl FnMut(&Arc<Module<P>>)) -> bool {
+        let Some(entries) = self.0.try_lock() else {
+            return false;
+        };
+        listed(&entries).for_each(&mut visit);
+        true
+    }
+
+    /// Stops the module of that name from being used, so that it can be taken out; with `force`
+    /// even if it has a start and no stop.
+    pub fn close(&self, name: &[u8], force: bool) -> Result<Listed<'_, P>, UnloadError> {
+        let entries = self.0.lock();
+        let module = listed(&entries)
+            .find(|module| module.name().as_bytes() == name)
+            .ok_or(UnloadError::NotFound)?;
+        if let Some(user) = listed(&entries).find(|user| user.is_user_of(module)) {
+            return Err(UnloadError::UsedBy(user.name().clone()));
+        }
+        if module.state() != State::Live {
+            return Err(UnloadError::Busy);
+        }
+        if module.entry.init.is_some() && module.entry.exit.is_none() && !force {
+            return Err(UnloadError::Permanent);
+        }
+        if !module.references.close() {
+            return Err(UnloadError::Referenced(module.references()));
+        }
+        Ok(Listed {
+            registry: self,
+            module: module.clone(),
+            stays: false,
+        })
+    }
+
+    fn remove(&self, is_it: impl Fn(&Entry<P>) -> bool) {
+        let removed = {
+            let mut entries = self.0.lock();
+            let position = entries.iter().position(is_it);
+            position.map(|position| entries.remove(position))
+        };
+        // Dropping a module gives back memory and references: not with the lock held.
+        drop(removed);
+    }
+}
+
+/// A symbol that a module exports.
+pub(crate) struct Export<P: Platform> {
+    pub address: u64,
+    pub gpl_only: bool,
+    pub namespace: Option<Name>,
+    pub module: Arc<Module<P>>,
+}
+
+/// A name that is taken. Dropping it frees the name, unless a module has been listed under it.
+pub(crate) struct Reservation<'r, P: Platform> {
+    registry: &'r Registry<P>,
+    name: Name,
+}
+
+impl<'r, P: Platform> Reservation<'r, P> {
+    /// Lists the module under its name.
+    ///
+    /// # Errors
+    /// [`ExportProblem::Duplicate`] if it exports a symbol that the kernel or another module
+    /// exports.
+    pub fn list(self, platform: &P, module: Module<P>) -> Result<Listed<'r, P>, ExportProblem> {
+        let module = Arc::new(module);
+        {
+            let mut entries = self.registry.0.lock();
+            no_duplicates(platform, &entries, &module)?;
+            if let Some(entry) = entries.iter_mut().find(|entry| self.is_for(entry)) {
+                *entry = Entry::Listed(module.clone());
+            }
+        }
+        Ok(Listed {
+            registry: self.registry,
+            module,
+            stays: false,
+        })
+    }
+
+    fn is_for(&self, entry: &Entry<P>) -> bool {
+        matches!(entry, Entry::Reserved(name) if *name == self.name)
+    }
+}
+
+impl<P: Platform> Drop for Reservation<'_, P> {
+    fn drop(&mut self) {
+        self.registry.remove(|entry| self.is_for(entry));
+    }
+}
+
+/// A module in the registry. Dropping it takes the module out, unless it [stays](Self::stay).
+pub(crate) struct Listed<'r, P: Platform> {
+    registry: &'r Registry<P>,
+    module: Arc<Module<P>>,
+    stays: bool,
+}
+
+impl<P: Platform> Listed<'_, P> {
+    pub fn module(&self) -> &Arc<Module<P>> {
+        &self.module
+    }
+
+    /// Leaves the module in the registry.
+    pub fn stay(mut self) -> Arc<Module<P>> {
+        self.stays = true;
+        self.module.clone()
+    }
+}
+
+impl<P: Platform> Drop for Listed<'_, P> {
+    fn drop(&mut self) {
+        if !self.stays {
+            self.registry.remove(|entry| {
+                entry
+                    .module()
+                    .is_some_and(|module| Arc::ptr_eq(module, &self.module))
+            });
+        }
+    }
+}
+
+fn listed<'e, P: Platform>(
+    entries: &'e MutexGuard<'_, Vec<Entry<P>>>,
+) -> impl DoubleEndedIterator<Item = &'e Arc<Module<P>>> {
+    entries.iter().filter_map(Entry::module)
+}
+
+fn no_duplicates<P: Platform>(
+    platform: &P,
+    entries: &MutexGuard<'_, Vec<Entry<P>>>,
+    module: &Module<P>,
+) -> Result<(), ExportProblem> {
+    for symbol in module.exports() {
+        let elsewhere = platform.symbol(symbol.name).is_some()
+            || listed(entries).any(|other| other.export(symbol.name).is_some());
+        if elsewhere {
+            return Err(ExportProblem::Duplicate(symbol.name.into()));
+        }
+    }
+    Ok(())
+}

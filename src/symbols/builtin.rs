@@ -1,0 +1,135 @@
+//! The kernel's own table of exported symbols.
+//!
+//! [`export!`](crate::export) puts each symbol into a section of its own, `.ksymtab.NAME`, and the
+//! kernel's linker script sorts them:
+//!
+//! ```text
+//! __start_ksymtab = .;
+//! KEEP(*(SORT_BY_NAME(.ksymtab.*)))
+//! __stop_ksymtab = .;
+//! ```
+
+use super::Symbol;
+
+/// An entry of the kernel's table, as [`export!`](crate::export) makes it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct KernelSymbol {
+    address: *const u8,
+    name: &'static str,
+    gpl_only: bool,
+}
+
+// SAFETY: the pointer is only ever turned into a number.
+unsafe impl Sync for KernelSymbol {}
+// SAFETY: as above.
+unsafe impl Send for KernelSymbol {}
+
+impl KernelSymbol {
+    /// An entry; for [`export!`](crate::export).
+    pub const fn new(address: *const u8, name: &'static str, gpl_only: bool) -> Self {
+        Self {
+            address,
+            name,
+            gpl_only,
+        }
+    }
+}
+
+/// The kernel's own exported symbols, sorted by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Ksymtab(&'static [KernelSymbol]);
+
+/// The entries of a kernel's table do not ascend strictly: the linker script does not sort them,
+/// or a symbol is exported twice. Holds the name at which that shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSorted(pub &'static str);
+
+impl Ksymtab {
+    /// The table of entries that stand in `symbols`.
+    ///
+    /// # Errors
+    /// [`NotSorted`], since a search would miss symbols.
+    pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, NotSorted> {
+        match symbols.windows(2).find(|pair| pair[0].name >= pair[1].name) {
+            Some(pair) => Err(NotSorted(pair[1].name)),
+            None => Ok(Self(symbols)),
+        }
+    }
+
+    /// The table between two addresses, which the kernel's linker script defines.
+    ///
+    /// # Errors
+    /// [`NotSorted`], as for [`new`](Self::new).
+    ///
+    /// # Safety
+    /// Between `start` and `end` lie entries that [`export!`](crate::export) made and nothing else.
+    pub unsafe fn between(
+        start: *const KernelSymbol,
+        end: *const KernelSymbol,
+    ) -> Result<Self, NotSorted> {
+        let count = (end as usize).saturating_sub(start as usize) / size_of::<KernelSymbol>();
+        // SAFETY: the caller vouches for the entries; they are constants of the kernel's image.
+        Self::new(unsafe { core::slice::from_raw_parts(start, count) })
+    }
+
+    /// How many symbols the kernel exports.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the kernel exports nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The symbol of that name.
+    pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
+        let found = self
+            .0
+            .binary_search_by(|symbol| symbol.name.as_bytes().cmp(name))
+            .ok()?;
+        let KernelSymbol {
+            address,
+            name,
+            gpl_only,
+        } = self.0.get(found)?;
+        Some(Symbol {
+            name: name.as_bytes(),
+            address: *address as usize as u64,
+            gpl_only: *gpl_only,
+            namespace: b"",
+        })
+    }
+}
+
+/// Exports symbols of the kernel to modules, by their names in the kernel's object code: functions
+/// and statics that are `#[no_mangle]`, written in assembly, or linked from C.
+///
+/// ```ignore
+/// modlink::export!(memcpy, memset);
+/// modlink::export!(gpl: task_create);
+/// ```
+#[macro_export]
+macro_rules! export {
+    (gpl: $($name:ident),+ $(,)?) => { $($crate::export!(@one $name, true);)+ };
+    ($($name:ident),+ $(,)?) => { $($crate::export!(@one $name, false);)+ };
+    (@one $name:ident, $gpl_only:literal) => {
+        const _: () = {
+            #[allow(non_upper_case_globals, clashing_extern_declarations)]
+            mod exported {
+                unsafe extern "C" {
+                    pub(super) static $name: u8;
+                }
+            }
+
+            #[used]
+            #[unsafe(link_section = concat!(".ksymtab.", stringify!($name)))]
+            static ENTRY: $crate::symbols::KernelSymbol = $crate::symbols::KernelSymbol::new(
+                &raw const exported::$name,
+                stringify!($name),
+                $gpl_only,
+            );
+        };
+    };
+}

@@ -1,0 +1,21 @@
+//! The symbols that modules may use: the kernel's own table and what modules export.
+
+mod builtin;
+mod exports;
+
+pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
+pub(crate) use exports::Exports;
+pub use exports::{ExportProblem, KsymtabFormat};
+
+/// An exported symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its address.
+    pub address: u64,
+    /// Whether only modules under a licence compatible with the GPL may use it.
+    pub gpl_only: bool,
+    /// The namespace that a module has to import to use it; empty if it is in none.
+    pub namespace: &'a [u8],
+}

@@ -1,0 +1,226 @@
+//! The system calls `init_module`, `finit_module` and `delete_module`, with the checks of Linux in
+//! its order (init_module(2), delete_module(2)).
+//!
+//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. The image
+//! is copied once and never looked at again where the process could change it.
+
+use crate::arch::{Arch, Container};
+use crate::errno::Errno;
+use crate::image::raw;
+use crate::loader::Loader;
+use crate::module::MAX_NAME;
+use crate::platform::{Level, ModuleFile, OpenError, Platform};
+use alloc::vec::Vec;
+use bitflags::bitflags;
+
+bitflags! {
+    /// The flags of `finit_module`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct FinitFlags: u32 {
+        /// Do not compare symbol versions.
+        const IGNORE_MODVERSIONS = 1;
+        /// Do not compare the kernel version.
+        const IGNORE_VERMAGIC = 2;
+        /// The file is compressed.
+        const COMPRESSED_FILE = 4;
+    }
+}
+
+bitflags! {
+    /// The flags of `delete_module` that matter; others are ignored, as in Linux.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct DeleteFlags: u32 {
+        /// Fail rather than wait. A module in use is always refused at once.
+        const NONBLOCK = 0o4000;
+        /// Take out even a module that has a start and no stop.
+        const TRUNC = 0o1000;
+    }
+}
+
+/// The longest string of arguments in bytes.
+const MAX_ARGUMENTS: usize = 1 << 20;
+
+/// The largest file that Linux reads at once.
+const MAX_FILE: u64 = i32::MAX as u64;
+
+/// Loads the module whose file stands at `image`, `length` bytes long; `arguments` is the address
+/// of a NUL-terminated string.
+///
+/// # Errors
+/// `EPERM`, `ENOEXEC` if the file is shorter than an ELF header, `ENOMEM`, `EFAULT`, and then those
+/// of [`LoadError`](crate::LoadError).
+pub fn init_module<P: Platform>(
+    loader: &Loader<P>,
+    image: u64,
+    length: u64,
+    arguments: u64,
+) -> Result<(), Errno> {
+    let platform = loader.platform();
+    permitted(platform)?;
+    let length = usize::try_from(length).map_err(|_| Errno::ENOMEM)?;
+    if length < raw::sizes::<P::Arch>().header {
+        return Err(Errno::ENOEXEC);
+    }
+    let mut file = buffer(length)?;
+    platform
+        .copy_from_user(image, &mut file)
+        .map_err(|_| Errno::EFAULT)?;
+    load(loader, &file, arguments)
+}
+
+/// Loads the module whose file `descriptor` has open for reading; `arguments` is the address of a
+/// NUL-terminated string.
+///
+/// # Errors
+/// `EPERM`, `EINVAL` for unknown flags, `EBADF`, `EINVAL` for what is no regular file or empty,
+/// `ETXTBSY`, `EFBIG`, `ENOMEM`, `EIO`, `EOPNOTSUPP` for a compressed file, and then those of
+/// [`LoadError`](crate::LoadError).
+pub fn finit_module<P: Platform>(
+    loader: &Loader<P>,
+    descriptor: i32,
+    arguments: u64,
+    flags: u32,
+) -> Result<(), Errno> {
+    let platform = loader.platform();
+    permitted(platform)?;
+    let flags = FinitFlags::from_bits(flags).ok_or(Errno::EINVAL)?;
+    let file = read(platform, descriptor)?;
+    if flags.contains(FinitFlags::COMPRESSED_FILE) {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    load(loader, &file, arguments)
+}
+
+/// Unloads the module whose name is the NUL-terminated string at `name`.
+///
+/// # Errors
+/// `EPERM`, `EFAULT`, `ENOENT`, `EWOULDBLOCK` if it is in use, `EBUSY` if it is coming or going or
+/// has a start and no stop and `O_TRUNC` is not among `flags`.
+pub fn delete_module<P: Platform>(loader: &Loader<P>, name: u64, flags: u32) -> Result<(), Errno> {
+    let platform = loader.platform();
+    permitted(platform)?;
+    let name = string(platform, name, MAX_NAME, Excess::Cut)?;
+    let force = DeleteFlags::from_bits_truncate(flags).contains(DeleteFlags::TRUNC);
+    loader.unload(&name, force).map_err(|error| {
+        let name = crate::Name::from(&name[..]);
+        platform.log(
+            Level::Error,
+            format_args!("module {name} not unloaded: {error}"),
+        );
+        error.errno()
+    })
+}
+
+/// Carries out the system call of that number in the architecture's table. Returns what the
+/// process gets: 0, or an error number negated; `ENOSYS` if the number is none of the three.
+pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usize; 6]) -> isize {
+    let [a, b, c, ..] = arguments;
+    let numbers = <P::Arch as Arch>::SYSCALLS;
+    let result = if number == numbers.init_module {
+        init_module(loader, a as u64, b as u64, c as u64)
+    } else if number == numbers.finit_module {
+        finit_module(loader, a as i32, b as u64, c as u32)
+    } else if number == numbers.delete_module {
+        delete_module(loader, a as u64, b as u32)
+    } else {
+        Err(Errno::ENOSYS)
+    };
+    match result {
+        Ok(()) => 0,
+        Err(errno) => -(errno.number() as isize),
+    }
+}
+
+fn permitted<P: Platform>(platform: &P) -> Result<(), Errno> {
+    if platform.may_manage_modules() {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
+}
+
+fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
+    let file = platform.open(descriptor).map_err(|error| match error {
+        OpenError::BadDescriptor => Errno::EBADF,
+        OpenError::NotRegular => Errno::EINVAL,
+        OpenError::OpenForWriting => Errno::ETXTBSY,
+    })?;
+    let size = file.size();
+    if size == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if size > MAX_FILE {
+        return Err(Errno::EFBIG);
+    }
+    let mut bytes = buffer(size as usize)?;
+    file.read(0, &mut bytes).map_err(|_| Errno::EIO)?;
+    Ok(bytes)
+}
+
+fn load<P: Platform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<(), Errno> {
+    let platform = loader.platform();
+    let read_arguments = || string(platform, arguments, MAX_ARGUMENTS, Excess::Refuse);
+    match loader.load(file, read_arguments) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            platform.log(Level::Error, format_args!("module not loaded: {error}"));
+            Err(error.errno())
+        }
+    }
+}
+
+/// What becomes of a string that is longer than its limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    Cut,
+    Refuse,
+}
+
+/// The NUL-terminated string at an address of the calling process, without its NUL. It is read
+/// page by page, since what lies behind it need not be readable.
+fn string<P: Platform>(
+    platform: &P,
+    address: u64,
+    limit: usize,
+    excess: Excess,
+) -> Result<Vec<u8>, Errno> {
+    let mut string = Vec::new();
+    let mut chunk = [0_u8; 64];
+    loop {
+        let at = wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
+        let to_page_end = P::PAGE_SIZE - at % P::PAGE_SIZE;
+        let length = chunk.len().min(to_page_end as usize);
+        let bytes = chunk.get_mut(..length).ok_or(Errno::EFAULT)?;
+        platform
+            .copy_from_user(at, bytes)
+            .map_err(|_| Errno::EFAULT)?;
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let taken = bytes.get(..end.unwrap_or(length)).unwrap_or_default();
+        string.try_reserve(taken.len()).map_err(|_| Errno::ENOMEM)?;
+        string.extend_from_slice(taken);
+        if string.len() > limit {
+            if excess == Excess::Refuse {
+                return Err(Errno::EINVAL);
+            }
+            string.truncate(limit);
+            return Ok(string);
+        }
+        if end.is_some() {
+            return Ok(string);
+        }
+    }
+}
+
+fn wrap<A: Arch>(address: u64) -> u64 {
+    match A::CLASS {
+        Container::Little => u64::from(address as u32),
+        Container::Big => address,
+    }
+}
+
+fn buffer(length: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
+    bytes.resize(length, 0);
+    Ok(bytes)
+}
