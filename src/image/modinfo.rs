@@ -14,7 +14,7 @@ impl<'a> ModInfo<'a> {
         };
         for string in strings {
             let key = string.iter().position(|byte| *byte == b'=');
-            if !string.is_empty() && !key.is_some_and(|length| length > 0) {
+            if !string.is_empty() && matches!(key, None | Some(0)) {
                 return Err(string);
             }
         }

@@ -196,7 +196,7 @@ fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
     if header.sh_entsize != want {
         return Err(SectionProblem::EntrySize(header.sh_entsize));
     }
-    if header.sh_size % want != 0 {
+    if !header.sh_size.is_multiple_of(want) {
         return Err(SectionProblem::PartialEntry);
     }
     Ok(())
