@@ -1,6 +1,98 @@
 #![no_std]
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
-//! The module loader of a kernel.
+//! The module loader of a kernel: it takes an ELF module, finds room for it, resolves its symbols
+//! against the kernel's ksymtab, relocates it, runs it, counts its users and takes it out again.
+//!
+//! A kernel links the crate in, implements [`Platform`] and calls [`syscall`] from its system call
+//! table. A load flows in one direction; each step owns what it took, and dropping it undoes it:
+//!
+//! ```text
+//! &[u8] ── check ──▶ Image ── plan ──▶ Plan ── place ──▶ Placed ── resolve, relocate ──▶ Module
+//!        image             link::plan        link::place          link::{resolve,relocate}
+//! ```
+//!
+//! The middle, [`link`], is pure: bytes and addresses in, bytes out, for any [architecture](arch)
+//! on any host. The [`Loader`] around it is the story of a load on one page.
+//!
+//! # Example
+//!
+//! A kernel whose modules are for x86-64 and whose memory comes from the heap, which is enough to
+//! see a file refused:
+//!
+//! ```
+//! use modlink::platform::*;
+//! use modlink::{Errno, Loader, Platform, arch::X86_64, symbols::Symbol};
+//! use std::ops::{Range, RangeInclusive};
+//!
+//! struct Kernel;
+//!
+//! struct Heap(Vec<u8>);
+//!
+//! // SAFETY: the vector is used through this value alone and never grows.
+//! unsafe impl ModuleMemory for Heap {
+//!     fn address(&self) -> u64 {
+//!         0xffff_ffff_c000_0000
+//!     }
+//!     fn bytes_mut(&mut self) -> &mut [u8] {
+//!         &mut self.0
+//!     }
+//!     fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+//!         self.0.get(range)
+//!     }
+//!     fn protect(&self, _: Range<usize>, _: Protection) -> Result<(), ProtectError> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! struct NoFile;
+//!
+//! impl ModuleFile for NoFile {
+//!     fn size(&self) -> u64 {
+//!         0
+//!     }
+//!     fn read(&self, _: u64, _: &mut [u8]) -> Result<(), ReadError> {
+//!         Err(ReadError)
+//!     }
+//! }
+//!
+//! // SAFETY: memory comes from the heap, and no symbol is exported.
+//! unsafe impl Platform for Kernel {
+//!     type Arch = X86_64;
+//!     type Memory = Heap;
+//!     type File = NoFile;
+//!     const PAGE_SIZE: u64 = 4096;
+//!
+//!     fn kernel(&self) -> RangeInclusive<u64> {
+//!         0xffff_ffff_8000_0000..=0xffff_ffff_80ff_ffff
+//!     }
+//!     fn allocate(&self, request: &MemoryRequest) -> Result<Heap, AllocateError> {
+//!         Ok(Heap(vec![0; request.size as usize]))
+//!     }
+//!     fn symbol(&self, _: &[u8]) -> Option<Symbol<'_>> {
+//!         None
+//!     }
+//!     unsafe fn call_init(&self, _: u64) -> i32 {
+//!         0
+//!     }
+//!     unsafe fn call_exit(&self, _: u64) {}
+//!     fn may_manage_modules(&self) -> bool {
+//!         true
+//!     }
+//!     fn copy_from_user(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
+//!         Err(Fault)
+//!     }
+//!     fn open(&self, _: i32) -> Result<NoFile, OpenError> {
+//!         Err(OpenError::BadDescriptor)
+//!     }
+//! }
+//!
+//! static LOADER: Loader<Kernel> = Loader::new(Kernel);
+//!
+//! let refused = LOADER.load(b"not a module", || Ok(Vec::new())).unwrap_err();
+//! assert_eq!(refused.errno(), Errno::ENOEXEC);
+//! assert_eq!(refused.to_string(), "ELF header: the file ends inside it");
+//! assert!(LOADER.modules().is_empty());
+//! ```
 
 extern crate alloc;
 

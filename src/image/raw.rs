@@ -8,6 +8,17 @@ use core::marker::PhantomData;
 use goblin::elf::reloc::Reloc;
 use goblin::elf::{Header, SectionHeader, Sym, header};
 use goblin::{elf32, elf64};
+use static_assertions::const_assert_eq;
+
+// What `Fields` takes for each structure is what goblin says that it occupies.
+const_assert_eq!(elf32::header::SIZEOF_EHDR, 16 + 6 * 2 + 5 * 4 + 2 * 2);
+const_assert_eq!(elf64::header::SIZEOF_EHDR, 16 + 8 * 2 + 2 * 4 + 3 * 8);
+const_assert_eq!(elf32::section_header::SIZEOF_SHDR, 10 * 4);
+const_assert_eq!(elf64::section_header::SIZEOF_SHDR, 4 * 4 + 6 * 8);
+const_assert_eq!(elf32::sym::SIZEOF_SYM, 3 * 4 + 2 + 2);
+const_assert_eq!(elf64::sym::SIZEOF_SYM, 4 + 2 + 2 + 2 * 8);
+const_assert_eq!(elf32::reloc::SIZEOF_RELA, elf32::reloc::SIZEOF_REL + 4);
+const_assert_eq!(elf64::reloc::SIZEOF_RELA, elf64::reloc::SIZEOF_REL + 8);
 
 /// The sizes in bytes of the structures of a class.
 pub(crate) struct Sizes {

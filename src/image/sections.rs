@@ -62,7 +62,15 @@ impl Section<'_> {
 const FOR_THE_LOADER: [&[u8]; 2] = [b".modinfo", b"__versions"];
 
 /// Sections of which a module has at most one.
-const UNIQUE: [&[u8]; 2] = [b".modinfo", b".gnu.linkonce.this_module"];
+const UNIQUE: [&[u8]; 4] = [
+    b".modinfo",
+    b".gnu.linkonce.this_module",
+    b"__ksymtab",
+    b"__ksymtab_gpl",
+];
+
+/// Sections that must have bytes in the file.
+const WITH_BYTES: [&[u8]; 2] = [b".modinfo", b".gnu.linkonce.this_module"];
 
 /// Reads all section headers. Established, for each: null if and only if it is the first, its
 /// bytes in the file, its alignment, the size of its entries, its name, and that it can be loaded
@@ -215,8 +223,8 @@ fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), Sec
             return Err(SectionProblem::WritableCode);
         }
     }
-    let read_by_loader = UNIQUE.contains(&name) || FOR_THE_LOADER.contains(&name);
-    if read_by_loader && (header.sh_type != SHT_PROGBITS || header.sh_size == 0) {
+    let has_bytes = header.sh_type == SHT_PROGBITS && header.sh_size != 0;
+    if WITH_BYTES.contains(&name) && !has_bytes {
         return Err(SectionProblem::NoBytes);
     }
     Ok(())
@@ -242,12 +250,15 @@ fn unique(sections: &[Section<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Established: whatever the order of the loaded sections, they fit in `limit` bytes, so that no
-/// sum of their sizes and alignments can wrap.
+/// Established: whatever the order of the loaded sections, they and the gaps between them fit in
+/// `limit` bytes and in the host's address space, so that no sum of their sizes can wrap.
 fn total_size(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
+    let limit = limit.min(isize::MAX as u64 / 2);
     let mut total = 0_u64;
     for section in sections.iter().filter(|section| section.loaded) {
-        total = total.saturating_add(section.size);
+        total = total
+            .saturating_add(section.size)
+            .saturating_add(section.align - 1);
         if total > limit {
             return Err(Error::TooLarge { size: total, limit });
         }

@@ -106,9 +106,18 @@ impl Ksymtab {
 /// Exports symbols of the kernel to modules, by their names in the kernel's object code: functions
 /// and statics that are `#[no_mangle]`, written in assembly, or linked from C.
 ///
-/// ```ignore
-/// modlink::export!(memcpy, memset);
-/// modlink::export!(gpl: task_create);
+/// ```
+/// #[unsafe(no_mangle)]
+/// extern "C" fn uptime() -> u64 {
+///     42
+/// }
+///
+/// #[unsafe(no_mangle)]
+/// static BOOTED: bool = true;
+///
+/// modlink::export!(uptime);
+/// modlink::export!(gpl: BOOTED);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! export {
@@ -132,4 +141,36 @@ macro_rules! export {
             );
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn symbol(name: &'static str) -> KernelSymbol {
+        KernelSymbol::new(core::ptr::without_provenance(0x1000), name, false)
+    }
+
+    #[test]
+    fn finds_every_symbol_of_a_sorted_table_and_nothing_else() {
+        static TABLE: [KernelSymbol; 3] = [symbol("a"), symbol("ab"), symbol("b")];
+        let table = Ksymtab::new(&TABLE).unwrap();
+        for name in ["a", "ab", "b"] {
+            assert_eq!(
+                table.find(name.as_bytes()).map(|found| found.name),
+                Some(name.as_bytes())
+            );
+        }
+        for name in ["", "A", "aa", "abc", "c"] {
+            assert_eq!(table.find(name.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn refuses_a_table_out_of_order_or_with_a_symbol_twice() {
+        static SWAPPED: [KernelSymbol; 2] = [symbol("b"), symbol("a")];
+        static TWICE: [KernelSymbol; 2] = [symbol("a"), symbol("a")];
+        assert_eq!(Ksymtab::new(&SWAPPED).unwrap_err(), NotSorted("a"));
+        assert_eq!(Ksymtab::new(&TWICE).unwrap_err(), NotSorted("a"));
+    }
 }
