@@ -14,3 +14,7 @@ int init_module(void)
 {
 	return 0;
 }
+
+void cleanup_module(void)
+{
+}

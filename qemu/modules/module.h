@@ -19,9 +19,9 @@
 	MODINFO(license, license_)
 
 /*
- * An export is a triple: the symbol, its name, its namespace (empty here). i386 and x86_64 keep
- * three 32-bit distances, each from its own place; m68k keeps three addresses. module.ld sorts
- * the .export sections by name into __ksymtab and __ksymtab_gpl.
+ * An export is a triple: the symbol, its name, its namespace. i386 and x86_64 keep three 32-bit
+ * distances, each from its own place; m68k keeps three addresses. module.ld sorts the .export
+ * sections by name into __ksymtab and __ksymtab_gpl.
  */
 #if defined(__m68k__)
 #define EXPORT_FIELD(target) ".long " target "\n"
@@ -29,10 +29,10 @@
 #define EXPORT_FIELD(target) ".long " target " - .\n"
 #endif
 
-#define EXPORT_IN(table, symbol) \
+#define EXPORT_IN(table, symbol, namespace) \
 	__asm__(".pushsection __ksymtab_strings, \"aMS\", %progbits, 1\n" \
 		"__kstrtab_" #symbol ": .asciz \"" #symbol "\"\n" \
-		"__kstrtabns_" #symbol ": .asciz \"\"\n" \
+		"__kstrtabns_" #symbol ": .asciz \"" namespace "\"\n" \
 		".popsection\n" \
 		".pushsection " table "." #symbol ", \"a\", %progbits\n" \
 		".balign 4\n" \
@@ -42,9 +42,11 @@
 		".popsection")
 
 /* For every module. */
-#define EXPORT(symbol) EXPORT_IN(".export", symbol)
+#define EXPORT(symbol) EXPORT_IN(".export", symbol, "")
 /* For modules whose licence is compatible with the GPL only. */
-#define EXPORT_GPL(symbol) EXPORT_IN(".export_gpl", symbol)
+#define EXPORT_GPL(symbol) EXPORT_IN(".export_gpl", symbol, "")
+/* For modules that import this namespace, with MODINFO(import_ns, namespace), only. */
+#define EXPORT_TO(symbol, namespace) EXPORT_IN(".export", symbol, namespace)
 
 /* Needed by init only, given back afterwards. */
 #define IN_INIT __attribute__((section(".init.text"), cold))
