@@ -93,8 +93,9 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
     if REPORTING.swap(true, Ordering::Relaxed) {
         This::exit(Outcome::Failure);
     }
+    let vector = (frame.format_and_vector & 0xfff) / 4;
     let mut instruction = frame.instruction;
-    let mut what = name(frame.format_and_vector & 0xfff);
+    let mut what = name(vector);
     let mut address = None;
     let format = frame.format_and_vector >> 12;
     match format {
@@ -108,12 +109,13 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
         }
         _ => {}
     }
-    let mut registers = [("", 0); 17];
+    let mut registers = [("", 0); 18];
     for (index, (name, value)) in REGISTERS.into_iter().zip(frame.registers).enumerate() {
         registers[index] = (name, value);
     }
     registers[15] = ("sp", (&raw const frame.status).addr() + frame_size(format));
     registers[16] = ("sr", frame.status.into());
+    registers[17] = ("vector", usize::from(vector));
     fault::report(&Fault {
         what,
         instruction,
@@ -140,9 +142,9 @@ impl AccessFault {
     }
 }
 
-/// What an exception is called, by its vector's offset.
-fn name(vector_offset: u16) -> &'static str {
-    match vector_offset / 4 {
+/// What an exception is called, by the number of its vector.
+fn name(vector: u16) -> &'static str {
+    match vector {
         2 => "access fault",
         3 => "address error",
         4 => "illegal instruction",
