@@ -103,42 +103,42 @@ impl Ksymtab {
     }
 }
 
-/// Exports symbols of the kernel to modules, by their names in the kernel's object code: functions
-/// and statics that are `#[no_mangle]`, written in assembly, or linked from C.
+/// Exports functions and statics of the kernel to modules.
+///
+/// A module finds them by the name that stands here, whatever they are called in the kernel's
+/// object code; with `=` they may have another name in Rust as well. What is written in assembly
+/// or C is declared in an `extern` block first. With `gpl` only modules under a licence compatible
+/// with the GPL may use it.
 ///
 /// ```
-/// #[unsafe(no_mangle)]
 /// extern "C" fn uptime() -> u64 {
 ///     42
 /// }
-///
-/// #[unsafe(no_mangle)]
 /// static BOOTED: bool = true;
 ///
-/// modlink::export!(uptime);
-/// modlink::export!(gpl: BOOTED);
-/// # fn main() {}
+/// modlink::export!(fn uptime);
+/// modlink::export!(static booted = BOOTED);
+/// modlink::export!(gpl fn task_uptime = uptime);
 /// ```
 #[macro_export]
 macro_rules! export {
-    (gpl: $($name:ident),+ $(,)?) => { $($crate::export!(@one $name, true);)+ };
-    ($($name:ident),+ $(,)?) => { $($crate::export!(@one $name, false);)+ };
-    (@one $name:ident, $gpl_only:literal) => {
+    (gpl $($what:tt)+) => { $crate::export!(@ true, $($what)+); };
+    (fn $($what:tt)+) => { $crate::export!(@ false, fn $($what)+); };
+    (static $($what:tt)+) => { $crate::export!(@ false, static $($what)+); };
+    (@ $gpl:literal, fn $name:ident) => { $crate::export!(@ $gpl, fn $name = $name); };
+    (@ $gpl:literal, static $name:ident) => { $crate::export!(@ $gpl, static $name = $name); };
+    (@ $gpl:literal, fn $name:ident = $item:path) => {
+        $crate::export!(@ $gpl, $name, $item as *const u8);
+    };
+    (@ $gpl:literal, static $name:ident = $item:path) => {
+        $crate::export!(@ $gpl, $name, (&raw const $item).cast::<u8>());
+    };
+    (@ $gpl:literal, $name:ident, $address:expr) => {
         const _: () = {
-            #[allow(non_upper_case_globals, clashing_extern_declarations)]
-            mod exported {
-                unsafe extern "C" {
-                    pub(super) static $name: u8;
-                }
-            }
-
             #[used]
             #[unsafe(link_section = concat!(".ksymtab.", stringify!($name)))]
-            static ENTRY: $crate::symbols::KernelSymbol = $crate::symbols::KernelSymbol::new(
-                &raw const exported::$name,
-                stringify!($name),
-                $gpl_only,
-            );
+            static ENTRY: $crate::symbols::KernelSymbol =
+                $crate::symbols::KernelSymbol::new($address, stringify!($name), $gpl);
         };
     };
 }
