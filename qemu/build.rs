@@ -4,8 +4,7 @@ use std::env::var;
 
 fn main() {
     let root = var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
-    let architecture =
-        var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
+    let architecture = var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
     let (folder, base) = match architecture.as_str() {
         "x86_64" => ("x86", Some("0xffffffff80000000")),
         "x86" => ("x86", Some("0xc0000000")),

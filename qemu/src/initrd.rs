@@ -38,7 +38,11 @@ pub struct Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the initial RAM disk is no cpio archive from byte {:#x} on", self.offset)
+        write!(
+            f,
+            "the initial RAM disk is no cpio archive from byte {:#x} on",
+            self.offset
+        )
     }
 }
 
@@ -57,7 +61,10 @@ impl Initrd {
             }
             if entry.mode & FILE_TYPE == REGULAR {
                 let name = entry.name.strip_prefix("./").unwrap_or(entry.name);
-                files.push(File { name, bytes: entry.bytes });
+                files.push(File {
+                    name,
+                    bytes: entry.bytes,
+                });
             }
             offset = entry.next;
         }
@@ -65,13 +72,8 @@ impl Initrd {
     }
 
     /// All regular files.
-    pub fn files(&self) -> &[File] {
-        &self.files
-    }
-
-    /// The file of that path.
-    pub fn find(&self, name: &str) -> Option<File> {
-        self.files.iter().copied().find(|file| file.name == name)
+    pub fn iter(&self) -> impl Iterator<Item = File> {
+        self.files.iter().copied()
     }
 }
 

@@ -66,6 +66,9 @@ pub enum Outcome {
 
 /// The machine that the kernel runs on. There is one, so nothing takes `self`.
 pub trait Machine {
+    /// What the loader has to know of the architecture.
+    type Arch: modlink::arch::Arch;
+
     /// The smallest unit of memory protection in bytes.
     const PAGE_SIZE: usize = 4096;
 

@@ -6,15 +6,24 @@
 
 #![no_std]
 #![no_main]
+#![feature(c_variadic)]
+#![cfg_attr(target_arch = "m68k", feature(asm_experimental_arch))]
 
 extern crate alloc;
 
 #[macro_use]
 mod print;
+mod console;
+mod exports;
 mod fault;
+mod files;
 mod initrd;
+mod kernel;
 mod machine;
 mod memory;
+mod printk;
+mod report;
+mod stubs;
 
 #[cfg(target_arch = "x86")]
 mod i386;
@@ -26,7 +35,10 @@ mod x86;
 mod x86_64;
 
 use alloc::string::String;
+use initrd::Initrd;
 use machine::{Boot, Machine, Outcome, This};
+use memory::{heap, region, user};
+use modlink::arch::Arch;
 
 /// Where an architecture's start code enters the common part.
 ///
@@ -34,24 +46,47 @@ use machine::{Boot, Machine, Outcome, This};
 /// Called once, on the kernel's stack, and everything that `boot` says is true.
 pub unsafe fn start(boot: Boot) -> ! {
     // SAFETY: the caller vouches for the ranges in `boot`.
-    unsafe { memory::heap::give(boot.heap.clone()) };
+    unsafe { heap::give(boot.heap.clone()) };
     let command_line = String::from_utf8_lossy(boot.command_line).into_owned();
     let protection = This::protect_kernel(&boot);
-    println!("modlink test kernel: {protection}");
-    println!("command line: {command_line}");
-    match initrd::Initrd::new(boot.initrd) {
-        Ok(initrd) => {
-            for file in initrd.files() {
-                println!("  {} ({} bytes)", file.name, file.bytes.len());
-            }
+    region::give(boot.module_frames.clone());
+    user::install(&boot);
+    let exports = kernel::install_exports();
+    println!(
+        "modlink's test kernel on {}: {protection}",
+        <This as Machine>::Arch::NAME
+    );
+    println!(
+        "{} KiB for the kernel, {} KiB for modules, {exports} exported symbols",
+        boot.heap.len() >> 10,
+        boot.module_frames.len() >> 10,
+    );
+    This::exit(run(&boot, &command_line))
+}
+
+/// Runs the script that the command line names, or else what is typed on the serial line.
+fn run(boot: &Boot, command_line: &str) -> Outcome {
+    match Initrd::new(boot.initrd) {
+        Ok(initrd) => files::install(initrd),
+        Err(error) => {
+            println!("{error}");
+            return Outcome::Failure;
         }
-        Err(error) => println!("initrd: {error}"),
     }
-    This::exit(Outcome::Success)
+    match command_line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("script="))
+    {
+        Some(script) => console::run_script(script),
+        None => console::interact(),
+    }
 }
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    println!("kernel {info}");
+    match info.location() {
+        Some(place) => println!("panic: {}: {}", place, info.message()),
+        None => println!("panic: {}", info.message()),
+    }
     This::exit(Outcome::Failure)
 }

@@ -15,6 +15,8 @@ use core::ops::{Range, RangeInclusive};
 pub struct I386;
 
 impl Machine for I386 {
+    type Arch = modlink::arch::I386;
+
     const MODULE_REGION: Range<usize> = 0xf000_0000..0xff00_0000;
 
     fn kernel() -> RangeInclusive<usize> {

@@ -3,3 +3,5 @@
 pub mod frames;
 pub mod heap;
 pub mod region;
+pub mod usage;
+pub mod user;

@@ -13,6 +13,8 @@ use core::ops::{Range, RangeInclusive};
 pub struct X86_64;
 
 impl Machine for X86_64 {
+    type Arch = modlink::arch::X86_64;
+
     const MODULE_REGION: Range<usize> = 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000;
 
     fn kernel() -> RangeInclusive<usize> {

@@ -1,0 +1,159 @@
+//! The table of commands.
+
+use super::failure::Failure;
+use super::words::Words;
+use super::{Console, buffers, calls, modules, usage};
+use crate::kernel;
+use crate::stubs::{self, NoStub};
+use alloc::format;
+use modlink::Errno;
+
+/// A command.
+pub struct Command {
+    /// Its name.
+    name: &'static str,
+    /// What follows the name.
+    arguments: &'static str,
+    /// What it does; lines after the first belong to the details.
+    help: &'static str,
+    /// Carries it out.
+    pub run: fn(&mut Console, &mut Words<'_>) -> Result<(), Failure>,
+}
+
+/// The command of that name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "insmod",
+        arguments: "[--init] FILE [ARGUMENTS]",
+        help: "load a module by finit_module, with --init by init_module",
+        run: |_, words| modules::insmod(words),
+    },
+    Command {
+        name: "rmmod",
+        arguments: "[--force] NAME",
+        help: "unload a module; --force: even one that has no exit function",
+        run: |_, words| modules::rmmod(words),
+    },
+    Command {
+        name: "lsmod",
+        arguments: "",
+        help: "list the modules: bytes, references, and the modules that they use",
+        run: |_, words| modules::lsmod(words),
+    },
+    Command {
+        name: "modinfo",
+        arguments: "FILE",
+        help: "show what a file says of the module in it",
+        run: |_, words| modules::modinfo(words),
+    },
+    Command {
+        name: "mem",
+        arguments: "[mark|same]",
+        help: "show the memory that modules have; remember it; compare it with what\n\
+               was remembered, at first nothing",
+        run: usage::mem,
+    },
+    Command {
+        name: "buf",
+        arguments: "NAME LENGTH|\"TEXT\"|hex:DIGITS",
+        help: "make a buffer of zeros, of text (a NUL follows it), or of given bytes",
+        run: buffers::buf,
+    },
+    Command {
+        name: "hex",
+        arguments: "NAME [LENGTH]",
+        help: "show what is in a buffer",
+        run: buffers::hex,
+    },
+    Command {
+        name: "call",
+        arguments: "SYMBOL ARGUMENT... [= VALUE]",
+        help: "call an exported function. An argument is an integer, N:64 for a 64-bit\n\
+               one, \"TEXT\" for the address of a C string, or &NAME for that of a buffer.\n\
+               The result must be VALUE, compared at the width at which it is written:\n\
+               0xEA is 8 bits, 0x31C3 is 16, up to 8 digits are 32 and more are 64;\n\
+               a decimal number is 32 bits (a C int); VALUE:8, :16, :32, :64 say it",
+        run: calls::call,
+    },
+    Command {
+        name: "expect",
+        arguments: "ERRNO COMMAND...",
+        help: "run a command that must be refused with just that error number",
+        run: Console::expect,
+    },
+    Command {
+        name: "stub",
+        arguments: "SYMBOL [VALUE]",
+        help: "export a function that returns VALUE, or 0",
+        run: |_, words| stub(words),
+    },
+    Command {
+        name: "drop",
+        arguments: "",
+        help: "give up the right to load and unload modules",
+        run: |_, words| {
+            words.end()?;
+            kernel::drop_privilege();
+            Ok(())
+        },
+    },
+    Command {
+        name: "echo",
+        arguments: "TEXT",
+        help: "print a text",
+        run: |_, words| {
+            println!("{}", words.rest());
+            Ok(())
+        },
+    },
+    Command {
+        name: "#",
+        arguments: "TEXT",
+        help: "a comment",
+        run: |_, _| Ok(()),
+    },
+    Command {
+        name: "help",
+        arguments: "",
+        help: "show this list",
+        run: |_, words| help(words),
+    },
+    Command {
+        name: "poweroff",
+        arguments: "",
+        help: "end",
+        run: |console, words| {
+            words.end()?;
+            console.done = true;
+            Ok(())
+        },
+    },
+];
+
+fn help(words: &mut Words<'_>) -> Result<(), Failure> {
+    words.end()?;
+    for command in COMMANDS {
+        println!("{} {}", command.name, command.arguments);
+        for line in command.help.lines() {
+            println!("    {line}");
+        }
+    }
+    Ok(())
+}
+
+fn stub(words: &mut Words<'_>) -> Result<(), Failure> {
+    let name = words.need("a symbol")?;
+    let value = match words.bare()? {
+        Some(text) => calls::word(text)?,
+        None => 0,
+    };
+    words.end()?;
+    stubs::add(name, value).map_err(|why| match why {
+        NoStub::Exists => Failure::Errno(Errno::EEXIST),
+        NoStub::Memory => Failure::Wrong(format!("no memory for {name}")),
+    })
+}

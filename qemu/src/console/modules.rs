@@ -1,0 +1,117 @@
+//! Loading, unloading and looking at modules. The loader is reached through its system calls.
+
+use super::failure::Failure;
+use super::words::Words;
+use crate::files::{self, Descriptor};
+use crate::initrd::File;
+use crate::kernel::{LOADER, TestKernel};
+use crate::report;
+use alloc::ffi::CString;
+use alloc::format;
+use modlink::arch::Arch;
+use modlink::image::Image;
+use modlink::syscall::{DeleteFlags, dispatch};
+use modlink::{Errno, Platform};
+
+type ThisArch = <TestKernel as Platform>::Arch;
+
+/// `insmod [--init] FILE [ARGUMENTS]`
+pub fn insmod(words: &mut Words<'_>) -> Result<(), Failure> {
+    let (from_memory, file) = with_option(words, "--init", "a file")?;
+    let file = find(file)?;
+    let arguments = c_string(words.rest())?;
+    let arguments = arguments.as_ptr() as usize;
+    if from_memory {
+        let image = file.bytes.as_ptr() as usize;
+        let number = ThisArch::SYSCALLS.init_module;
+        system_call(number, [image, file.bytes.len(), arguments])
+    } else {
+        let descriptor = Descriptor::open(file);
+        system_call(
+            ThisArch::SYSCALLS.finit_module,
+            [descriptor.number(), arguments, 0],
+        )
+    }
+}
+
+/// `rmmod [--force] NAME`
+pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
+    let (force, name) = with_option(words, "--force", "a module")?;
+    words.end()?;
+    let force = if force {
+        DeleteFlags::TRUNC
+    } else {
+        DeleteFlags::empty()
+    };
+    let flags = DeleteFlags::NONBLOCK | force;
+    let name = c_string(name)?;
+    let number = ThisArch::SYSCALLS.delete_module;
+    system_call(number, [name.as_ptr() as usize, flags.bits() as usize, 0])
+}
+
+/// `lsmod`
+pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
+    words.end()?;
+    let modules = LOADER.modules();
+    if modules.is_empty() {
+        println!("no modules");
+    }
+    for module in modules {
+        let figures = module.figures();
+        let kept = if figures.joined { figures.init } else { 0 };
+        let size = figures.core + kept;
+        let references = module.references();
+        print!(
+            "{:20} {size:8} bytes, {references} references",
+            module.name()
+        );
+        match report::used_modules(&module) {
+            names if names.is_empty() => println!(),
+            names => println!(", uses {names}"),
+        }
+    }
+    Ok(())
+}
+
+/// `modinfo FILE`
+pub fn modinfo(words: &mut Words<'_>) -> Result<(), Failure> {
+    let file = find(words.need("a file")?)?;
+    words.end()?;
+    let image = Image::<ThisArch>::check(file.bytes, TestKernel::MAX_MODULE_SIZE)
+        .map_err(|error| Failure::Wrong(format!("{}: {error}", file.name)))?;
+    for (key, value) in image.modinfo().iter() {
+        let (key, value) = (key.escape_ascii(), value.escape_ascii());
+        println!("{:12} {value}", format!("{key}:"));
+    }
+    Ok(())
+}
+
+/// Reads a word that has to be there, and the option before it if that is there.
+fn with_option<'a>(
+    words: &mut Words<'a>,
+    option: &str,
+    what: &str,
+) -> Result<(bool, &'a str), Failure> {
+    let word = words.need(what)?;
+    if word == option {
+        Ok((true, words.need(what)?))
+    } else {
+        Ok((false, word))
+    }
+}
+
+fn find(path: &str) -> Result<File, Failure> {
+    files::find(path).ok_or(Failure::Errno(Errno::ENOENT))
+}
+
+fn c_string(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::Usage("a NUL where none belongs".into()))
+}
+
+fn system_call(number: usize, [a, b, c]: [usize; 3]) -> Result<(), Failure> {
+    let status = dispatch(&LOADER, number, [a, b, c, 0, 0, 0]);
+    match Errno::from_status(status as i32) {
+        Some(errno) => Err(Failure::Errno(errno)),
+        None => Ok(()),
+    }
+}

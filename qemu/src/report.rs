@@ -1,0 +1,37 @@
+//! The one line that says what loading a module came to.
+
+use crate::kernel::TestKernel;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use modlink::Module;
+use modlink::module::Figures;
+use modlink::platform::Event;
+
+/// Prints the line when a module has started and its init memory has been given back.
+pub fn loaded(event: Event, module: &Arc<Module<TestKernel>>) {
+    if event != Event::Settled {
+        return;
+    }
+    let Figures {
+        core,
+        init,
+        joined,
+        relocations,
+        from_kernel,
+        from_modules,
+    } = module.figures();
+    let given_back = if joined { 0 } else { init };
+    print!("{}: core {core} bytes, init {init} bytes", module.name());
+    print!(", {relocations} relocations applied, symbols: {from_kernel} from the kernel");
+    if from_modules > 0 {
+        print!(", {from_modules} from {}", used_modules(module));
+    }
+    println!("; init bytes given back: {given_back}");
+}
+
+/// The names of the modules that `module` uses.
+pub fn used_modules(module: &Module<TestKernel>) -> String {
+    let names: Vec<String> = module.uses().map(|used| used.name().to_string()).collect();
+    names.join(",")
+}
