@@ -12,7 +12,7 @@ pub struct Values(Vec<Option<u64>>);
 
 impl Values {
     /// The address that the symbol of that index stands for; `None` if the symbol is in a section
-    /// that is not loaded, so that nothing may refer to it.
+    /// that has contents and is not loaded, so that nothing may refer to it.
     #[inline]
     pub fn get(&self, symbol: usize) -> Option<u64> {
         self.0.get(symbol).copied().flatten()
@@ -39,10 +39,7 @@ impl Placed<'_, '_> {
         for (index, symbol) in symbols.iter().enumerate() {
             let value = match symbol.definition {
                 Definition::Absolute => Some(symbol.value),
-                Definition::Section(section) => self
-                    .plan
-                    .location(section)
-                    .map(|location| self.address(location).wrapping_add(symbol.value)),
+                Definition::Section(section) => self.own(image, section, symbol.value),
                 Definition::Undefined if index == 0 => Some(0),
                 Definition::Undefined if self.plan.got.is_base(index) => {
                     self.plan.got().map(|got| self.address(got))
@@ -52,6 +49,21 @@ impl Placed<'_, '_> {
             values.push(value);
         }
         Ok(Values(values))
+    }
+
+    /// The address of a symbol `value` bytes into a section. A section that is not loaded has
+    /// none, unless it is empty: then its symbols enclose nothing, wherever that is, and GNU ld
+    /// puts it at 0 too. (Each m68k module refers so to the start and end of a list of fixups,
+    /// which most have not.)
+    fn own<A: Arch>(&self, image: &Image<'_, A>, section: usize, value: u64) -> Option<u64> {
+        match self.plan.location(section) {
+            Some(location) => Some(self.address(location).wrapping_add(value)),
+            None => image
+                .sections()
+                .get(section)
+                .filter(|section| section.size == 0)
+                .map(|_| 0),
+        }
     }
 }
 
