@@ -1,0 +1,300 @@
+//! What is in an object file, read independently of modlink.
+
+use crate::target::{Needs, Target};
+use anyhow::{Context, Result, bail};
+use object::elf::{RelocationType, SHF_ALLOC, SHF_TLS, STT_GNU_IFUNC};
+use object::{
+    File, Object, ObjectKind, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget,
+    SectionFlags, SectionKind, SymbolFlags, SymbolKind, SymbolSection,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An object file, as far as the oracle cares.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its sections in the order of their indices; the first is the null section.
+    pub sections: Vec<Section>,
+    /// The names of the undefined symbols.
+    pub undefined: BTreeMap<Vec<u8>, Undefined>,
+    /// The sections that are not allocated and define a symbol that an allocated one refers to.
+    pub ghosts: BTreeSet<usize>,
+    /// The least and the greatest addend of a field of at most 32 bits that refers to a symbol
+    /// of the file itself.
+    pub own_addends: (i64, i64),
+}
+
+/// A section.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Whether it is in memory when the module runs.
+    pub allocated: bool,
+    /// Whether it has no bytes in the file and is zero in memory.
+    pub zeroed: bool,
+    /// Its size in memory.
+    pub size: u64,
+    /// The relocations of its bytes.
+    pub relocations: Vec<Relocation>,
+}
+
+/// A relocation.
+#[derive(Clone, Debug)]
+pub struct Relocation {
+    /// Where in its section.
+    pub offset: u64,
+    /// Its type, a number of the psABI.
+    pub r_type: RelocationType,
+    /// The name of its symbol, or of the section that this stands for.
+    pub symbol: String,
+}
+
+/// An undefined symbol.
+#[derive(Clone, Debug, Default)]
+pub struct Undefined {
+    /// Whether the file works without it.
+    pub weak: bool,
+    /// The least and the greatest addend with which a field of at most 32 bits refers to it.
+    pub addends: (i64, i64),
+    /// How far from its place at most, in bytes, a field narrower than 32 bits reaches it.
+    pub near: Option<u64>,
+    /// How high an absolute field narrower than 32 bits lets its address be.
+    pub below: Option<u64>,
+}
+
+/// Why a file is not a case for the oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// It is not a relocatable ELF file of the architecture.
+    OtherKind,
+    /// Nothing in it would be in memory.
+    Empty,
+    /// It has thread-local data or refers to some.
+    Tls,
+    /// It needs a global offset table.
+    Got,
+    /// It has common symbols.
+    Common,
+    /// It has indirect functions.
+    IndirectFunction,
+}
+
+impl LeftOut {
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::OtherKind => "no relocatable file of this architecture",
+            Self::Empty => "nothing in it is allocated",
+            Self::Tls => "thread-local storage",
+            Self::Got => "needs a global offset table",
+            Self::Common => "common symbols",
+            Self::IndirectFunction => "indirect functions",
+        }
+    }
+}
+
+/// Reads a file, or says why it is left out.
+///
+/// # Errors
+/// If it is no well-formed ELF file.
+pub fn read(bytes: &[u8], target: Target) -> Result<Result<Source, LeftOut>> {
+    let file = File::parse(bytes)?;
+    if file.kind() != ObjectKind::Relocatable || file.architecture() != target.architecture() {
+        return Ok(Err(LeftOut::OtherKind));
+    }
+    if let Some(reason) = symbols_out_of_scope(&file)? {
+        return Ok(Err(reason));
+    }
+    let mut source = Source {
+        sections: vec![Section::null()],
+        undefined: undefined(&file)?,
+        ghosts: BTreeSet::new(),
+        own_addends: (0, 0),
+    };
+    for section in file.sections() {
+        while source.sections.len() < section.index().0 {
+            source.sections.push(Section::null());
+        }
+        match read_section(&file, &section, target, &mut source)? {
+            Ok(section) => source.sections.push(section),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    if !source
+        .sections
+        .iter()
+        .any(|section| section.allocated && section.size > 0)
+    {
+        return Ok(Err(LeftOut::Empty));
+    }
+    Ok(Ok(source))
+}
+
+impl Section {
+    fn null() -> Self {
+        Self {
+            name: String::new(),
+            allocated: false,
+            zeroed: false,
+            size: 0,
+            relocations: Vec::new(),
+        }
+    }
+}
+
+fn symbols_out_of_scope(file: &File<'_>) -> Result<Option<LeftOut>> {
+    let mut names_got = false;
+    for symbol in file.symbols() {
+        let indirect = matches!(
+            symbol.flags(),
+            SymbolFlags::Elf { st_info, .. } if st_info.st_type() == STT_GNU_IFUNC
+        );
+        let reason = if symbol.is_common() {
+            LeftOut::Common
+        } else if symbol.kind() == SymbolKind::Tls {
+            LeftOut::Tls
+        } else if indirect {
+            LeftOut::IndirectFunction
+        } else {
+            names_got |= symbol.name_bytes()? == b"_GLOBAL_OFFSET_TABLE_";
+            continue;
+        };
+        return Ok(Some(reason));
+    }
+    Ok(names_got.then_some(LeftOut::Got))
+}
+
+fn undefined(file: &File<'_>) -> Result<BTreeMap<Vec<u8>, Undefined>> {
+    let mut found = BTreeMap::new();
+    for symbol in file.symbols().filter(|symbol| symbol.is_undefined()) {
+        let name = symbol.name_bytes()?;
+        if name.contains(&b'"') {
+            bail!(
+                "a linker script cannot name {}",
+                String::from_utf8_lossy(name)
+            );
+        }
+        let entry = Undefined {
+            weak: symbol.is_weak(),
+            ..Undefined::default()
+        };
+        found.insert(name.to_owned(), entry);
+    }
+    Ok(found)
+}
+
+fn read_section(
+    file: &File<'_>,
+    section: &object::Section<'_, '_>,
+    target: Target,
+    source: &mut Source,
+) -> Result<Result<Section, LeftOut>> {
+    let allocated = has_flag(section, SHF_ALLOC);
+    if allocated && has_flag(section, SHF_TLS) {
+        return Ok(Err(LeftOut::Tls));
+    }
+    let mut relocations = Vec::new();
+    if allocated {
+        let data = section.data()?;
+        for (offset, relocation) in section.relocations() {
+            let RelocationFlags::Elf { r_type } = relocation.flags() else {
+                bail!("not an ELF relocation");
+            };
+            match target.needs(r_type) {
+                Needs::Got => return Ok(Err(LeftOut::Got)),
+                Needs::Tls => return Ok(Err(LeftOut::Tls)),
+                Needs::Nothing => {}
+            }
+            let addend = addend(&relocation, data, offset)?;
+            let symbol = note_use(file, &relocation, addend, r_type, target, source)?;
+            relocations.push(Relocation {
+                offset,
+                r_type,
+                symbol,
+            });
+        }
+        relocations.sort_by_key(|relocation| relocation.offset);
+    }
+    Ok(Ok(Section {
+        name: String::from_utf8_lossy(section.name_bytes()?).into_owned(),
+        allocated,
+        zeroed: section.kind() == SectionKind::UninitializedData,
+        size: section.size(),
+        relocations,
+    }))
+}
+
+/// The addend of a relocation; one in the bytes at its place is 32 bits wide on i386, the only
+/// architecture here that has such.
+fn addend(relocation: &object::Relocation, data: &[u8], offset: u64) -> Result<i64> {
+    if !relocation.has_implicit_addend() {
+        return Ok(relocation.addend());
+    }
+    let at = usize::try_from(offset)?;
+    let field = data
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .copied()
+        .unwrap_or_default();
+    Ok(i64::from(i32::from_le_bytes(field)))
+}
+
+/// Takes down what a relocation asks of the address of its symbol, and names that symbol.
+fn note_use(
+    file: &File<'_>,
+    relocation: &object::Relocation,
+    addend: i64,
+    r_type: RelocationType,
+    target: Target,
+    source: &mut Source,
+) -> Result<String> {
+    let RelocationTarget::Symbol(index) = relocation.target() else {
+        return Ok(String::new());
+    };
+    let symbol = file.symbol_by_index(index)?;
+    let mut name = symbol.name_bytes()?.to_owned();
+    let wide = relocation.size() == 64;
+    match symbol.section() {
+        SymbolSection::Undefined if !name.is_empty() => {
+            let undefined = source
+                .undefined
+                .get_mut(&name)
+                .context("symbol table changed")?;
+            if !wide {
+                undefined.addends = widen(undefined.addends, addend);
+            }
+            if let Some(width) = target.narrow(r_type) {
+                // A quarter of the range, so that place and symbol have room around each other.
+                let quarter = 1 << (width * 8 - 2);
+                let limit = if target.is_relative(r_type) {
+                    &mut undefined.near
+                } else {
+                    &mut undefined.below
+                };
+                *limit = Some(limit.map_or(quarter, |old: u64| old.min(quarter)));
+            }
+        }
+        SymbolSection::Section(section) => {
+            if !wide {
+                source.own_addends = widen(source.own_addends, addend);
+            }
+            let section = file.section_by_index(section)?;
+            if !has_flag(&section, SHF_ALLOC) {
+                source.ghosts.insert(section.index().0);
+            }
+            if name.is_empty() {
+                name = section.name_bytes()?.to_owned();
+            }
+        }
+        _ => {}
+    }
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+fn has_flag(section: &object::Section<'_, '_>, flag: object::elf::SectionFlags) -> bool {
+    matches!(section.flags(), SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & flag.0 != 0)
+}
+
+fn widen((least, greatest): (i64, i64), addend: i64) -> (i64, i64) {
+    (least.min(addend), greatest.max(addend))
+}

@@ -1,0 +1,152 @@
+//! The oracle notices a wrong formula: real modules are linked by architectures that compute one
+//! relocation type off by one.
+#![allow(missing_docs, reason = "a test has no interface")]
+
+use anyhow::{Context, Result};
+use modlink::arch::{
+    Addends, Arch, Container, DoesNotFit, Encoding, Endian, I386, M68k, Relocation, SyscallNumbers,
+    X86_64,
+};
+use modlink::symbols::KsymtabFormat;
+use object::elf::*;
+use oracle::input;
+use oracle::target::Target;
+use oracle::verdict::{self, Verdict};
+use std::env;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+/// The architecture `A`, except that relocations of the one type come out too large by one.
+#[derive(Clone, Copy, Debug)]
+struct OffByOne<A, const TYPE: u32>(PhantomData<A>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Skewed<E> {
+    right: E,
+    skew: u64,
+}
+
+impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
+    const NAME: &'static str = A::NAME;
+    const MACHINE: u16 = A::MACHINE;
+    const CLASS: Container = A::CLASS;
+    const ORDER: Endian = A::ORDER;
+    const ADDENDS: Addends = A::ADDENDS;
+    const REACH: u64 = A::REACH;
+    const RELA_TARGET_IS_ZERO: bool = A::RELA_TARGET_IS_ZERO;
+    const KSYMTAB: KsymtabFormat = A::KSYMTAB;
+    const SYSCALLS: SyscallNumbers = A::SYSCALLS;
+
+    type Encoding = Skewed<A::Encoding>;
+
+    fn relocation(r_type: u32, before: &[u8]) -> Option<Relocation<Self::Encoding>> {
+        let Relocation {
+            operation,
+            encoding,
+        } = A::relocation(r_type, before)?;
+        let skew = u64::from(r_type == TYPE);
+        Some(Relocation {
+            operation,
+            encoding: Skewed {
+                right: encoding,
+                skew,
+            },
+        })
+    }
+}
+
+impl<E: Encoding> Encoding for Skewed<E> {
+    fn width(self) -> usize {
+        self.right.width()
+    }
+
+    fn addend(self, bytes: &[u8]) -> Option<i64> {
+        self.right.addend(bytes)
+    }
+
+    fn is_zero(self, bytes: &[u8]) -> bool {
+        self.right.is_zero(bytes)
+    }
+
+    fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
+        self.right.write(bytes, value.wrapping_add(self.skew))
+    }
+}
+
+/// A module that Debian made, or that was made from its sources.
+fn module(corpus: &str, name: &str) -> Result<Vec<u8>> {
+    let cache = match (env::var_os("CACHE"), env::var_os("XDG_CACHE_HOME")) {
+        (Some(cache), _) => PathBuf::from(cache),
+        (None, Some(caches)) => PathBuf::from(caches).join("modlink"),
+        (None, None) => {
+            PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache/modlink")
+        }
+    };
+    let folder = cache.join("corpus").join(corpus);
+    let found = input::find(&[folder]).context("make corpus fetches the modules")?;
+    let path = found
+        .iter()
+        .find(|path| path.file_name().is_some_and(|file| file == name))
+        .with_context(|| format!("no {name} in the corpus {corpus}"))?;
+    input::read(path)
+}
+
+fn judge<A: Arch>(file: &[u8], seed: u64, target: Target) -> Result<Verdict> {
+    let folder = tempfile::tempdir()?;
+    Ok(verdict::of::<A>(
+        file,
+        b"module.ko",
+        seed,
+        target,
+        folder.path(),
+    ))
+}
+
+/// The right formulas agree, and with the one type wrong the first difference is at one of its
+/// relocations.
+fn notices<A: Arch, const TYPE: u32>(corpus: &str, name: &str, target: Target) -> Result<()> {
+    let file = module(corpus, name)?;
+    let r_type = RelocationType(TYPE);
+    for seed in 0..4 {
+        match judge::<A>(&file, seed, target)? {
+            Verdict::Equal { relocations, .. } => {
+                assert!(
+                    relocations.contains_key(&r_type),
+                    "{name} has no such relocation"
+                );
+            }
+            other => panic!("{name} with the right formulas: {other:?}"),
+        }
+        match judge::<OffByOne<A, TYPE>>(&file, seed, target)? {
+            Verdict::Different(why) => {
+                let r_type = target.relocation_name(r_type);
+                assert!(why.contains(&format!("({r_type} of ")), "{name}: {why}");
+            }
+            other => panic!("{name} with a wrong formula: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_formula_on_x86_64_is_noticed() -> Result<()> {
+    let (corpus, target) = ("amd64", Target::X86_64);
+    notices::<X86_64, { R_X86_64_64.0 }>(corpus, "libdes.ko", target)?;
+    notices::<X86_64, { R_X86_64_PC32.0 }>(corpus, "libdes.ko", target)?;
+    notices::<X86_64, { R_X86_64_PLT32.0 }>(corpus, "libdes.ko", target)?;
+    notices::<X86_64, { R_X86_64_32S.0 }>(corpus, "libdes.ko", target)?;
+    notices::<X86_64, { R_X86_64_PC64.0 }>(corpus, "kvm.ko", target)
+}
+
+#[test]
+fn a_wrong_formula_on_i386_is_noticed() -> Result<()> {
+    notices::<I386, { R_386_32.0 }>("i386", "libdes.ko", Target::I386)?;
+    notices::<I386, { R_386_PC32.0 }>("i386", "libdes.ko", Target::I386)
+}
+
+#[test]
+fn a_wrong_formula_on_m68k_is_noticed() -> Result<()> {
+    notices::<M68k, { R_68K_32.0 }>("m68k-modules", "libdes.ko", Target::M68k)?;
+    notices::<M68k, { R_68K_PC32.0 }>("m68k-modules", "fat.ko", Target::M68k)?;
+    notices::<M68k, { R_68K_PLT32.0 }>("m68k-libs", "cacos.o", Target::M68k)
+}
