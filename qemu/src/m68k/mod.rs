@@ -7,6 +7,7 @@ mod controller;
 mod devices;
 mod entry;
 mod exceptions;
+mod exports;
 mod layout;
 mod mmu;
 mod registers;
@@ -21,6 +22,8 @@ use core::ops::{Range, RangeInclusive};
 pub struct M68k;
 
 impl Machine for M68k {
+    type Arch = modlink::arch::M68k;
+
     const PAGE_SIZE: usize = mmu::PAGE_SIZE;
     const MODULE_REGION: Range<usize> = 0x8000_0000..0x9000_0000;
 
