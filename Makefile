@@ -37,6 +37,11 @@ run: setup corpus-$(ARCH) ## Boot the test kernel: guided demonstration, or [ARC
 # In order of what tells most soonest; each is a target of its own.
 test_parts := lint test-host test-ir2c $(architectures:%=test-oracle-%) $(architectures:%=test-boot-%)
 
+.PHONY: console
+console: setup corpus-$(ARCH) ## Boot to the test kernel's console, with MODULES="…ko" at hand [ARCH=]
+	@$(with_rust) $(MAKE) --no-print-directory -C qemu console \
+		$(if $(MODULES),MODULES='$(abspath $(MODULES))')
+
 .PHONY: test
 test: setup ## All tests: lint, host, oracle, ir2c, boots; ends with how many parts passed
 	+@.ci/parts $(test_parts)
@@ -57,26 +62,28 @@ test-ir2c: setup ## Tests of the bitcode translator for m68k
 .PHONY: test-oracle
 test-oracle: $(architectures:%=test-oracle-%) ## Our linking against GNU ld's, byte for byte, over the corpora
 
-.PHONY: test-oracle-x86_64 test-oracle-i386 test-oracle-m68k
-test-oracle-x86_64: setup corpus-cloud-amd64
-	$(oracle) --arch x86_64 $(corpus)/cloud-amd64
-test-oracle-i386: setup corpus-i386
-	$(oracle) --arch i386 --sample 400 $(corpus)/i386
-test-oracle-m68k: setup corpus-m68k
-	$(oracle) --arch m68k $(corpus)/m68k-modules $(corpus)/m68k-libs
+oracle := $(with_rust) cargo run --quiet --release --package oracle --
+files_x86_64 := $(corpus)/cloud-amd64 $(corpus)/amd64
+files_i386 := $(corpus)/i386
+files_m68k := $(corpus)/m68k-modules $(corpus)/m68k-libs
+
+.PHONY: $(architectures:%=test-oracle-%)
+test-oracle-x86_64: corpus-cloud-amd64
+$(architectures:%=test-oracle-%): test-oracle-%: setup corpus-%
+	$(oracle) --arch $* --seed $(SEED) $(files_$*)
 
 .PHONY: test-oracle-all
-test-oracle-all: setup corpus ## The same over every module of every corpus (long)
-	$(oracle) --arch x86_64 $(corpus)/cloud-amd64 $(corpus)/amd64
-	$(oracle) --arch i386 $(corpus)/i386
-	$(oracle) --arch m68k $(corpus)/m68k-modules $(corpus)/m68k-libs
-
-oracle = $(with_rust) cargo run --quiet --release --package oracle -- --seed $(SEED)
+test-oracle-all: setup corpus ## The same with ten seeds (long)
+	for seed in {1..10}; do \
+		$(oracle) --arch x86_64 --seed $$seed $(files_x86_64); \
+		$(oracle) --arch i386 --seed $$seed $(files_i386); \
+		$(oracle) --arch m68k --seed $$seed $(files_m68k); \
+	done
 
 .PHONY: oracle
-oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SEED=]
+oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SEED=] [SAMPLE=count]
 	$(if $(DIR),,$(error DIR is not set: make oracle ARCH=$(ARCH) DIR=folder))
-	@$(oracle) --arch $(ARCH) $(DIR)
+	@$(oracle) --arch $(ARCH) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) $(DIR)
 
 .PHONY: test-boot test-boot-x86_64 test-boot-i386 test-boot-m68k
 test-boot: $(architectures:%=test-boot-%) ## Boots of the test kernel with every script, on every architecture
