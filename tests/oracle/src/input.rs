@@ -95,7 +95,10 @@ mod tests {
         let mut writer = liblzma::write::XzEncoder::new(fs::File::create(&path)?, 6);
         writer.write_all(b"what a module holds")?;
         writer.finish()?;
-        assert_eq!(find(&[folder.path().to_owned()])?, std::slice::from_ref(&path));
+        assert_eq!(
+            find(&[folder.path().to_owned()])?,
+            std::slice::from_ref(&path)
+        );
         assert_eq!(read(&path)?, b"what a module holds");
         Ok(())
     }
