@@ -29,6 +29,13 @@ int sections_write_ro_after_init(int value)
 }
 EXPORT(sections_write_ro_after_init);
 
+/* A fault: the memory has been given back. */
+int sections_read_init_data(void)
+{
+	return *(volatile int *)&needed_by_init;
+}
+EXPORT(sections_read_init_data);
+
 IN_INIT int init_module(void)
 {
 	written_by_init += needed_by_init;
