@@ -1,0 +1,78 @@
+//! Real modules: those that `make corpus` has fetched or built.
+
+use modlink::arch::Arch;
+use object::{Object, ObjectSymbol};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use walkdir::WalkDir;
+
+/// A real module for the architecture `A`, by the name of its file without `.ko`.
+///
+/// # Panics
+/// If it is not there.
+pub fn module<A: Arch>(name: &str) -> Vec<u8> {
+    let path = files::<A>()
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name}.ko for {}: run `make corpus`", A::NAME))
+        .clone();
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The paths of all real modules for the architecture `A`, by name.
+///
+/// # Panics
+/// If there are none.
+pub fn files<A: Arch>() -> HashMap<String, PathBuf> {
+    static FOUND: OnceLock<Mutex<HashMap<&str, HashMap<String, PathBuf>>>> = OnceLock::new();
+    let mut found = FOUND.get_or_init(Mutex::default).lock().unwrap();
+    found
+        .entry(A::NAME)
+        .or_insert_with(|| find(&folder::<A>()))
+        .clone()
+}
+
+/// The names of the symbols that a module file needs from elsewhere, whether weak or not.
+///
+/// # Panics
+/// If the file is not one that the `object` crate can read.
+pub fn undefined_symbols(file: &[u8]) -> Vec<String> {
+    let object = object::File::parse(file).expect("an ELF file");
+    object
+        .symbols()
+        .filter(|symbol| symbol.is_undefined())
+        .map(|symbol| symbol.name().expect("a name in UTF-8").to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The folder of the corpora is `$CACHE/corpus`, as in the Makefile.
+fn folder<A: Arch>() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = set("CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        let user = set("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".cache");
+        user.unwrap_or_else(home).join("modlink")
+    });
+    let corpus = match A::NAME {
+        "x86_64" => "amd64",
+        "m68k" => "m68k-modules",
+        other => other,
+    };
+    cache.join("corpus").join(corpus)
+}
+
+fn find(folder: &Path) -> HashMap<String, PathBuf> {
+    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let found: HashMap<_, _> = files
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|end| end == "ko"))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
+        .collect();
+    assert!(
+        !found.is_empty(),
+        "no modules in {}: run `make corpus`",
+        folder.display()
+    );
+    found
+}

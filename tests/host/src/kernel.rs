@@ -1,0 +1,409 @@
+//! The kernel itself.
+
+use crate::failures::{Failures, Operation};
+use crate::files::{File, FileKind, Files};
+use crate::memory::{HostMemory, Memory, NotAllowed};
+use crate::snapshot::{ModuleRow, Snapshot};
+use crate::trace::Step;
+use crate::user::{PAGE, User};
+use modlink::arch::{Arch, Container};
+use modlink::platform::{
+    AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Purpose,
+};
+use modlink::symbols::Symbol;
+use modlink::{Loader, Module, Platform};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Range, RangeInclusive};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+/// A loader that is part of a [`HostKernel`].
+pub type HostLoader<A> = Loader<HostKernel<A>>;
+
+type Start<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync>;
+type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
+
+/// A kernel of the architecture `A` on the build machine.
+pub struct HostKernel<A: Arch> {
+    kernel: RangeInclusive<u64>,
+    exports: BTreeMap<Vec<u8>, Export>,
+    loader: Weak<HostLoader<A>>,
+    memory: Arc<Memory>,
+    failures: Arc<Failures>,
+    trace: Arc<Mutex<Vec<Step>>>,
+    user: User,
+    files: Files,
+    privileged: AtomicBool,
+    log: Mutex<Vec<(Level, String)>>,
+    /// The address ranges of the modules that have been started, the last one last.
+    started: Mutex<Vec<(Range<u64>, String)>>,
+    starts: Mutex<HashMap<String, Start<A>>>,
+    stops: Mutex<HashMap<String, Stop<A>>>,
+    watchers: Mutex<Vec<Watcher<A>>>,
+    arch: PhantomData<A>,
+}
+
+type Watcher<A> = Arc<dyn Fn(Event, &Arc<Module<HostKernel<A>>>) + Send + Sync>;
+
+#[derive(Debug)]
+struct Export {
+    address: u64,
+    gpl_only: bool,
+    namespace: Vec<u8>,
+}
+
+impl<A: Arch> HostKernel<A> {
+    /// A kernel that exports nothing, with its code, and room for modules, where Linux has them.
+    pub fn new() -> Self {
+        let (kernel, modules) = match A::CLASS {
+            Container::Big => (
+                0xffff_ffff_8100_0000..=0xffff_ffff_82ff_ffff,
+                0xffff_ffff_c000_0000..=0xffff_ffff_feff_ffff,
+            ),
+            Container::Little => (0xc010_0000..=0xc1ff_ffff, 0xf800_0000..=0xfeff_ffff),
+        };
+        let failures = Arc::new(Failures::default());
+        let trace = Arc::new(Mutex::new(Vec::new()));
+        Self {
+            kernel,
+            exports: BTreeMap::new(),
+            loader: Weak::new(),
+            memory: Arc::new(Memory::new(modules, failures.clone(), trace.clone())),
+            failures,
+            trace,
+            user: User::new(),
+            files: Files::default(),
+            privileged: AtomicBool::new(true),
+            log: Mutex::default(),
+            started: Mutex::default(),
+            starts: Mutex::default(),
+            stops: Mutex::default(),
+            watchers: Mutex::default(),
+            arch: PhantomData,
+        }
+    }
+
+    /// The same kernel with its code at other addresses.
+    pub fn with_kernel_at(mut self, kernel: RangeInclusive<u64>) -> Self {
+        assert!(self.exports.is_empty(), "set before the first export");
+        self.kernel = kernel;
+        self
+    }
+
+    /// The same kernel, exporting a symbol to every module.
+    pub fn export(self, name: impl AsRef<[u8]>) -> Self {
+        self.export_as(name, false, "")
+    }
+
+    /// The same kernel, exporting a symbol to modules under a GPL-compatible licence.
+    pub fn export_gpl(self, name: impl AsRef<[u8]>) -> Self {
+        self.export_as(name, true, "")
+    }
+
+    /// The same kernel, exporting a symbol in a namespace.
+    pub fn export_in(self, namespace: &str, name: impl AsRef<[u8]>) -> Self {
+        self.export_as(name, false, namespace)
+    }
+
+    /// The same kernel, exporting all symbols that a module file needs and that are in `but`
+    /// neither.
+    pub fn export_all_for(mut self, file: &[u8], but: &[&str]) -> Self {
+        for name in crate::corpus::undefined_symbols(file) {
+            let wanted = !but.contains(&name.as_str());
+            if wanted && !self.exports.contains_key(name.as_bytes()) {
+                self = self.export(name);
+            }
+        }
+        self
+    }
+
+    fn export_as(mut self, name: impl AsRef<[u8]>, gpl_only: bool, namespace: &str) -> Self {
+        let name = name.as_ref().to_vec();
+        let address = self.kernel.start() + 0x1000 + 16 * self.exports.len() as u64;
+        assert!(self.kernel.contains(&address), "the kernel is full");
+        let namespace = namespace.as_bytes().to_vec();
+        let export = Export {
+            address,
+            gpl_only,
+            namespace,
+        };
+        assert!(self.exports.insert(name, export).is_none());
+        self
+    }
+
+    /// Starts the kernel: a loader without modules.
+    pub fn boot(mut self) -> Arc<HostLoader<A>> {
+        Arc::new_cyclic(|loader| {
+            self.loader = loader.clone();
+            Loader::new(self)
+        })
+    }
+
+    /// Room for modules lies in these ranges from now on, whatever it is for.
+    pub fn set_region(&self, ranges: &[RangeInclusive<u64>]) {
+        for purpose in [Purpose::Core, Purpose::Init, Purpose::Joined] {
+            self.set_room(purpose, ranges);
+        }
+    }
+
+    /// Room for this purpose lies in these ranges from now on; in none, if there are none.
+    pub fn set_room(&self, purpose: Purpose, ranges: &[RangeInclusive<u64>]) {
+        self.memory.set_room(purpose, ranges.to_vec());
+    }
+
+    /// Memory is handed out from now on without a look at the window that is asked for, as a
+    /// broken kernel would.
+    pub fn ignore_window(&self) {
+        self.memory.ignore_window();
+    }
+
+    /// All requests for memory so far.
+    pub fn requests(&self) -> Vec<MemoryRequest> {
+        self.memory.requests()
+    }
+
+    /// When the module of that name is started, `start` runs in its place, and returns the status.
+    pub fn on_init(
+        &self,
+        name: &str,
+        start: impl Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync + 'static,
+    ) {
+        self.starts
+            .lock()
+            .unwrap()
+            .insert(name.into(), Arc::new(start));
+    }
+
+    /// When the module of that name is stopped, `stop` runs in its place.
+    pub fn on_exit(&self, name: &str, stop: impl Fn(&Arc<HostLoader<A>>) + Send + Sync + 'static) {
+        self.stops
+            .lock()
+            .unwrap()
+            .insert(name.into(), Arc::new(stop));
+    }
+
+    /// Calls `watcher` at each event.
+    pub fn on_event(&self, watcher: impl Fn(Event, &Arc<Module<Self>>) + Send + Sync + 'static) {
+        self.watchers.lock().unwrap().push(Arc::new(watcher));
+    }
+
+    /// Lets the `nth` operation of this kind from now on fail, the first being 1.
+    pub fn fail(&self, operation: Operation, nth: usize) {
+        self.failures.arrange(operation, nth);
+    }
+
+    /// Lets all operations succeed from now on.
+    pub fn fail_nothing(&self) {
+        self.failures.forget();
+    }
+
+    /// How many operations of this kind there have been.
+    pub fn count(&self, operation: Operation) -> usize {
+        self.failures.done(operation)
+    }
+
+    /// Whether the calling process may load and remove modules from now on.
+    pub fn set_privileged(&self, privileged: bool) {
+        self.privileged.store(privileged, Ordering::SeqCst);
+    }
+
+    /// Writes into the memory of the calling process. The pages of these bytes are there from then
+    /// on; all others stay holes.
+    pub fn user_write(&self, address: u64, bytes: &[u8]) {
+        self.user.write(address, bytes);
+    }
+
+    /// Writes into the memory of the calling process, just before a hole, and says where.
+    pub fn user_put(&self, bytes: &[u8]) -> u64 {
+        self.user.put(bytes)
+    }
+
+    /// Puts a NUL-terminated string into the memory of the calling process, just before a hole.
+    pub fn user_string(&self, string: impl AsRef<[u8]>) -> u64 {
+        let mut bytes = string.as_ref().to_vec();
+        bytes.push(0);
+        self.user.put(&bytes)
+    }
+
+    /// Gives the calling process a file and returns the descriptor.
+    pub fn put_file(&self, kind: FileKind) -> i32 {
+        self.files.put(kind)
+    }
+
+    /// Reads memory as module code would.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] if there is none.
+    pub fn peek(&self, address: u64, length: usize) -> Result<Vec<u8>, NotAllowed> {
+        self.memory.read(address, length)
+    }
+
+    /// Writes to memory as module code would.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] if there is none, or it is protected.
+    pub fn poke(&self, address: u64, bytes: &[u8]) -> Result<(), NotAllowed> {
+        self.memory.write(address, bytes)
+    }
+
+    /// What module code may do at an address; `None` if there is no memory.
+    pub fn protection(&self, address: u64) -> Option<Protection> {
+        self.memory.protection(address)
+    }
+
+    /// The address of a symbol that the kernel exports.
+    pub fn address_of(&self, name: &str) -> u64 {
+        self.exports[name.as_bytes()].address
+    }
+
+    /// What is in use.
+    pub fn snapshot(&self) -> Snapshot {
+        let text = |name: &modlink::Name| String::from_utf8_lossy(name.as_bytes()).into_owned();
+        let row = |module: Arc<Module<Self>>| ModuleRow {
+            name: text(module.name()),
+            state: module.state(),
+            references: module.references(),
+            uses: module.uses().map(|used| text(used.name())).collect(),
+        };
+        Snapshot {
+            blocks: self.memory.rows(),
+            open_files: self.files.count_open(),
+            modules: self.loader().modules().into_iter().map(row).collect(),
+        }
+    }
+
+    /// What the loader has done since the last call.
+    pub fn take_trace(&self) -> Vec<Step> {
+        std::mem::take(&mut *self.trace.lock().unwrap())
+    }
+
+    /// What has been logged since the last call.
+    pub fn take_log(&self) -> Vec<(Level, String)> {
+        std::mem::take(&mut *self.log.lock().unwrap())
+    }
+
+    fn loader(&self) -> Arc<HostLoader<A>> {
+        self.loader.upgrade().expect("the kernel has booted")
+    }
+
+    fn note(&self, step: Step) {
+        self.trace.lock().unwrap().push(step);
+    }
+
+    /// The module that has a function at an address, where it can run.
+    fn owner(&self, entry: u64) -> String {
+        assert_eq!(
+            self.protection(entry),
+            Some(Protection::Execute),
+            "{entry:#x} is called and cannot run"
+        );
+        let started = self.started.lock().unwrap();
+        let mut newest_first = started.iter().rev();
+        match newest_first.find(|(range, _)| range.contains(&entry)) {
+            Some((_, name)) => name.clone(),
+            None => panic!("{entry:#x} is called and in no module that was announced"),
+        }
+    }
+
+    fn remember(&self, module: &Arc<Module<Self>>) {
+        let name = String::from_utf8_lossy(module.name().as_bytes()).into_owned();
+        let mut started = self.started.lock().unwrap();
+        started.push((module.core(), name.clone()));
+        if module.figures().init != 0 {
+            // `Module::init` gives up when somebody else is looking.
+            let init = std::iter::repeat_with(|| module.init()).find_map(|init| init);
+            started.push((init.expect("it repeats until there is one"), name));
+        }
+    }
+}
+
+impl<A: Arch> Default for HostKernel<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A: Arch> fmt::Debug for HostKernel<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostKernel")
+            .field("arch", &A::NAME)
+            .field("blocks", &self.memory.rows())
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: no module code runs; the memory has no other user until it is dropped.
+unsafe impl<A: Arch> Platform for HostKernel<A> {
+    type Arch = A;
+    type Memory = HostMemory;
+    type File = File;
+
+    const PAGE_SIZE: u64 = PAGE;
+
+    fn kernel(&self) -> RangeInclusive<u64> {
+        self.kernel.clone()
+    }
+
+    fn allocate(&self, request: &MemoryRequest) -> Result<HostMemory, AllocateError> {
+        self.memory.allocate(request)
+    }
+
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        let (name, export) = self.exports.get_key_value(name)?;
+        Some(Symbol {
+            name,
+            address: export.address,
+            gpl_only: export.gpl_only,
+            namespace: &export.namespace,
+        })
+    }
+
+    unsafe fn call_init(&self, entry: u64) -> i32 {
+        let name = self.owner(entry);
+        self.note(Step::Init(name.clone()));
+        let start = self.starts.lock().unwrap().get(&name).cloned();
+        start.map_or(0, |start| start(&self.loader()))
+    }
+
+    unsafe fn call_exit(&self, entry: u64) {
+        let name = self.owner(entry);
+        self.note(Step::Exit(name.clone()));
+        let stop = self.stops.lock().unwrap().get(&name).cloned();
+        if let Some(stop) = stop {
+            stop(&self.loader());
+        }
+    }
+
+    fn may_manage_modules(&self) -> bool {
+        self.privileged.load(Ordering::SeqCst)
+    }
+
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        if self.failures.strikes(Operation::CopyFromUser) {
+            return Err(Fault);
+        }
+        self.user.copy(from, to)
+    }
+
+    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        self.files.open(descriptor, self.failures.clone())
+    }
+
+    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        self.log.lock().unwrap().push((level, line.to_string()));
+    }
+
+    fn notify(&self, event: Event, module: &Arc<Module<Self>>) {
+        if event == Event::Coming {
+            self.remember(module);
+        }
+        let name = String::from_utf8_lossy(module.name().as_bytes()).into_owned();
+        self.note(Step::Told(event, name));
+        let watchers = self.watchers.lock().unwrap().clone();
+        for watcher in watchers {
+            watcher(event, module);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A kernel for the loader to be part of on the build machine, and modules to load into it.
+//!
+//! [`HostKernel`] implements [`modlink::Platform`] for any architecture. Its memory has the
+//! addresses that the architecture's kernel would give it, and its pages have protections that are
+//! watched: a use that they forbid panics. Module code cannot run here; calls into it are recorded
+//! and answered by what the test has scripted. Everything that the loader takes is counted, and a
+//! [`Snapshot`] shows whether it has been given back.
+//!
+//! ```
+//! use modlink::arch::X86_64;
+//! use modlink_host::{HostKernel, ModuleFile};
+//!
+//! let loader = HostKernel::<X86_64>::new().export("printk").boot();
+//! let kernel = loader.platform();
+//! let before = kernel.snapshot();
+//! kernel.on_init("greeter", |_| -19);
+//!
+//! let file = ModuleFile::<X86_64>::new("greeter").imports("printk").init().build();
+//! let refused = loader.load(&file, || Ok(Vec::new())).unwrap_err();
+//!
+//! assert_eq!(refused.errno(), modlink::Errno::ENODEV);
+//! assert_eq!(kernel.snapshot(), before);
+//! ```
+
+pub mod corpus;
+mod failures;
+mod files;
+mod kernel;
+mod memory;
+mod module_file;
+mod snapshot;
+mod trace;
+mod user;
+
+pub use failures::Operation;
+pub use files::{File, FileKind};
+pub use kernel::{HostKernel, HostLoader};
+pub use memory::{HostMemory, NotAllowed};
+pub use module_file::{ModuleFile, address_in};
+pub use snapshot::{BlockRow, ModuleRow, Snapshot};
+pub use trace::Step;
