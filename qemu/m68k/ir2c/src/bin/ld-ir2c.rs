@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use ir2c::driver::{HELP, Settings, link};
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help") {
-        print!("{}", ir2c::driver::HELP);
+        print!("{}", HELP);
         return ExitCode::SUCCESS;
     }
-    match ir2c::driver::link(arguments, &ir2c::driver::Settings::from_environment()) {
+    let linked = Settings::from_environment().and_then(|settings| link(arguments, &settings));
+    match linked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ld-ir2c: error: {error}");

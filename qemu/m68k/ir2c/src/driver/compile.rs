@@ -51,12 +51,14 @@ impl<'a> Compiler<'a> {
 
     /// Makes an object file of one bitcode file. `origin` names it in error messages.
     pub fn bitcode(&mut self, origin: &str, bitcode: &[u8]) -> Result<PathBuf, DriverError> {
-        self.count += 1;
-        let base = format!("{}.{}", self.stem, self.count);
+        let base = self.next_name();
         if self.settings.keep.is_some() {
             self.write(&format!("{base}.bc"), bitcode)?;
         }
-        let translation = crate::translate(bitcode, origin)?;
+        let translation = crate::translate(bitcode, origin, self.settings.options)?;
+        for left_out in &translation.left_out {
+            eprintln!("ld-ir2c: left out: {left_out}");
+        }
         let source = self.write(&format!("{base}.c"), translation.source.as_bytes())?;
         let debug = if translation.has_debug_info {
             "-g"
@@ -66,6 +68,17 @@ impl<'a> Compiler<'a> {
         // The translator's C is full of what -Wall and even the defaults complain of, such as
         // built-in functions declared with the IR's types.
         self.compile(&source, &[debug, "-w"])
+    }
+
+    /// Unpacks an object file from an archive.
+    pub fn object(&mut self, contents: &[u8]) -> Result<PathBuf, DriverError> {
+        let base = self.next_name();
+        self.write(&format!("{base}.o"), contents)
+    }
+
+    fn next_name(&mut self) -> String {
+        self.count += 1;
+        format!("{}.{}", self.stem, self.count)
     }
 
     /// Makes the object file that takes compiler_builtins' place beside libgcc.

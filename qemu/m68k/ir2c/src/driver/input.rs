@@ -11,14 +11,50 @@ use super::DriverError;
 const BITCODE_MAGICS: [&[u8]; 2] = [b"BC\xC0\xDE", b"\xDE\xC0\x17\x0B"];
 const ARCHIVE_MAGIC: &[u8] = b"!<arch>\n";
 
+const OBJECT_MAGIC: &[u8] = b"\x7fELF";
+
 /// An input file and what becomes of it.
 pub enum Input {
-    /// LLVM bitcode modules to translate, each with a name for messages.
-    Bitcode(Vec<(String, Vec<u8>)>),
+    /// An LLVM module to translate.
+    Bitcode(Vec<u8>),
+    /// An archive with LLVM modules in it, such as an rlib, unpacked.
+    Archive(Vec<Member>),
     /// Rust's arithmetic and memory functions, for which libgcc and C ones are linked.
     CompilerBuiltins,
     /// For ld as it is: an object file, an archive of them, a linker script.
     PassedOn,
+}
+
+/// A file in an archive that is to be linked.
+pub struct Member {
+    /// For messages: the archive's name and the member's.
+    pub name: String,
+    /// What it is.
+    pub kind: MemberKind,
+    /// All of it.
+    pub contents: Vec<u8>,
+}
+
+/// What a file in an archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberKind {
+    /// An LLVM module.
+    Bitcode,
+    /// An ELF object file.
+    Object,
+}
+
+impl MemberKind {
+    /// None for what is not to be linked, such as an rlib's metadata.
+    fn of(contents: &[u8]) -> Option<Self> {
+        if is_bitcode(contents) {
+            Some(MemberKind::Bitcode)
+        } else if contents.starts_with(OBJECT_MAGIC) {
+            Some(MemberKind::Object)
+        } else {
+            None
+        }
+    }
 }
 
 impl Input {
@@ -28,31 +64,45 @@ impl Input {
         }
         let bytes = fs::read(path).map_err(|error| DriverError::read(path, error))?;
         if is_bitcode(&bytes) {
-            return Ok(Input::Bitcode(vec![(path.display().to_string(), bytes)]));
+            return Ok(Input::Bitcode(bytes));
         }
         if !bytes.starts_with(ARCHIVE_MAGIC) {
             return Ok(Input::PassedOn);
         }
-        let malformed = |source| DriverError::Archive {
-            path: path.into(),
-            source,
-        };
-        let archive = ArchiveFile::parse(&*bytes).map_err(malformed)?;
-        let mut modules = Vec::new();
-        for member in archive.members() {
-            let member = member.map_err(malformed)?;
-            let contents = member.data(&*bytes).map_err(malformed)?;
-            if is_bitcode(contents) {
-                let member = String::from_utf8_lossy(member.name());
-                modules.push((format!("{}({member})", path.display()), contents.to_vec()));
-            }
-        }
-        Ok(if modules.is_empty() {
-            Input::PassedOn
+        let members = members(path, &bytes)?;
+        // An archive of objects only is better left to ld, which takes just what is needed.
+        let has_bitcode = members
+            .iter()
+            .any(|member| member.kind == MemberKind::Bitcode);
+        Ok(if has_bitcode {
+            Input::Archive(members)
         } else {
-            Input::Bitcode(modules)
+            Input::PassedOn
         })
     }
+}
+
+fn members(path: &Path, bytes: &[u8]) -> Result<Vec<Member>, DriverError> {
+    let malformed = |source| DriverError::Archive {
+        path: path.into(),
+        source,
+    };
+    let archive = ArchiveFile::parse(bytes).map_err(malformed)?;
+    let mut members = Vec::new();
+    for member in archive.members() {
+        let member = member.map_err(malformed)?;
+        let contents = member.data(bytes).map_err(malformed)?;
+        if let Some(kind) = MemberKind::of(contents) {
+            let name = String::from_utf8_lossy(member.name());
+            let name = format!("{}({name})", path.display());
+            members.push(Member {
+                name,
+                kind,
+                contents: contents.to_vec(),
+            });
+        }
+    }
+    Ok(members)
 }
 
 fn is_bitcode(bytes: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 use self::command_line::{Argument, CommandLine};
 use self::compile::Compiler;
-use self::input::Input;
+use self::input::{Input, Member, MemberKind};
 pub use self::settings::{HELP, Settings};
 use crate::TranslateError;
 
@@ -42,6 +42,16 @@ pub enum DriverError {
         path: PathBuf,
         /// What is wrong with it.
         source: object::read::Error,
+    },
+    /// An environment variable has a value that means nothing.
+    #[error("{name}={} means nothing; the only value is {expected:?}", value.display())]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: OsString,
+        /// The value it may have.
+        expected: &'static str,
     },
     /// The bitcode holds something that cannot be translated.
     #[error(transparent)]
@@ -123,12 +133,20 @@ fn linkable(path: &Path, compiler: &mut Compiler) -> Result<Vec<PathBuf>, Driver
     match Input::read(path)? {
         Input::CompilerBuiltins => Ok(Vec::new()),
         Input::PassedOn => Ok(vec![path.into()]),
-        Input::Bitcode(modules) => {
-            let compiled = modules
-                .iter()
-                .map(|(origin, bytes)| compiler.bitcode(origin, bytes));
-            compiled.collect()
-        }
+        Input::Bitcode(bytes) => Ok(vec![compiler.bitcode(&path.display().to_string(), &bytes)?]),
+        Input::Archive(members) => members
+            .iter()
+            .map(
+                |Member {
+                     name,
+                     kind,
+                     contents,
+                 }| match kind {
+                    MemberKind::Bitcode => compiler.bitcode(name, contents),
+                    MemberKind::Object => compiler.object(contents),
+                },
+            )
+            .collect(),
     }
 }
 
