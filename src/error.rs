@@ -28,6 +28,8 @@ pub enum LoadError {
     Symbol(link::ResolveError<ImportProblem>),
     /// What it exports cannot be.
     Export(ExportProblem),
+    /// This symbol, by which it starts or stops, is not in its code.
+    Entry(image::SymbolRef),
     /// Its arguments could not be read from the calling process.
     Arguments(Errno),
     /// Its memory could not be protected.
@@ -43,8 +45,10 @@ pub enum ImportProblem {
     GplOnly,
     /// The symbol is in this namespace, which the module does not import.
     Namespace(Name),
-    /// The module that exports it is coming or going.
-    Busy(Name),
+    /// The module that exports it has not started yet.
+    Coming(Name),
+    /// The module that exports it is being taken out.
+    Going(Name),
 }
 
 /// A module could not be unloaded.
@@ -67,7 +71,7 @@ impl LoadError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::Image(error) => error.errno(),
-            Self::Identity(_) | Self::Export(_) => Errno::ENOEXEC,
+            Self::Identity(_) | Self::Export(_) | Self::Entry(_) => Errno::ENOEXEC,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
             Self::Memory(_) | Self::Protect => Errno::ENOMEM,
@@ -85,9 +89,9 @@ impl ImportProblem {
     /// The error number that Linux gives for it.
     pub const fn errno(&self) -> Errno {
         match self {
-            Self::GplOnly => Errno::ENOENT,
+            Self::GplOnly | Self::Going(_) => Errno::ENOENT,
             Self::Namespace(_) => Errno::EINVAL,
-            Self::Busy(_) => Errno::EBUSY,
+            Self::Coming(_) => Errno::EBUSY,
         }
     }
 }
@@ -120,6 +124,7 @@ impl fmt::Display for LoadError {
             Self::Link(error) => error.fmt(f),
             Self::Symbol(error) => error.fmt(f),
             Self::Export(problem) => problem.fmt(f),
+            Self::Entry(symbol) => write!(f, "{symbol} is not in the module's code"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
             Self::Init(status) => write!(f, "its start failed with {status}"),
@@ -132,7 +137,8 @@ impl fmt::Display for ImportProblem {
         match self {
             Self::GplOnly => f.write_str("only for modules under a GPL-compatible licence"),
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
-            Self::Busy(name) => write!(f, "its module {name} is coming or going"),
+            Self::Coming(name) => write!(f, "its module {name} has not started yet"),
+            Self::Going(name) => write!(f, "its module {name} is being taken out"),
         }
     }
 }

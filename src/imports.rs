@@ -73,10 +73,15 @@ impl<'l, P: Platform> Imports<'l, P> {
         {
             return Ok(());
         }
-        let live = module.state() == State::Live;
-        let reference = module.try_get().filter(|_| live);
-        let busy = || ImportProblem::Busy(module.name().clone());
-        self.uses.push(reference.ok_or_else(busy)?);
+        let name = || module.name().clone();
+        if module.state() == State::Coming {
+            return Err(ImportProblem::Coming(name()));
+        }
+        self.uses.push(
+            module
+                .try_get()
+                .ok_or_else(|| ImportProblem::Going(name()))?,
+        );
         Ok(())
     }
 }

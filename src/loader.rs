@@ -66,7 +66,7 @@ impl<P: Platform> Loader<P> {
         let relocations = placed.relocate(&image, &values)?;
 
         let exports = Exports::check(&image, &plan, &placed)?;
-        let entry = EntryPoints::find(&image, &values);
+        let entry = EntryPoints::find(&image, &values).map_err(LoadError::Entry)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
         parts
             .protect(&plan, P::PAGE_SIZE)

@@ -96,11 +96,22 @@ pub enum HeaderProblem {
     /// `e_machine` is not the architecture's.
     Machine(u16),
     /// `e_ehsize` is not the size of the header.
-    HeaderSize(u16),
+    HeaderSize {
+        /// What it is.
+        found: u16,
+        /// What it should be.
+        want: usize,
+    },
     /// `e_shentsize` is not the size of a section header.
-    SectionHeaderSize(u16),
-    /// There are no section headers, or their count is kept in section 0 (extended numbering).
-    NoSections,
+    SectionHeaderSize {
+        /// What it is.
+        found: u16,
+        /// What it should be.
+        want: usize,
+    },
+    /// `e_shnum` is 0, as if there were no sections or their count were kept in section 0
+    /// (extended numbering), or too large for one.
+    SectionCount(u16),
     /// The section header table leaves the file.
     SectionTable,
     /// `e_shstrndx` is not the index of a section.
@@ -140,8 +151,8 @@ pub enum SectionProblem {
     Repeated,
     /// It must have bytes in the file.
     NoBytes,
-    /// It holds something else than NUL-terminated strings of the form `key=value`.
-    ModInfo,
+    /// What stands at this offset is not a NUL-terminated string of the form `key=value`.
+    ModInfo(usize),
 }
 
 /// What is wrong with a symbol (gABI, "Symbol Table").
@@ -149,7 +160,7 @@ pub enum SectionProblem {
 pub enum SymbolProblem {
     /// Its name leaves the string table.
     Name,
-    /// It is defined in a section that does not exist.
+    /// It is defined in a section that does not exist, or has a reserved index.
     Section(u16),
     /// Its section index is in an extra table (`SHN_XINDEX`).
     ExtendedIndex,
@@ -162,7 +173,12 @@ pub enum SymbolProblem {
     /// Its binding is none that modules have.
     Binding(u8),
     /// Its value and size leave its section.
-    OutsideSection,
+    OutsideSection {
+        /// Its value: an offset in the section.
+        value: u64,
+        /// The bytes that it covers.
+        size: u64,
+    },
     /// Symbol 0 must be empty.
     NotNull,
 }
@@ -258,9 +274,11 @@ impl fmt::Display for HeaderProblem {
             Self::Version(found) => write!(f, "e_version is {found}, not 1"),
             Self::Type(found) => write!(f, "e_type is {found}; a module is relocatable, type 1"),
             Self::Machine(found) => write!(f, "e_machine {found} is not this architecture's"),
-            Self::HeaderSize(found) => write!(f, "e_ehsize is {found}"),
-            Self::SectionHeaderSize(found) => write!(f, "e_shentsize is {found}"),
-            Self::NoSections => f.write_str("e_shnum is 0"),
+            Self::HeaderSize { found, want } => write!(f, "e_ehsize is {found}, not {want}"),
+            Self::SectionHeaderSize { found, want } => {
+                write!(f, "e_shentsize is {found}, not {want}")
+            }
+            Self::SectionCount(found) => write!(f, "e_shnum is {found}"),
             Self::SectionTable => f.write_str("the section header table leaves the file"),
             Self::NameTable(found) => write!(f, "e_shstrndx {found} is not a section's index"),
         }
@@ -285,7 +303,12 @@ impl fmt::Display for SectionProblem {
             Self::WritableCode => f.write_str("writable and executable at once"),
             Self::Repeated => f.write_str("a section of this name may be there only once"),
             Self::NoBytes => f.write_str("it must have bytes in the file"),
-            Self::ModInfo => f.write_str("not NUL-terminated strings of the form key=value"),
+            Self::ModInfo(offset) => {
+                write!(
+                    f,
+                    "at {offset:#x} is no NUL-terminated string of the form key=value"
+                )
+            }
         }
     }
 }
@@ -300,7 +323,9 @@ impl fmt::Display for SymbolProblem {
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::IndirectFunction => f.write_str("indirect functions are not supported"),
             Self::Binding(found) => write!(f, "unknown binding {found}"),
-            Self::OutsideSection => f.write_str("its value and size leave its section"),
+            Self::OutsideSection { value, size } => {
+                write!(f, "{size} bytes from {value:#x} on leave its section")
+            }
             Self::NotNull => f.write_str("the first symbol must be empty"),
         }
     }

@@ -5,6 +5,7 @@ use super::{Error, HeaderProblem};
 use crate::arch::{Arch, Container, Endian};
 use goblin::elf::Header;
 use goblin::elf::header::*;
+use goblin::elf::section_header::SHN_LORESERVE;
 
 /// Reads the header. Established: it is in the file, describes a relocatable file of the
 /// architecture's class, byte order and machine in the current version, and the structures that
@@ -19,13 +20,14 @@ pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, Error> {
 }
 
 /// The bytes of the section header table. Established: it lies in the file and has at least one
-/// entry, and its count is not hidden in the first one.
+/// entry, and its count is not hidden in the first one, nor are there so many that an index could
+/// be a reserved one.
 pub(super) fn section_table<'a, A: Arch>(
     file: &'a [u8],
     header: &Header,
 ) -> Result<&'a [u8], Error> {
-    if header.e_shnum == 0 {
-        return Err(Error::Header(HeaderProblem::NoSections));
+    if header.e_shnum == 0 || u32::from(header.e_shnum) >= SHN_LORESERVE {
+        return Err(Error::Header(HeaderProblem::SectionCount(header.e_shnum)));
     }
     let size = usize::from(header.e_shnum) * raw::sizes::<A>().section_header;
     super::slice(file, header.e_shoff, size as u64)
@@ -76,10 +78,16 @@ fn kind<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
 fn sizes<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
     let sizes = raw::sizes::<A>();
     if usize::from(header.e_ehsize) != sizes.header {
-        return Err(HeaderProblem::HeaderSize(header.e_ehsize));
+        return Err(HeaderProblem::HeaderSize {
+            found: header.e_ehsize,
+            want: sizes.header,
+        });
     }
     if usize::from(header.e_shentsize) != sizes.section_header {
-        return Err(HeaderProblem::SectionHeaderSize(header.e_shentsize));
+        return Err(HeaderProblem::SectionHeaderSize {
+            found: header.e_shentsize,
+            want: sizes.section_header,
+        });
     }
     Ok(())
 }

@@ -127,9 +127,9 @@ fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
     let Some((index, section)) = found else {
         return Ok(ModInfo::default());
     };
-    ModInfo::new(section.data).map_err(|_| Error::Section {
+    ModInfo::new(section.data).map_err(|offset| Error::Section {
         section: section_ref(sections, index),
-        problem: SectionProblem::ModInfo,
+        problem: SectionProblem::ModInfo(offset),
     })
 }
 

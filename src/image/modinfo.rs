@@ -6,17 +6,17 @@ pub struct ModInfo<'a>(&'a [u8]);
 
 impl<'a> ModInfo<'a> {
     /// Checks the contents of a `.modinfo` section: each string ends in NUL and is either empty
-    /// (padding) or has the form `key=value`. Returns the first string that has not.
-    pub fn new(section: &'a [u8]) -> Result<Self, &'a [u8]> {
-        let strings = match section.split_last() {
-            None | Some((0, _)) => section.split(|byte| *byte == 0),
-            Some(_) => return Err(section.rsplit(|byte| *byte == 0).next().unwrap_or(section)),
-        };
-        for string in strings {
+    /// (padding) or has the form `key=value`. The error is the offset of the first that is not so.
+    pub fn new(section: &'a [u8]) -> Result<Self, usize> {
+        let mut offset = 0;
+        for string in section.split_inclusive(|byte| *byte == 0) {
             let key = string.iter().position(|byte| *byte == b'=');
-            if !string.is_empty() && matches!(key, None | Some(0)) {
-                return Err(string);
+            let is_pair = !matches!(key, None | Some(0));
+            let ends = string.last() == Some(&0);
+            if !ends || !is_pair && string.len() > 1 {
+                return Err(offset);
             }
+            offset += string.len();
         }
         Ok(Self(section))
     }

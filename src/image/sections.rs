@@ -165,7 +165,7 @@ fn one<'a, A: Arch>(
 /// Established: the first section header, and it alone, is null.
 fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
     let is_null = header.sh_type == SHT_NULL;
-    let is_empty = header.sh_size == 0 && header.sh_flags == 0;
+    let is_empty = header.sh_size == 0 && header.sh_flags == 0 && header.sh_addr == 0;
     match (index, is_null) {
         (0, false) => Err(SectionProblem::NotNull),
         (_, true) if !is_empty => Err(SectionProblem::NotNull),

@@ -21,8 +21,12 @@ pub fn split(file: &[u8]) -> Result<(&[u8], Option<&[u8]>), Error> {
         .ok_or(Error::Signature)?;
     let [.., a, b, c, d] = *descriptor;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    let (image, signature) = rest
-        .split_at_checked(rest.len().wrapping_sub(length))
-        .ok_or(Error::Signature)?;
-    Ok((image, Some(signature)))
+    match rest
+        .len()
+        .checked_sub(length)
+        .and_then(|end| rest.split_at_checked(end))
+    {
+        Some((image, signature)) if !image.is_empty() => Ok((image, Some(signature))),
+        _ => Err(Error::Signature),
+    }
 }

@@ -207,6 +207,9 @@ fn definition(entry: &Sym, sections: &[Section<'_>]) -> Result<(), SymbolProblem
         .ok_or(SymbolProblem::Section(index as u16))?;
     match entry.st_value.checked_add(entry.st_size) {
         Some(end) if end <= section.size => Ok(()),
-        _ => Err(SymbolProblem::OutsideSection),
+        _ => Err(SymbolProblem::OutsideSection {
+            value: entry.st_value,
+            size: entry.st_size,
+        }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::plan::{Layout, Location, Part, Plan};
-use crate::arch::Arch;
+use crate::arch::{Arch, Container};
 use crate::image::Image;
 use core::ops::Range;
 
@@ -38,8 +38,8 @@ impl Plan {
         core: Block<'m>,
         init: Block<'m>,
     ) -> Result<Placed<'p, 'm>, Error> {
-        suits(&core, &self.core, Part::Core)?;
-        suits(&init, &self.init, Part::Init)?;
+        suits::<A>(&core, &self.core, Part::Core)?;
+        suits::<A>(&init, &self.init, Part::Init)?;
         let mut placed = Placed {
             plan: self,
             core,
@@ -117,12 +117,16 @@ impl Location {
     }
 }
 
-fn suits(block: &Block<'_>, layout: &Layout, part: Part) -> Result<(), Error> {
+fn suits<A: Arch>(block: &Block<'_>, layout: &Layout, part: Part) -> Result<(), Error> {
     let size = block.bytes.len() as u64;
+    let highest = match A::CLASS {
+        Container::Little => u64::from(u32::MAX),
+        Container::Big => u64::MAX,
+    };
     let last = block.address.checked_add(size.saturating_sub(1));
-    let empty = layout.size == 0;
-    if empty || size >= layout.size && last.is_some() && block.address.is_multiple_of(layout.align)
-    {
+    let in_space = last.is_some_and(|last| last <= highest);
+    let suits = size >= layout.size && in_space && block.address.is_multiple_of(layout.align);
+    if layout.size == 0 || suits {
         Ok(())
     } else {
         Err(Error::Block(part))

@@ -1,7 +1,7 @@
 //! Where a module starts and stops.
 
 use crate::arch::Arch;
-use crate::image::{Binding, Definition, Image};
+use crate::image::{Binding, Definition, Flags, Image, Symbol, SymbolRef};
 use crate::link::Values;
 
 /// The functions that the loader calls: the global symbols `init_module` and `cleanup_module`, as
@@ -15,20 +15,45 @@ pub(crate) struct EntryPoints {
 }
 
 impl EntryPoints {
-    /// Finds them among the symbols of an image.
-    pub fn find<A: Arch>(image: &Image<'_, A>, values: &Values) -> Self {
+    /// Finds them among the symbols of an image. The error is one that is not in the module's
+    /// code, so that a call would go astray.
+    pub fn find<A: Arch>(image: &Image<'_, A>, values: &Values) -> Result<Self, SymbolRef> {
         let mut entry = Self::default();
         for (index, symbol) in image.symbols().iter().enumerate() {
-            let defined = matches!(symbol.definition, Definition::Section(_));
+            let defined = symbol.definition != Definition::Undefined;
             if symbol.binding != Binding::Global || !defined {
                 continue;
             }
-            match symbol.name() {
-                b"init_module" => entry.init = values.get(index),
-                b"cleanup_module" => entry.exit = values.get(index),
-                _ => {}
-            }
+            let point = match symbol.name() {
+                b"init_module" => &mut entry.init,
+                b"cleanup_module" => &mut entry.exit,
+                _ => continue,
+            };
+            let describe = || SymbolRef {
+                index,
+                name: symbol.name().into(),
+            };
+            *point = Some(code_address(image, values, index, &symbol).ok_or_else(describe)?);
         }
-        entry
+        Ok(entry)
+    }
+}
+
+/// The address of a symbol in a loaded section of instructions.
+fn code_address<A: Arch>(
+    image: &Image<'_, A>,
+    values: &Values,
+    index: usize,
+    symbol: &Symbol<'_>,
+) -> Option<u64> {
+    let Definition::Section(section) = symbol.definition else {
+        return None;
+    };
+    let section = image.sections().get(section)?;
+    let is_code = section.loaded && section.flags.contains(Flags::EXECUTE);
+    if is_code && symbol.value < section.size {
+        values.get(index)
+    } else {
+        None
     }
 }

@@ -29,15 +29,20 @@ pub(crate) struct Identity<'a> {
 pub enum IdentityProblem {
     /// `.modinfo` has no `name`.
     NoName,
-    /// The name is empty or longer than [`MAX_NAME`].
-    NameLength,
+    /// The name is empty or longer than [`MAX_NAME`]: so many bytes.
+    NameLength(usize),
 }
 
 impl fmt::Display for IdentityProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoName => f.write_str(".modinfo has no name=, so this is not a module"),
-            Self::NameLength => write!(f, "its name does not have 1 to {MAX_NAME} bytes"),
+            Self::NameLength(length) => {
+                write!(
+                    f,
+                    "its name has {length} bytes; it may have 1 to {MAX_NAME}"
+                )
+            }
         }
     }
 }
@@ -46,7 +51,7 @@ impl<'a> Identity<'a> {
     pub fn of(modinfo: &ModInfo<'a>) -> Result<Self, IdentityProblem> {
         let name = modinfo.get(b"name").ok_or(IdentityProblem::NoName)?;
         if !(1..=MAX_NAME).contains(&name.len()) {
-            return Err(IdentityProblem::NameLength);
+            return Err(IdentityProblem::NameLength(name.len()));
         }
         let license = modinfo.get(b"license").unwrap_or_default();
         let gpl_compatible = GPL_COMPATIBLE.contains(&license);

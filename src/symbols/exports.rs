@@ -23,7 +23,9 @@ pub enum KsymtabFormat {
     Words,
 }
 
-const TABLES: [(&[u8], bool); 2] = [(b"__ksymtab", false), (b"__ksymtab_gpl", true)];
+/// The names of the tables; the symbols of the last are for GPL-compatible modules.
+const TABLES: [&str; 2] = ["__ksymtab", "__ksymtab_gpl"];
+const GPL: usize = 1;
 const FIELDS: usize = 3;
 
 /// The exported symbols of a module.
@@ -40,24 +42,29 @@ pub(crate) struct Exports<A> {
 /// What is wrong with the symbols that a module exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportProblem {
-    /// The table is not among the constants of the core part, or has half an entry.
-    Table,
-    /// The name or namespace of the entry of that number is not among the module's constants.
-    String(usize),
+    /// The table of that name is not among the constants of the core part, or has half an entry.
+    Table(&'static str),
+    /// The name or namespace of an entry is not among the module's constants.
+    String {
+        /// The table.
+        table: &'static str,
+        /// The number of the entry.
+        index: usize,
+    },
     /// The names do not ascend, so that a search would miss this one, or it is there twice.
     Order(Name),
-    /// The kernel or a loaded module exports a symbol of this name already.
+    /// The kernel, a loaded module or the other table of this one exports a symbol of this name.
     Duplicate(Name),
 }
 
 impl fmt::Display for ExportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Table => f.write_str("__ksymtab is not a table among the module's constants"),
-            Self::String(index) => {
+            Self::Table(name) => write!(f, "{name} is not a table among the module's constants"),
+            Self::String { table, index } => {
                 write!(
                     f,
-                    "the name of exported symbol {index} is not in the module's constants"
+                    "{table}: the name of entry {index} is not in the module's constants"
                 )
             }
             Self::Order(name) => write!(f, "exported symbol {name} is not in order"),
@@ -68,7 +75,7 @@ impl fmt::Display for ExportProblem {
 
 impl<A: Arch> Exports<A> {
     /// Reads the tables of a relocated module. Established: they and the strings that they refer
-    /// to are constants of the core part, and the names of each ascend strictly.
+    /// to are constants of the core part, the names of each ascend strictly, and none is in both.
     pub fn check(
         image: &Image<'_, A>,
         plan: &Plan,
@@ -86,13 +93,14 @@ impl<A: Arch> Exports<A> {
             tables: [0..0, 0..0],
             arch: PhantomData,
         };
-        for ((name, _), table) in TABLES.iter().zip(&mut exports.tables) {
+        for (name, table) in TABLES.iter().zip(&mut exports.tables) {
             *table = locate::<A>(image, plan, &exports.constants, name)?;
         }
         let constants = placed.bytes(all);
         for table in 0..TABLES.len() {
             exports.check_table(constants, table)?;
         }
+        exports.check_disjoint(constants)?;
         Ok(exports)
     }
 
@@ -133,11 +141,24 @@ impl<A: Arch> Exports<A> {
         for index in 0..self.len(table) {
             let symbol = self
                 .entry(constants, table, index)
-                .ok_or(ExportProblem::String(index))?;
+                .ok_or(ExportProblem::String {
+                    table: TABLES[table],
+                    index,
+                })?;
             if last.is_some_and(|last| last >= symbol.name) {
                 return Err(ExportProblem::Order(symbol.name.into()));
             }
             last = Some(symbol.name);
+        }
+        Ok(())
+    }
+
+    fn check_disjoint(&self, constants: &[u8]) -> Result<(), ExportProblem> {
+        let gpl_only = (0..self.len(GPL)).filter_map(|index| self.entry(constants, GPL, index));
+        for symbol in gpl_only {
+            if self.find_in(constants, 0, symbol.name).is_some() {
+                return Err(ExportProblem::Duplicate(symbol.name.into()));
+            }
         }
         Ok(())
     }
@@ -167,7 +188,7 @@ impl<A: Arch> Exports<A> {
                 .string(constants, name)
                 .filter(|name| !name.is_empty())?,
             address: value,
-            gpl_only: TABLES.get(table)?.1,
+            gpl_only: table == GPL,
             namespace: match namespace {
                 0 => b"",
                 address => self.string(constants, address)?,
@@ -187,20 +208,22 @@ fn locate<A: Arch>(
     image: &Image<'_, A>,
     plan: &Plan,
     constants: &Range<usize>,
-    name: &[u8],
+    name: &'static str,
 ) -> Result<Range<usize>, ExportProblem> {
-    let Some((index, section)) = image.section(name).filter(|(_, section)| section.size != 0)
+    let Some((index, section)) = image
+        .section(name.as_bytes())
+        .filter(|(_, section)| section.size != 0)
     else {
         return Ok(0..0);
     };
-    let location = plan.location(index).ok_or(ExportProblem::Table)?;
+    let location = plan.location(index).ok_or(ExportProblem::Table(name))?;
     let range = location.range();
     let inside = location.part == Part::Core
         && constants.start <= range.start
         && range.end <= constants.end
         && !section.is_zeroed();
     if !inside || range.len() % entry_size::<A>() != 0 {
-        return Err(ExportProblem::Table);
+        return Err(ExportProblem::Table(name));
     }
     Ok(range.start - constants.start..range.end - constants.start)
 }
