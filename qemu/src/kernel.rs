@@ -2,7 +2,7 @@
 
 use crate::files;
 use crate::initrd::File;
-use crate::machine::{Access, Argument, Machine, This};
+use crate::machine::{Access, Machine, This};
 use crate::memory::region::{NoPages, Pages};
 use crate::memory::{usage, user};
 use crate::{report, stubs};
@@ -140,12 +140,12 @@ unsafe impl Platform for TestKernel {
 
     unsafe fn call_init(&self, entry: u64) -> i32 {
         // SAFETY: the loader vouches for the function, which takes no arguments.
-        unsafe { This::call(entry as usize, &NO_ARGUMENTS) }.word as i32
+        unsafe { This::call(entry as usize, &[]) }.word as i32
     }
 
     unsafe fn call_exit(&self, entry: u64) {
         // SAFETY: the loader vouches for the function, which takes no arguments.
-        unsafe { This::call(entry as usize, &NO_ARGUMENTS) };
+        unsafe { This::call(entry as usize, &[]) };
     }
 
     fn may_manage_modules(&self) -> bool {
@@ -176,5 +176,3 @@ unsafe impl Platform for TestKernel {
         report::loaded(event, module);
     }
 }
-
-const NO_ARGUMENTS: [Argument; 0] = [];

@@ -2,7 +2,7 @@
 //! lengths `hh h l ll z`, and width and zero padding. Anything else is printed as it stands, and
 //! so is everything behind it, since nobody knows which arguments belong to it.
 
-use core::ffi::{CStr, VaList, c_char, c_int, c_long, c_longlong, c_uint, c_ulong, c_ulonglong};
+use core::ffi::{CStr, VaList, c_char, c_int, c_longlong, c_uint, c_ulonglong};
 use core::fmt::{self, Write};
 
 /// The character before the digit of a message's level, at its start.
@@ -142,7 +142,7 @@ impl Conversion {
         unsafe {
             match self.size {
                 Size::Int => arguments.arg::<c_int>().into(),
-                Size::Long => arguments.arg::<c_long>() as i64,
+                Size::Long => arguments.arg::<isize>() as i64,
                 Size::LongLong => arguments.arg::<c_longlong>(),
             }
         }
@@ -155,7 +155,7 @@ impl Conversion {
         unsafe {
             match self.size {
                 Size::Int => arguments.arg::<c_uint>().into(),
-                Size::Long => arguments.arg::<c_ulong>() as u64,
+                Size::Long => arguments.arg::<usize>() as u64,
                 Size::LongLong => arguments.arg::<c_ulonglong>(),
             }
         }

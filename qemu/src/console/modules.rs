@@ -8,6 +8,7 @@ use crate::kernel::{LOADER, TestKernel};
 use crate::report;
 use alloc::ffi::CString;
 use alloc::format;
+use alloc::string::ToString;
 use modlink::arch::Arch;
 use modlink::image::Image;
 use modlink::syscall::{DeleteFlags, dispatch};
@@ -60,11 +61,9 @@ pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
         let figures = module.figures();
         let kept = if figures.joined { figures.init } else { 0 };
         let size = figures.core + kept;
+        let name = module.name().to_string();
         let references = module.references();
-        print!(
-            "{:20} {size:8} bytes, {references} references",
-            module.name()
-        );
+        print!("{name:20} {size:8} bytes, {references} references");
         match report::used_modules(&module) {
             names if names.is_empty() => println!(),
             names => println!(", uses {names}"),
