@@ -15,6 +15,8 @@ pub struct BootInfo<'a> {
     pub ramdisk: Range<usize>,
     /// The kernel's command line (QEMU's `-append`), without the NUL at its end.
     pub command_line: &'a [u8],
+    /// Where the registers of the first goldfish real-time clock are.
+    pub clock: Option<usize>,
     /// Where the registers of the goldfish tty are.
     pub tty: Option<usize>,
     /// Where the registers of the virt machine's controller are.
@@ -27,6 +29,7 @@ const END: u16 = 0;
 const MEMORY_CHUNK: u16 = 5;
 const RAMDISK: u16 = 6;
 const COMMAND_LINE: u16 = 7;
+const VIRT_CLOCK: u16 = 0x8002;
 const VIRT_TTY: u16 = 0x8003;
 const VIRT_CONTROLLER: u16 = 0x8005;
 
@@ -52,6 +55,7 @@ impl<'a> BootInfo<'a> {
                 MEMORY_CHUNK if info.memory.is_empty() => info.memory = range(data)?,
                 RAMDISK => info.ramdisk = range(data)?,
                 COMMAND_LINE => info.command_line = data.split(|&byte| byte == 0).next()?,
+                VIRT_CLOCK => info.clock = Some(word(data)?.0),
                 VIRT_TTY => info.tty = Some(word(data)?.0),
                 VIRT_CONTROLLER => info.controller = Some(word(data)?.0),
                 _ => {}

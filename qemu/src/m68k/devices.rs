@@ -1,12 +1,14 @@
 //! The devices of QEMU's virt machine that the kernel uses, wherever the machine has put them.
 
 use super::bootinfo::BootInfo;
+use super::clock::Clock;
 use super::controller::{Controller, Ending};
 use super::tty::Tty;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 static TTY: AtomicUsize = AtomicUsize::new(0);
 static CONTROLLER: AtomicUsize = AtomicUsize::new(0);
+static CLOCK: AtomicUsize = AtomicUsize::new(0);
 
 /// Remembers where the devices are. Without this the functions here do nothing.
 ///
@@ -16,8 +18,14 @@ pub unsafe fn find(info: &BootInfo<'_>) {
     if let (Some(tty), Some(controller)) = (info.tty, info.controller) {
         TTY.store(tty, Ordering::Relaxed);
         CONTROLLER.store(controller, Ordering::Relaxed);
+        // There are registers for two blocks.
+        let in_block = |clock: &usize| clock / BLOCK == tty / BLOCK;
+        CLOCK.store(info.clock.filter(in_block).unwrap_or(0), Ordering::Relaxed);
     }
 }
+
+/// Bytes that one transparent translation register can cover at least.
+const BLOCK: usize = 16 << 20;
 
 /// Addresses in the 16 MiB blocks in which device registers are.
 pub fn blocks() -> [usize; 2] {
@@ -33,6 +41,15 @@ pub fn tty() -> Option<Tty> {
         0 => None,
         // SAFETY: `find`'s caller promised that a goldfish tty is there.
         base => Some(unsafe { Tty::new(base) }),
+    }
+}
+
+/// The real-time clock.
+pub fn clock() -> Option<Clock> {
+    match CLOCK.load(Ordering::Relaxed) {
+        0 => None,
+        // SAFETY: `find`'s caller promised that a goldfish real-time clock is there.
+        base => Some(unsafe { Clock::new(base) }),
     }
 }
 

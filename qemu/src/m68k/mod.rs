@@ -3,6 +3,7 @@
 mod bootinfo;
 mod cache;
 mod call;
+mod clock;
 mod controller;
 mod devices;
 mod entry;
@@ -38,7 +39,7 @@ impl Machine for M68k {
     }
 
     fn get_byte() -> Option<u8> {
-        devices::tty()?.get()
+        devices::tty()?.get(devices::clock())
     }
 
     fn exit(outcome: Outcome) -> ! {
