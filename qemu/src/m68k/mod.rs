@@ -26,7 +26,8 @@ impl Machine for M68k {
     type Arch = modlink::arch::M68k;
 
     const PAGE_SIZE: usize = mmu::PAGE_SIZE;
-    const MODULE_REGION: Range<usize> = 0x8000_0000..0x9000_0000;
+    /// Above all RAM that QEMU can give this machine (3399672 KiB), below its devices.
+    const MODULE_REGION: Range<usize> = 0xe000_0000..0xf000_0000;
 
     fn kernel() -> RangeInclusive<usize> {
         layout::text().start..=layout::kernel_end() - 1
