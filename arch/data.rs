@@ -35,47 +35,27 @@ pub enum Fits {
 impl Data {
     /// No bytes at all.
     pub const fn none(order: Endian) -> Self {
-        Self {
-            width: Width::None,
-            fits: Fits::Always,
-            order,
-        }
+        Self { width: Width::None, fits: Fits::Always, order }
     }
 
     /// One byte.
     pub const fn byte(fits: Fits, order: Endian) -> Self {
-        Self {
-            width: Width::Byte,
-            fits,
-            order,
-        }
+        Self { width: Width::Byte, fits, order }
     }
 
     /// Two bytes.
     pub const fn half(fits: Fits, order: Endian) -> Self {
-        Self {
-            width: Width::Half,
-            fits,
-            order,
-        }
+        Self { width: Width::Half, fits, order }
     }
 
     /// Four bytes.
     pub const fn word(fits: Fits, order: Endian) -> Self {
-        Self {
-            width: Width::Word,
-            fits,
-            order,
-        }
+        Self { width: Width::Word, fits, order }
     }
 
     /// Eight bytes, which hold every value.
     pub const fn xword(order: Endian) -> Self {
-        Self {
-            width: Width::Xword,
-            fits: Fits::Always,
-            order,
-        }
+        Self { width: Width::Xword, fits: Fits::Always, order }
     }
 }
 
@@ -99,27 +79,15 @@ impl Encoding for Data {
             Width::Byte => i64::from(i8::from_ne_bytes(*bytes.first_chunk()?)),
             Width::Half => {
                 let b = *bytes.first_chunk()?;
-                i64::from(if big {
-                    i16::from_be_bytes(b)
-                } else {
-                    i16::from_le_bytes(b)
-                })
+                i64::from(if big { i16::from_be_bytes(b) } else { i16::from_le_bytes(b) })
             }
             Width::Word => {
                 let b = *bytes.first_chunk()?;
-                i64::from(if big {
-                    i32::from_be_bytes(b)
-                } else {
-                    i32::from_le_bytes(b)
-                })
+                i64::from(if big { i32::from_be_bytes(b) } else { i32::from_le_bytes(b) })
             }
             Width::Xword => {
                 let b = *bytes.first_chunk()?;
-                if big {
-                    i64::from_be_bytes(b)
-                } else {
-                    i64::from_le_bytes(b)
-                }
+                if big { i64::from_be_bytes(b) } else { i64::from_le_bytes(b) }
             }
         })
     }
@@ -140,28 +108,16 @@ impl Encoding for Data {
             Width::Byte => *bytes.first_chunk_mut().ok_or(DoesNotFit)? = [value as u8],
             Width::Half => {
                 let cut = value as u16;
-                let cut = if big {
-                    cut.to_be_bytes()
-                } else {
-                    cut.to_le_bytes()
-                };
+                let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
                 *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
             }
             Width::Word => {
                 let cut = value as u32;
-                let cut = if big {
-                    cut.to_be_bytes()
-                } else {
-                    cut.to_le_bytes()
-                };
+                let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
                 *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
             }
             Width::Xword => {
-                let cut = if big {
-                    value.to_be_bytes()
-                } else {
-                    value.to_le_bytes()
-                };
+                let cut = if big { value.to_be_bytes() } else { value.to_le_bytes() };
                 *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
             }
         }

@@ -4,6 +4,7 @@
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
+use core::ops::RangeInclusive;
 use goblin::elf::header::EM_386;
 use goblin::elf::reloc::*;
 
@@ -19,14 +20,12 @@ impl Arch for I386 {
     const CLASS: Container = Container::Little;
     const ORDER: Endian = ORDER;
     const ADDENDS: Addends = Addends::InPlace;
+    const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
-    const SYSCALLS: SyscallNumbers = SyscallNumbers {
-        init_module: 128,
-        finit_module: 350,
-        delete_module: 129,
-    };
+    const SYSCALLS: SyscallNumbers =
+        SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };
 
     type Encoding = Data;
 
@@ -40,20 +39,12 @@ impl Arch for I386 {
             R_386_PC32 | R_386_PLT32 => (PlaceRelative, word),
             R_386_GOTOFF => (GotRelative, word),
             R_386_GOTPC => (GotFromPlace, word),
-            R_386_GOT32 | R_386_GOT32X => (
-                if has_base_register(before) {
-                    SlotOffset
-                } else {
-                    SlotAddress
-                },
-                word,
-            ),
+            R_386_GOT32 | R_386_GOT32X => {
+                (if has_base_register(before) { SlotOffset } else { SlotAddress }, word)
+            }
             _ => return Option::None,
         };
-        Some(Relocation {
-            operation,
-            encoding,
-        })
+        Some(Relocation { operation, encoding })
     }
 }
 

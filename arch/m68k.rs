@@ -4,6 +4,7 @@
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
+use core::ops::RangeInclusive;
 use goblin::elf::header::EM_68K;
 
 /// The Motorola 68000 family.
@@ -18,14 +19,12 @@ impl Arch for M68k {
     const CLASS: Container = Container::Little;
     const ORDER: Endian = ORDER;
     const ADDENDS: Addends = Addends::Both;
+    const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Words;
-    const SYSCALLS: SyscallNumbers = SyscallNumbers {
-        init_module: 128,
-        finit_module: 348,
-        delete_module: 129,
-    };
+    const SYSCALLS: SyscallNumbers =
+        SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };
 
     type Encoding = Data;
 
@@ -49,10 +48,7 @@ impl Arch for M68k {
             R_68K_GOT8 => (SlotFromPlace, Data::byte(Fits::Signed, ORDER)),
             _ => return Option::None,
         };
-        Some(Relocation {
-            operation,
-            encoding,
-        })
+        Some(Relocation { operation, encoding })
     }
 }
 

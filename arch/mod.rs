@@ -13,6 +13,7 @@ pub mod x86_64;
 
 use crate::symbols::KsymtabFormat;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 pub use data::Data;
 pub use goblin::container::{Container, Endian};
@@ -34,6 +35,8 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     const ORDER: Endian;
     /// Which kinds of relocation section its modules may have.
     const ADDENDS: Addends;
+    /// The addresses, last one included, at which the code model lets a module lie.
+    const ADDRESSES: RangeInclusive<u64>;
     /// How far apart, in bytes, code and what it refers to may lie at most.
     const REACH: u64;
     /// Whether the bytes that a RELA relocation overwrites must be zero in the file. The psABIs
@@ -115,10 +118,7 @@ pub enum Operation {
 impl Operation {
     /// Whether the value depends on the symbol's slot in the global offset table.
     pub const fn needs_slot(self) -> bool {
-        matches!(
-            self,
-            Self::SlotOffset | Self::SlotAddress | Self::SlotFromPlace
-        )
+        matches!(self, Self::SlotOffset | Self::SlotAddress | Self::SlotFromPlace)
     }
 
     /// Whether the value depends on where the global offset table is.

@@ -1,9 +1,11 @@
 //! x86-64: System V Application Binary Interface, AMD64 Architecture Processor Supplement,
-//! section 4.4, "Relocation".
+//! section 4.4, "Relocation", and for where modules may lie section 3.5.1, "Architectural
+//! Constraints", the kernel code model.
 
 use super::data::{Data, Fits};
 use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
+use core::ops::RangeInclusive;
 use goblin::elf::header::EM_X86_64;
 use goblin::elf::reloc::*;
 
@@ -20,14 +22,12 @@ impl Arch for X86_64 {
     const CLASS: Container = Container::Big;
     const ORDER: Endian = ORDER;
     const ADDENDS: Addends = Addends::Explicit;
+    const ADDRESSES: RangeInclusive<u64> = 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff;
     const REACH: u64 = 0x7fff_ffff;
     const RELA_TARGET_IS_ZERO: bool = true;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
-    const SYSCALLS: SyscallNumbers = SyscallNumbers {
-        init_module: 175,
-        finit_module: 313,
-        delete_module: 176,
-    };
+    const SYSCALLS: SyscallNumbers =
+        SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };
 
     type Encoding = Data;
 
@@ -46,9 +46,6 @@ impl Arch for X86_64 {
             }
             _ => return Option::None,
         };
-        Some(Relocation {
-            operation,
-            encoding,
-        })
+        Some(Relocation { operation, encoding })
     }
 }

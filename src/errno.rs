@@ -76,11 +76,7 @@ impl Errno {
 
     /// The error number behind a negative status of a kernel function.
     pub const fn from_status(status: i32) -> Option<Self> {
-        if status < 0 {
-            Some(Self(status.saturating_neg()))
-        } else {
-            None
-        }
+        if status < 0 { Some(Self(status.saturating_neg())) } else { None }
     }
 
     /// The positive number, as in errno(3).

@@ -1,11 +1,11 @@
 //! Which symbols a module may use, and what it then holds on to.
 
 use crate::error::ImportProblem;
-use crate::module::{Figures, Identity, Module, Reference, State};
+use crate::image::Binding;
+use crate::module::{Figures, Identity, Reference};
 use crate::name::Name;
 use crate::platform::Platform;
-use crate::registry::Registry;
-use alloc::sync::Arc;
+use crate::registry::{Holder, Registry};
 use alloc::vec::Vec;
 
 /// Looks up the undefined symbols of a module that is being linked.
@@ -20,19 +20,20 @@ pub(crate) struct Imports<'l, P: Platform> {
 
 impl<'l, P: Platform> Imports<'l, P> {
     pub fn new(platform: &'l P, registry: &'l Registry<P>, identity: Identity<'l>) -> Self {
-        Self {
-            platform,
-            registry,
-            identity,
-            uses: Vec::new(),
-            from_kernel: 0,
-            from_modules: 0,
-        }
+        Self { platform, registry, identity, uses: Vec::new(), from_kernel: 0, from_modules: 0 }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
-    /// provides one is held from then on.
-    pub fn find(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
+    /// provides one is held from then on. A weak symbol that the module may not see for its
+    /// licence is as good as undefined.
+    pub fn find(&mut self, name: &[u8], binding: Binding) -> Result<Option<u64>, ImportProblem> {
+        match self.find_exported(name) {
+            Err(ImportProblem::GplOnly) if binding == Binding::Weak => Ok(None),
+            found => found,
+        }
+    }
+
+    fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
         if let Some(symbol) = self.platform.symbol(name) {
             self.may_use(symbol.gpl_only, symbol.namespace)?;
             self.from_kernel += 1;
@@ -43,7 +44,7 @@ impl<'l, P: Platform> Imports<'l, P> {
         };
         let namespace = export.namespace.as_ref().map_or(&b""[..], Name::as_bytes);
         self.may_use(export.gpl_only, namespace)?;
-        self.hold(&export.module)?;
+        self.hold(export.holder)?;
         self.from_modules += 1;
         Ok(Some(export.address))
     }
@@ -65,23 +66,15 @@ impl<'l, P: Platform> Imports<'l, P> {
         Ok(())
     }
 
-    fn hold(&mut self, module: &Arc<Module<P>>) -> Result<(), ImportProblem> {
-        if self
-            .uses
-            .iter()
-            .any(|used| Arc::ptr_eq(used.module(), module))
-        {
-            return Ok(());
+    fn hold(&mut self, holder: Holder<P>) -> Result<(), ImportProblem> {
+        let reference = match holder {
+            Holder::Coming(name) => return Err(ImportProblem::Coming(name)),
+            Holder::Going(name) => return Err(ImportProblem::Going(name)),
+            Holder::Live(reference) => reference,
+        };
+        if !self.uses.iter().any(|used| used.is_same(&reference)) {
+            self.uses.push(reference);
         }
-        let name = || module.name().clone();
-        if module.state() == State::Coming {
-            return Err(ImportProblem::Coming(name()));
-        }
-        self.uses.push(
-            module
-                .try_get()
-                .ok_or_else(|| ImportProblem::Going(name()))?,
-        );
         Ok(())
     }
 }

@@ -91,7 +91,7 @@
 //! let refused = LOADER.load(b"not a module", || Ok(Vec::new())).unwrap_err();
 //! assert_eq!(refused.errno(), Errno::ENOEXEC);
 //! assert_eq!(refused.to_string(), "ELF header: the file ends inside it");
-//! assert!(LOADER.modules().is_empty());
+//! assert!(LOADER.find(b"module").is_none());
 //! ```
 
 extern crate alloc;

@@ -7,9 +7,8 @@ use crate::link::{Group, Plan};
 use crate::module::{EntryPoints, Figures, Identity, Module, Parts, Reference, References, pages};
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
-use crate::registry::{Listed, Registry};
+use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::Exports;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -31,10 +30,7 @@ pub struct Exported<P: Platform> {
 impl<P: Platform> Loader<P> {
     /// A loader with no modules.
     pub const fn new(platform: P) -> Self {
-        Self {
-            platform,
-            registry: Registry::new(),
-        }
+        Self { platform, registry: Registry::new() }
     }
 
     /// The kernel that it is part of.
@@ -51,9 +47,9 @@ impl<P: Platform> Loader<P> {
         &self,
         file: &[u8],
         arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
-    ) -> Result<Arc<Module<P>>, LoadError> {
+    ) -> Result<(), LoadError> {
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
-        let identity = Identity::of(image.modinfo())?;
+        let identity = Identity::of::<P::Arch>(image.modinfo())?;
         let reservation = self.registry.reserve(identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
@@ -62,15 +58,13 @@ impl<P: Platform> Loader<P> {
         let mut placed = plan.place(&image, core, init)?;
 
         let mut imports = Imports::new(&self.platform, &self.registry, identity);
-        let values = placed.resolve(&image, |name| imports.find(name))?;
+        let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &values).map_err(LoadError::Entry)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
-        parts
-            .protect(&plan, P::PAGE_SIZE)
-            .map_err(|_| LoadError::Protect)?;
+        parts.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let mut figures = Figures::of(&parts, relocations);
         let module = Module {
@@ -85,19 +79,12 @@ impl<P: Platform> Loader<P> {
             parts,
         };
         let coming = reservation.list(&self.platform, module)?;
-        self.start(
-            coming,
-            pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE),
-        )
+        self.start(coming, pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE))
     }
 
     /// Starts a module that is linked. `sealed` are the bytes of its core part that it may not
     /// change afterwards.
-    fn start(
-        &self,
-        coming: Listed<'_, P>,
-        sealed: Range<usize>,
-    ) -> Result<Arc<Module<P>>, LoadError> {
+    fn start(&self, coming: Listed<'_, P>, sealed: Range<usize>) -> Result<(), LoadError> {
         let module = coming.module();
         self.platform.notify(Event::Coming, module);
         let status = match module.entry.init {
@@ -111,22 +98,17 @@ impl<P: Platform> Loader<P> {
             return Err(LoadError::Init(status));
         }
         if status > 0 {
-            self.warn(
-                module,
-                format_args!("its start returned {status}, which means nothing"),
-            );
+            self.warn(module, format_args!("its start returned {status}, which means nothing"));
         }
         module.references.go_live();
         self.platform.notify(Event::Live, module);
         if module.parts.seal(sealed).is_err() {
-            self.warn(
-                module,
-                format_args!("its read-only-after-init data stays writable"),
-            );
+            self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
         module.parts.discard_init();
         self.platform.notify(Event::Settled, module);
-        Ok(coming.stay())
+        coming.stay();
+        Ok(())
     }
 
     /// Stops the module of that name and takes it out; with `force` even if it has a start and no
@@ -145,30 +127,30 @@ impl<P: Platform> Loader<P> {
         Ok(())
     }
 
-    /// The module of that name.
-    pub fn find(&self, name: &[u8]) -> Option<Arc<Module<P>>> {
-        self.registry.find(name)
+    /// A reference to the module of that name, with which it cannot be unloaded; `None` if there
+    /// is none or it is going.
+    pub fn find(&self, name: &[u8]) -> Option<Reference<P>> {
+        self.registry.get(name)
     }
 
-    /// All modules, the one loaded last first.
-    pub fn modules(&self) -> Vec<Arc<Module<P>>> {
-        self.registry.all()
+    /// Calls `visit` for each module, the one loaded last first. `visit` must not call the loader:
+    /// the registry is locked meanwhile.
+    pub fn for_each(&self, visit: impl FnMut(&Module<P>)) {
+        self.registry.visit(visit);
     }
 
-    /// The exported symbol of that name, the kernel's before any module's.
+    /// The exported symbol of that name, the kernel's before any live module's.
     pub fn symbol(&self, name: &[u8]) -> Option<Exported<P>> {
         if let Some(symbol) = self.platform.symbol(name) {
-            return Some(Exported {
-                address: symbol.address,
-                holder: None,
-            });
+            return Some(Exported { address: symbol.address, holder: None });
         }
         let export = self.registry.exporter(name)?;
-        let holder = export.module.try_get()?;
-        Some(Exported {
-            address: export.address,
-            holder: Some(holder),
-        })
+        match export.holder {
+            Holder::Live(holder) => {
+                Some(Exported { address: export.address, holder: Some(holder) })
+            }
+            Holder::Coming(_) | Holder::Going(_) => None,
+        }
     }
 
     /// The module in whose memory an address lies, and the offset from the start of its core or
@@ -186,10 +168,7 @@ impl<P: Platform> Loader<P> {
     }
 
     fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {
-        self.platform.log(
-            Level::Warning,
-            format_args!("module {}: {what}", module.name()),
-        );
+        self.platform.log(Level::Warning, format_args!("module {}: {what}", module.name()));
     }
 }
 

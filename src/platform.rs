@@ -7,7 +7,6 @@
 use crate::arch::Arch;
 use crate::module::Module;
 use crate::symbols::Symbol;
-use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 
@@ -81,7 +80,7 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
     /// Is told when a module enters a state, before anything else happens in it (Linux: the
     /// module notifier chain).
-    fn notify(&self, event: Event, module: &Arc<Module<Self>>) {
+    fn notify(&self, event: Event, module: &Module<Self>) {
         let _ = (event, module);
     }
 }

@@ -1,7 +1,7 @@
 //! The modules that are loaded, and those that are about to be.
 
 use crate::error::{LoadError, UnloadError};
-use crate::module::{Module, State};
+use crate::module::{Module, Reference, State};
 use crate::name::Name;
 use crate::platform::Platform;
 use crate::symbols::ExportProblem;
@@ -47,34 +47,22 @@ impl<P: Platform> Registry<P> {
     pub fn reserve(&self, name: &[u8]) -> Result<Reservation<'_, P>, LoadError> {
         let mut entries = self.0.lock();
         if let Some(entry) = entries.iter().find(|entry| entry.name().as_bytes() == name) {
-            let live = entry
-                .module()
-                .is_some_and(|module| module.state() == State::Live);
-            return Err(if live {
-                LoadError::Exists
-            } else {
-                LoadError::Busy
-            }(name.into()));
+            let live = entry.module().is_some_and(|module| module.state() == State::Live);
+            return Err(if live { LoadError::Exists } else { LoadError::Busy }(name.into()));
         }
-        entries
-            .try_reserve(1)
-            .map_err(|_| crate::link::Error::OutOfMemory)?;
+        entries.try_reserve(1).map_err(|_| crate::link::Error::OutOfMemory)?;
         entries.push(Entry::Reserved(name.into()));
-        Ok(Reservation {
-            registry: self,
-            name: name.into(),
-        })
+        Ok(Reservation { registry: self, name: name.into() })
     }
 
-    /// The listed module of that name.
-    pub fn find(&self, name: &[u8]) -> Option<Arc<Module<P>>> {
+    /// A reference to the module of that name, unless it is going.
+    pub fn get(&self, name: &[u8]) -> Option<Reference<P>> {
         let entries = self.0.lock();
-        listed(&entries)
-            .find(|module| module.name().as_bytes() == name)
-            .cloned()
+        let module = listed(&entries).find(|module| module.name().as_bytes() == name)?;
+        Reference::take(module)
     }
 
-    /// The listed module that exports a symbol of that name, and its address.
+    /// The symbol of that name that a listed module exports.
     pub fn exporter(&self, name: &[u8]) -> Option<Export<P>> {
         let entries = self.0.lock();
         listed(&entries).find_map(|module| {
@@ -83,14 +71,14 @@ impl<P: Platform> Registry<P> {
                 address: symbol.address,
                 gpl_only: symbol.gpl_only,
                 namespace: (!symbol.namespace.is_empty()).then(|| symbol.namespace.into()),
-                module: module.clone(),
+                holder: Holder::of(module),
             })
         })
     }
 
-    /// All listed modules, the one loaded last first.
-    pub fn all(&self) -> Vec<Arc<Module<P>>> {
-        listed(&self.0.lock()).rev().cloned().collect()
+    /// Calls `visit` for each listed module, the one loaded last first, with the registry locked.
+    pub fn visit(&self, visit: impl FnMut(&Module<P>)) {
+        listed(&self.0.lock()).rev().map(Arc::as_ref).for_each(visit);
     }
 
     /// Calls `visit` for each listed module unless the registry is locked; says whether it did.
@@ -121,11 +109,7 @@ impl<P: Platform> Registry<P> {
         if !module.references.close() {
             return Err(UnloadError::Referenced(module.references()));
         }
-        Ok(Listed {
-            registry: self,
-            module: module.clone(),
-            stays: false,
-        })
+        Ok(Listed { registry: self, module: module.clone(), stays: false })
     }
 
     fn remove(&self, is_it: impl Fn(&Entry<P>) -> bool) {
@@ -144,7 +128,24 @@ pub(crate) struct Export<P: Platform> {
     pub address: u64,
     pub gpl_only: bool,
     pub namespace: Option<Name>,
-    pub module: Arc<Module<P>>,
+    pub holder: Holder<P>,
+}
+
+/// The module that exports a symbol, held if it is live.
+pub(crate) enum Holder<P: Platform> {
+    Coming(Name),
+    Live(Reference<P>),
+    Going(Name),
+}
+
+impl<P: Platform> Holder<P> {
+    fn of(module: &Arc<Module<P>>) -> Self {
+        let name = || module.name().clone();
+        match module.state() {
+            State::Coming => Self::Coming(name()),
+            _ => Reference::take(module).map_or_else(|| Self::Going(name()), Self::Live),
+        }
+    }
 }
 
 /// A name that is taken. Dropping it frees the name, unless a module has been listed under it.
@@ -168,11 +169,7 @@ impl<'r, P: Platform> Reservation<'r, P> {
                 *entry = Entry::Listed(module.clone());
             }
         }
-        Ok(Listed {
-            registry: self.registry,
-            module,
-            stays: false,
-        })
+        Ok(Listed { registry: self.registry, module, stays: false })
     }
 
     fn is_for(&self, entry: &Entry<P>) -> bool {
@@ -194,14 +191,13 @@ pub(crate) struct Listed<'r, P: Platform> {
 }
 
 impl<P: Platform> Listed<'_, P> {
-    pub fn module(&self) -> &Arc<Module<P>> {
+    pub fn module(&self) -> &Module<P> {
         &self.module
     }
 
     /// Leaves the module in the registry.
-    pub fn stay(mut self) -> Arc<Module<P>> {
+    pub fn stay(mut self) {
         self.stays = true;
-        self.module.clone()
     }
 }
 
@@ -209,9 +205,7 @@ impl<P: Platform> Drop for Listed<'_, P> {
     fn drop(&mut self) {
         if !self.stays {
             self.registry.remove(|entry| {
-                entry
-                    .module()
-                    .is_some_and(|module| Arc::ptr_eq(module, &self.module))
+                entry.module().is_some_and(|module| Arc::ptr_eq(module, &self.module))
             });
         }
     }

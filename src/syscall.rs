@@ -8,7 +8,7 @@ use crate::arch::{Arch, Container};
 use crate::errno::Errno;
 use crate::image::raw;
 use crate::loader::Loader;
-use crate::module::MAX_NAME;
+use crate::module::max_name;
 use crate::platform::{Level, ModuleFile, OpenError, Platform};
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -37,7 +37,7 @@ bitflags! {
     }
 }
 
-/// The longest string of arguments in bytes.
+/// The longest string of arguments in bytes, its NUL included.
 const MAX_ARGUMENTS: usize = 1 << 20;
 
 /// The largest file that Linux reads at once.
@@ -62,9 +62,7 @@ pub fn init_module<P: Platform>(
         return Err(Errno::ENOEXEC);
     }
     let mut file = buffer(length)?;
-    platform
-        .copy_from_user(image, &mut file)
-        .map_err(|_| Errno::EFAULT)?;
+    platform.copy_from_user(image, &mut file).map_err(|_| Errno::EFAULT)?;
     load(loader, &file, arguments)
 }
 
@@ -99,14 +97,11 @@ pub fn finit_module<P: Platform>(
 pub fn delete_module<P: Platform>(loader: &Loader<P>, name: u64, flags: u32) -> Result<(), Errno> {
     let platform = loader.platform();
     permitted(platform)?;
-    let name = string(platform, name, MAX_NAME, Excess::Cut)?;
+    let name = string(platform, name, max_name::<P::Arch>(), Excess::Cut)?;
     let force = DeleteFlags::from_bits_truncate(flags).contains(DeleteFlags::TRUNC);
     loader.unload(&name, force).map_err(|error| {
         let name = crate::Name::from(&name[..]);
-        platform.log(
-            Level::Error,
-            format_args!("module {name} not unloaded: {error}"),
-        );
+        platform.log(Level::Error, format_args!("module {name} not unloaded: {error}"));
         error.errno()
     })
 }
@@ -132,11 +127,7 @@ pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usiz
 }
 
 fn permitted<P: Platform>(platform: &P) -> Result<(), Errno> {
-    if platform.may_manage_modules() {
-        Ok(())
-    } else {
-        Err(Errno::EPERM)
-    }
+    if platform.may_manage_modules() { Ok(()) } else { Err(Errno::EPERM) }
 }
 
 fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
@@ -176,8 +167,8 @@ enum Excess {
     Refuse,
 }
 
-/// The NUL-terminated string at an address of the calling process, without its NUL. It is read
-/// page by page, since what lies behind it need not be readable.
+/// The NUL-terminated string at an address of the calling process, without its NUL. No more than
+/// `limit` bytes are read, nor any page behind the one with the NUL, since those need not be there.
 fn string<P: Platform>(
     platform: &P,
     address: u64,
@@ -186,28 +177,23 @@ fn string<P: Platform>(
 ) -> Result<Vec<u8>, Errno> {
     let mut string = Vec::new();
     let mut chunk = [0_u8; 64];
-    loop {
+    while string.len() < limit {
         let at = wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
-        let to_page_end = P::PAGE_SIZE - at % P::PAGE_SIZE;
-        let length = chunk.len().min(to_page_end as usize);
+        let to_page_end = (P::PAGE_SIZE - at % P::PAGE_SIZE) as usize;
+        let length = chunk.len().min(to_page_end).min(limit - string.len());
         let bytes = chunk.get_mut(..length).ok_or(Errno::EFAULT)?;
-        platform
-            .copy_from_user(at, bytes)
-            .map_err(|_| Errno::EFAULT)?;
+        platform.copy_from_user(at, bytes).map_err(|_| Errno::EFAULT)?;
         let end = bytes.iter().position(|byte| *byte == 0);
         let taken = bytes.get(..end.unwrap_or(length)).unwrap_or_default();
         string.try_reserve(taken.len()).map_err(|_| Errno::ENOMEM)?;
         string.extend_from_slice(taken);
-        if string.len() > limit {
-            if excess == Excess::Refuse {
-                return Err(Errno::EINVAL);
-            }
-            string.truncate(limit);
-            return Ok(string);
-        }
         if end.is_some() {
             return Ok(string);
         }
+    }
+    match excess {
+        Excess::Cut => Ok(string),
+        Excess::Refuse => Err(Errno::EINVAL),
     }
 }
 

@@ -214,21 +214,12 @@ impl fmt::Display for Error {
             Self::Header(problem) => write!(f, "ELF header: {problem}"),
             Self::Section { section, problem } => write!(f, "{section}: {problem}"),
             Self::SymbolTables(found) => {
-                write!(
-                    f,
-                    "a module has exactly one symbol table; this one has {found}"
-                )
+                write!(f, "a module has exactly one symbol table; this one has {found}")
             }
             Self::Symbol { symbol, problem } => write!(f, "{symbol}: {problem}"),
-            Self::Relocation {
-                relocation,
-                problem,
-            } => write!(f, "{relocation}: {problem}"),
+            Self::Relocation { relocation, problem } => write!(f, "{relocation}: {problem}"),
             Self::TooLarge { size, limit } => {
-                write!(
-                    f,
-                    "needs at least {size} bytes of memory; the limit is {limit}"
-                )
+                write!(f, "needs at least {size} bytes of memory; the limit is {limit}")
             }
             Self::Signature => f.write_str("signature marker without a signature before it"),
             Self::OutOfMemory => f.write_str("out of memory"),
@@ -250,16 +241,8 @@ impl fmt::Display for SymbolRef {
 
 impl fmt::Display for RelocationRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            section,
-            offset,
-            r_type,
-            symbol,
-        } = self;
-        write!(
-            f,
-            "{section}+{offset:#x}: relocation of type {r_type} to {symbol}"
-        )
+        let Self { section, offset, r_type, symbol } = self;
+        write!(f, "{section}+{offset:#x}: relocation of type {r_type} to {symbol}")
     }
 }
 
@@ -304,10 +287,7 @@ impl fmt::Display for SectionProblem {
             Self::Repeated => f.write_str("a section of this name may be there only once"),
             Self::NoBytes => f.write_str("it must have bytes in the file"),
             Self::ModInfo(offset) => {
-                write!(
-                    f,
-                    "at {offset:#x} is no NUL-terminated string of the form key=value"
-                )
+                write!(f, "at {offset:#x} is no NUL-terminated string of the form key=value")
             }
         }
     }

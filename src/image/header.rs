@@ -13,9 +13,7 @@ use goblin::elf::section_header::SHN_LORESERVE;
 pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, Error> {
     ident::<A>(file).map_err(Error::Header)?;
     let header = raw::header::<A>(file).ok_or(Error::Header(HeaderProblem::Truncated))?;
-    kind::<A>(&header)
-        .and_then(|()| sizes::<A>(&header))
-        .map_err(Error::Header)?;
+    kind::<A>(&header).and_then(|()| sizes::<A>(&header)).map_err(Error::Header)?;
     Ok(header)
 }
 
@@ -78,10 +76,7 @@ fn kind<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
 fn sizes<A: Arch>(header: &Header) -> Result<(), HeaderProblem> {
     let sizes = raw::sizes::<A>();
     if usize::from(header.e_ehsize) != sizes.header {
-        return Err(HeaderProblem::HeaderSize {
-            found: header.e_ehsize,
-            want: sizes.header,
-        });
+        return Err(HeaderProblem::HeaderSize { found: header.e_ehsize, want: sizes.header });
     }
     if usize::from(header.e_shentsize) != sizes.section_header {
         return Err(HeaderProblem::SectionHeaderSize {

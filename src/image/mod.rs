@@ -49,13 +49,7 @@ impl<'a, A: Arch> Image<'a, A> {
         let symbols = symbols::check::<A>(&sections)?;
         let relocations = relocations::check::<A>(&sections, &symbols)?;
         let modinfo = check_modinfo(&sections)?;
-        Ok(Self {
-            sections,
-            symbols,
-            relocations,
-            modinfo,
-            signature,
-        })
+        Ok(Self { sections, symbols, relocations, modinfo, signature })
     }
 
     /// All sections; the index of one is its index in the section header table.
@@ -65,18 +59,12 @@ impl<'a, A: Arch> Image<'a, A> {
 
     /// The sections that the module has in memory, with their indices.
     pub fn loaded_sections(&self) -> impl Iterator<Item = (usize, &Section<'a>)> {
-        self.sections
-            .iter()
-            .enumerate()
-            .filter(|(_, section)| section.loaded)
+        self.sections.iter().enumerate().filter(|(_, section)| section.loaded)
     }
 
     /// The first section of that name.
     pub fn section(&self, name: &[u8]) -> Option<(usize, &Section<'a>)> {
-        self.sections
-            .iter()
-            .enumerate()
-            .find(|(_, section)| section.name == name)
+        self.sections.iter().enumerate().find(|(_, section)| section.name == name)
     }
 
     /// The symbol table.
@@ -101,12 +89,7 @@ impl<'a, A: Arch> Image<'a, A> {
 
     /// Describes a relocation for a message.
     pub(crate) fn relocation_ref(&self, target: usize, relocation: &Relocation) -> RelocationRef {
-        let Relocation {
-            offset,
-            r_type,
-            symbol,
-            ..
-        } = *relocation;
+        let Relocation { offset, r_type, symbol, .. } = *relocation;
         relocations::relocation_ref(
             &self.sections,
             &self.symbols,
@@ -120,10 +103,7 @@ impl<'a, A: Arch> Image<'a, A> {
 
 /// Established: `.modinfo`, if there is one, holds strings of the form `key=value`.
 fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
-    let found = sections
-        .iter()
-        .enumerate()
-        .find(|(_, section)| section.name == b".modinfo");
+    let found = sections.iter().enumerate().find(|(_, section)| section.name == b".modinfo");
     let Some((index, section)) = found else {
         return Ok(ModInfo::default());
     };
@@ -135,10 +115,7 @@ fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
 
 fn section_ref(sections: &[Section<'_>], index: usize) -> SectionRef {
     let name = sections.get(index).map_or(&b""[..], |section| section.name);
-    SectionRef {
-        index,
-        name: name.into(),
-    }
+    SectionRef { index, name: name.into() }
 }
 
 /// `size` bytes of `file` from `offset` on, if it has them all.

@@ -36,7 +36,6 @@ impl<'a> ModInfo<'a> {
 
     /// All values of a key.
     pub fn all<'k>(&self, key: &'k [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'k> {
-        self.iter()
-            .filter_map(move |(found, value)| (found == key).then_some(value))
+        self.iter().filter_map(move |(found, value)| (found == key).then_some(value))
     }
 }

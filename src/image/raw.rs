@@ -56,10 +56,7 @@ pub(crate) struct Fields<'a, A> {
 
 impl<'a, A: Arch> Fields<'a, A> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            arch: PhantomData,
-        }
+        Self { rest: bytes, arch: PhantomData }
     }
 
     #[inline]
@@ -156,27 +153,13 @@ pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
             let (st_value, st_size) = (fields.native()?, fields.native()?);
             let (st_info, st_other) = (fields.byte()?, fields.byte()?);
             let st_shndx = fields.half()?.into();
-            Sym {
-                st_name,
-                st_info,
-                st_other,
-                st_shndx,
-                st_value,
-                st_size,
-            }
+            Sym { st_name, st_info, st_other, st_shndx, st_value, st_size }
         }
         Container::Big => {
             let (st_info, st_other) = (fields.byte()?, fields.byte()?);
             let st_shndx = fields.half()?.into();
             let (st_value, st_size) = (fields.native()?, fields.native()?);
-            Sym {
-                st_name,
-                st_info,
-                st_other,
-                st_shndx,
-                st_value,
-                st_size,
-            }
+            Sym { st_name, st_info, st_other, st_shndx, st_value, st_size }
         }
     })
 }
@@ -186,21 +169,12 @@ pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option
     let mut fields = Fields::<A>::new(bytes);
     let r_offset = fields.native()?;
     let info = fields.native()?;
-    let r_addend = if explicit_addend {
-        Some(signed::<A>(fields.native()?))
-    } else {
-        None
-    };
+    let r_addend = if explicit_addend { Some(signed::<A>(fields.native()?)) } else { None };
     let (r_sym, r_type) = match A::CLASS {
         Container::Little => ((info >> 8) as usize, (info & 0xff) as u32),
         Container::Big => ((info >> 32) as usize, info as u32),
     };
-    Some(Reloc {
-        r_offset,
-        r_addend,
-        r_sym,
-        r_type,
-    })
+    Some(Reloc { r_offset, r_addend, r_sym, r_type })
 }
 
 /// A class-wide number, sign-extended.

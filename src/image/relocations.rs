@@ -62,11 +62,7 @@ impl<'a, A: Arch> Relocations<'a, A> {
 
     fn entry_size(&self) -> usize {
         let sizes = raw::sizes::<A>();
-        if self.explicit_addends {
-            sizes.rela
-        } else {
-            sizes.rel
-        }
+        if self.explicit_addends { sizes.rela } else { sizes.rel }
     }
 }
 
@@ -82,18 +78,9 @@ pub(super) fn check<'a, A: Arch>(
     let is_table = |section: &Section<'_>| matches!(section.kind, SHT_REL | SHT_RELA);
     let mut tables = Vec::new();
     let count = sections.iter().filter(|section| is_table(section)).count();
-    tables
-        .try_reserve_exact(count)
-        .map_err(|_| Error::OutOfMemory)?;
-    for (index, section) in sections
-        .iter()
-        .enumerate()
-        .filter(|(_, section)| is_table(section))
-    {
-        let refuse = |problem| Error::Section {
-            section: section_ref(sections, index),
-            problem,
-        };
+    tables.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
+    for (index, section) in sections.iter().enumerate().filter(|(_, section)| is_table(section)) {
+        let refuse = |problem| Error::Section { section: section_ref(sections, index), problem };
         links(section, sections).map_err(refuse)?;
         let target = section.info as usize;
         let Some(changed) = sections.get(target).filter(|changed| changed.loaded) else {
@@ -121,10 +108,7 @@ fn links(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionP
     }
     match sections.get(section.info as usize) {
         Some(target)
-            if !matches!(
-                target.kind,
-                SHT_NULL | SHT_SYMTAB | SHT_STRTAB | SHT_REL | SHT_RELA
-            ) =>
+            if !matches!(target.kind, SHT_NULL | SHT_SYMTAB | SHT_STRTAB | SHT_REL | SHT_RELA) =>
         {
             Ok(())
         }
@@ -183,10 +167,8 @@ fn one<A: Arch>(
         .ok()
         .and_then(|offset| changed.data.split_at_checked(offset))
         .ok_or(RelocationProblem::OutsideSection)?;
-    let arch::Relocation {
-        operation,
-        encoding,
-    } = A::relocation(entry.r_type, before).ok_or(RelocationProblem::UnknownType)?;
+    let arch::Relocation { operation, encoding } =
+        A::relocation(entry.r_type, before).ok_or(RelocationProblem::UnknownType)?;
     if place.len() < encoding.width() {
         return Err(RelocationProblem::OutsideSection);
     }
@@ -212,9 +194,6 @@ pub(crate) fn relocation_ref<A: Arch>(
         section: section_ref(sections, target),
         offset,
         r_type,
-        symbol: SymbolRef {
-            index: symbol,
-            name,
-        },
+        symbol: SymbolRef { index: symbol, name },
     }
 }

@@ -62,12 +62,8 @@ impl Section<'_> {
 const FOR_THE_LOADER: [&[u8]; 2] = [b".modinfo", b"__versions"];
 
 /// Sections of which a module has at most one.
-const UNIQUE: [&[u8]; 4] = [
-    b".modinfo",
-    b".gnu.linkonce.this_module",
-    b"__ksymtab",
-    b"__ksymtab_gpl",
-];
+const UNIQUE: [&[u8]; 4] =
+    [b".modinfo", b".gnu.linkonce.this_module", b"__ksymtab", b"__ksymtab_gpl"];
 
 /// Sections that must have bytes in the file.
 const WITH_BYTES: [&[u8]; 2] = [b".modinfo", b".gnu.linkonce.this_module"];
@@ -83,9 +79,7 @@ pub(super) fn check<'a, A: Arch>(
 ) -> Result<Vec<Section<'a>>, Error> {
     let headers = || table.chunks_exact(raw::sizes::<A>().section_header);
     let mut sections = Vec::new();
-    sections
-        .try_reserve_exact(headers().len())
-        .map_err(|_| Error::OutOfMemory)?;
+    sections.try_reserve_exact(headers().len()).map_err(|_| Error::OutOfMemory)?;
     let names = name_table::<A>(file, header, headers)?;
     for (index, bytes) in headers().enumerate() {
         let section = raw::section_header::<A>(bytes)
@@ -105,10 +99,7 @@ fn table_name<A: Arch>(header: &[u8]) -> usize {
 
 fn refuse(index: usize, names: Strings<'_>, name: usize, problem: SectionProblem) -> Error {
     let name = names.get(name).unwrap_or_default().into();
-    Error::Section {
-        section: SectionRef { index, name },
-        problem,
-    }
+    Error::Section { section: SectionRef { index, name }, problem }
 }
 
 /// Established: `e_shstrndx` is the index of a string table.
@@ -129,10 +120,7 @@ fn name_table<'a, A: Arch>(
         None
     };
     bytes.and_then(Strings::new).ok_or_else(|| Error::Section {
-        section: SectionRef {
-            index,
-            name: (&b""[..]).into(),
-        },
+        section: SectionRef { index, name: (&b""[..]).into() },
         problem: SectionProblem::StringTable,
     })
 }
@@ -233,16 +221,10 @@ fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), Sec
 /// Established: the sections that a module has at most once are there at most once.
 fn unique(sections: &[Section<'_>]) -> Result<(), Error> {
     for name in UNIQUE {
-        let mut found = sections
-            .iter()
-            .enumerate()
-            .filter(|(_, section)| section.name == name);
+        let mut found = sections.iter().enumerate().filter(|(_, section)| section.name == name);
         if let (Some(_), Some((index, _))) = (found.next(), found.next()) {
             return Err(Error::Section {
-                section: SectionRef {
-                    index,
-                    name: name.into(),
-                },
+                section: SectionRef { index, name: name.into() },
                 problem: SectionProblem::Repeated,
             });
         }
@@ -256,9 +238,7 @@ fn total_size(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
     let limit = limit.min(isize::MAX as u64 / 2);
     let mut total = 0_u64;
     for section in sections.iter().filter(|section| section.loaded) {
-        total = total
-            .saturating_add(section.size)
-            .saturating_add(section.align - 1);
+        total = total.saturating_add(section.size).saturating_add(section.align - 1);
         if total > limit {
             return Err(Error::TooLarge { size: total, limit });
         }

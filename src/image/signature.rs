@@ -16,16 +16,10 @@ pub fn split(file: &[u8]) -> Result<(&[u8], Option<&[u8]>), Error> {
     let Some(rest) = file.strip_suffix(MARKER) else {
         return Ok((file, None));
     };
-    let (rest, descriptor) = rest
-        .split_last_chunk::<DESCRIPTOR_SIZE>()
-        .ok_or(Error::Signature)?;
+    let (rest, descriptor) = rest.split_last_chunk::<DESCRIPTOR_SIZE>().ok_or(Error::Signature)?;
     let [.., a, b, c, d] = *descriptor;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    match rest
-        .len()
-        .checked_sub(length)
-        .and_then(|end| rest.split_at_checked(end))
-    {
+    match rest.len().checked_sub(length).and_then(|end| rest.split_at_checked(end)) {
         Some((image, signature)) if !image.is_empty() => Ok((image, Some(signature))),
         _ => Err(Error::Signature),
     }

@@ -116,21 +116,12 @@ fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
 /// Finds the symbol table. Established: there is exactly one, its strings are a string table, and
 /// of every symbol the name, the section, the binding, the type and the extent.
 pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a, A>, Error> {
-    let mut tables = sections
-        .iter()
-        .enumerate()
-        .filter(|(_, section)| section.kind == SHT_SYMTAB);
+    let mut tables = sections.iter().enumerate().filter(|(_, section)| section.kind == SHT_SYMTAB);
     let (Some((index, table)), None) = (tables.next(), tables.next()) else {
-        let count = sections
-            .iter()
-            .filter(|section| section.kind == SHT_SYMTAB)
-            .count();
+        let count = sections.iter().filter(|section| section.kind == SHT_SYMTAB).count();
         return Err(Error::SymbolTables(count));
     };
-    let refuse = |problem| Error::Section {
-        section: section_ref(sections, index),
-        problem,
-    };
+    let refuse = |problem| Error::Section { section: section_ref(sections, index), problem };
     let strings = sections
         .get(table.link as usize)
         .filter(|strings| strings.kind == SHT_STRTAB)
@@ -140,17 +131,10 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
     for (index, entry) in entries.filter_map(raw::symbol::<A>).enumerate() {
         one(index, &entry, strings, sections).map_err(|problem| {
             let name = strings.get(entry.st_name).unwrap_or_default().into();
-            Error::Symbol {
-                symbol: SymbolRef { index, name },
-                problem,
-            }
+            Error::Symbol { symbol: SymbolRef { index, name }, problem }
         })?;
     }
-    Ok(Symbols {
-        entries: table.data,
-        strings,
-        arch: PhantomData,
-    })
+    Ok(Symbols { entries: table.data, strings, arch: PhantomData })
 }
 
 fn one(
@@ -202,14 +186,9 @@ fn definition(entry: &Sym, sections: &[Section<'_>]) -> Result<(), SymbolProblem
         _ => {}
     }
     let index = entry.st_shndx;
-    let section = sections
-        .get(index)
-        .ok_or(SymbolProblem::Section(index as u16))?;
+    let section = sections.get(index).ok_or(SymbolProblem::Section(index as u16))?;
     match entry.st_value.checked_add(entry.st_size) {
         Some(end) if end <= section.size => Ok(()),
-        _ => Err(SymbolProblem::OutsideSection {
-            value: entry.st_value,
-            size: entry.st_size,
-        }),
+        _ => Err(SymbolProblem::OutsideSection { value: entry.st_value, size: entry.st_size }),
     }
 }

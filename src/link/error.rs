@@ -69,10 +69,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Block(part) => write!(f, "the memory for {part} does not suit its layout"),
-            Self::Relocation {
-                relocation,
-                problem,
-            } => write!(f, "{relocation}: {problem}"),
+            Self::Relocation { relocation, problem } => write!(f, "{relocation}: {problem}"),
             Self::OutOfMemory => f.write_str("out of memory"),
         }
     }

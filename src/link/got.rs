@@ -32,18 +32,9 @@ impl Got {
             symbol.definition == Definition::Undefined && symbol.name() == SYMBOL
         });
         let needed = base.is_some() || tables().next().is_some();
-        let mut got = Self {
-            slots: Vec::new(),
-            base,
-            word: word::<A>(),
-            needed,
-            offset: 0,
-        };
+        let mut got = Self { slots: Vec::new(), base, word: word::<A>(), needed, offset: 0 };
         for table in tables() {
-            let section = image
-                .sections()
-                .get(table.target)
-                .map_or(&[][..], |found| found.data);
+            let section = image.sections().get(table.target).map_or(&[][..], |found| found.data);
             for relocation in table.iter() {
                 let before = section.get(..relocation.offset).unwrap_or_default();
                 let needs_slot = A::relocation(relocation.r_type, before)
@@ -79,19 +70,12 @@ impl Got {
 
     /// Where it lies, if it is needed.
     pub fn location(&self) -> Option<Location> {
-        self.needed.then(|| Location {
-            part: Part::Core,
-            offset: self.offset,
-            size: self.size(),
-        })
+        self.needed.then(|| Location { part: Part::Core, offset: self.offset, size: self.size() })
     }
 
     /// The symbols that have a slot with the offsets of their slots from the table's start.
     pub fn slots(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.slots
-            .iter()
-            .enumerate()
-            .map(|(slot, symbol)| (*symbol, slot as u64 * self.word))
+        self.slots.iter().enumerate().map(|(slot, symbol)| (*symbol, slot as u64 * self.word))
     }
 
     /// The offset of a symbol's slot from the table's start: G. That of the table itself is 0.

@@ -40,17 +40,10 @@ impl Plan {
     ) -> Result<Placed<'p, 'm>, Error> {
         suits::<A>(&core, &self.core, Part::Core)?;
         suits::<A>(&init, &self.init, Part::Init)?;
-        let mut placed = Placed {
-            plan: self,
-            core,
-            init,
-        };
+        let mut placed = Placed { plan: self, core, init };
         let (mut core_end, mut init_end) = (0, 0);
         for (index, location) in self.in_order() {
-            let data = image
-                .sections()
-                .get(index)
-                .map_or(&[][..], |section| section.data);
+            let data = image.sections().get(index).map_or(&[][..], |section| section.data);
             let end = match location.part {
                 Part::Core => &mut core_end,
                 Part::Init => &mut init_end,
@@ -73,24 +66,16 @@ impl Plan {
 impl Placed<'_, '_> {
     /// The address at which the module sees a location.
     pub fn address(&self, location: Location) -> u64 {
-        self.block(location.part)
-            .address
-            .wrapping_add(location.offset)
+        self.block(location.part).address.wrapping_add(location.offset)
     }
 
     /// The bytes of a location.
     pub fn bytes(&self, location: Location) -> &[u8] {
-        self.block(location.part)
-            .bytes
-            .get(location.range())
-            .unwrap_or_default()
+        self.block(location.part).bytes.get(location.range()).unwrap_or_default()
     }
 
     pub(super) fn bytes_mut(&mut self, location: Location) -> &mut [u8] {
-        self.block_mut(location.part)
-            .bytes
-            .get_mut(location.range())
-            .unwrap_or_default()
+        self.block_mut(location.part).bytes.get_mut(location.range()).unwrap_or_default()
     }
 
     fn block(&self, part: Part) -> &Block<'_> {
@@ -126,11 +111,7 @@ fn suits<A: Arch>(block: &Block<'_>, layout: &Layout, part: Part) -> Result<(), 
     let last = block.address.checked_add(size.saturating_sub(1));
     let in_space = last.is_some_and(|last| last <= highest);
     let suits = size >= layout.size && in_space && block.address.is_multiple_of(layout.align);
-    if layout.size == 0 || suits {
-        Ok(())
-    } else {
-        Err(Error::Block(part))
-    }
+    if layout.size == 0 || suits { Ok(()) } else { Err(Error::Block(part)) }
 }
 
 fn clear(bytes: &mut [u8], range: Range<usize>) {

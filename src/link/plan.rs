@@ -34,13 +34,8 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order in which they lie in memory.
-    pub const ALL: [Self; 5] = [
-        Self::Text,
-        Self::ReadOnly,
-        Self::ReadOnlyAfterInit,
-        Self::Data,
-        Self::Zeroed,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Text, Self::ReadOnly, Self::ReadOnlyAfterInit, Self::Data, Self::Zeroed];
 }
 
 /// Where a section lies.
@@ -114,22 +109,13 @@ impl Plan {
     pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, Error> {
         let got = Got::plan(image)?;
         let mut locations = Vec::new();
-        locations
-            .try_reserve_exact(image.sections().len())
-            .map_err(|_| Error::OutOfMemory)?;
+        locations.try_reserve_exact(image.sections().len()).map_err(|_| Error::OutOfMemory)?;
         locations.resize(image.sections().len(), None);
         let mut order = Vec::new();
         let loaded = image.loaded_sections().count();
-        order
-            .try_reserve_exact(loaded)
-            .map_err(|_| Error::OutOfMemory)?;
-        let mut plan = Self {
-            core: Layout::empty(page),
-            init: Layout::empty(page),
-            got,
-            locations,
-            order,
-        };
+        order.try_reserve_exact(loaded).map_err(|_| Error::OutOfMemory)?;
+        let mut plan =
+            Self { core: Layout::empty(page), init: Layout::empty(page), got, locations, order };
         for part in [Part::Core, Part::Init] {
             plan.lay_out(image, part, page);
         }
@@ -159,9 +145,7 @@ impl Plan {
 
     /// The sections in the order in which they lie in memory, the core part first.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, Location)> {
-        self.order
-            .iter()
-            .filter_map(|index| Some((*index, self.location(*index)?)))
+        self.order.iter().filter_map(|index| Some((*index, self.location(*index)?)))
     }
 
     fn lay_out<A: Arch>(&mut self, image: &Image<'_, A>, part: Part, page: u64) {
@@ -182,11 +166,7 @@ impl Plan {
                 let offset = end.next_multiple_of(section.align);
                 end = offset + section.size;
                 layout.align = layout.align.max(section.align);
-                self.locations[index] = Some(Location {
-                    part,
-                    offset,
-                    size: section.size,
-                });
+                self.locations[index] = Some(Location { part, offset, size: section.size });
                 self.order.push(index);
             }
             if part == Part::Core && group == Group::ReadOnly {
@@ -200,22 +180,14 @@ impl Plan {
 
 impl Layout {
     fn empty(page: u64) -> Self {
-        Self {
-            size: 0,
-            align: page,
-            groups: [const { 0..0 }; Group::ALL.len()],
-        }
+        Self { size: 0, align: page, groups: [const { 0..0 }; Group::ALL.len()] }
     }
 }
 
 /// Linux's rule: `.init*` is needed until the module has started, everything else, `.exit*`
 /// included, until it is taken out.
 fn part_of(section: &Section<'_>) -> Part {
-    if section.name.starts_with(b".init") {
-        Part::Init
-    } else {
-        Part::Core
-    }
+    if section.name.starts_with(b".init") { Part::Init } else { Part::Core }
 }
 
 /// Linux's rule for what only the module's start may change: the section that

@@ -58,11 +58,7 @@ impl Placed<'_, '_> {
         let address = self.address(location);
         let bytes = self.bytes_mut(location);
         for relocation in table.iter() {
-            let place = Place {
-                bytes,
-                address,
-                got,
-            };
+            let place = Place { bytes, address, got };
             let slot = |symbol| plan.got.slot(symbol);
             apply::<A>(place, &relocation, values, slot).map_err(|problem| Error::Relocation {
                 relocation: image.relocation_ref(table.target, &relocation),
@@ -119,7 +115,5 @@ fn apply<A: Arch>(
         Operation::SlotFromPlace => got.wrapping_add(g()).wrapping_add(addend).wrapping_sub(p),
     };
     let value = signed::<A>(value) as u64;
-    encoding
-        .write(place, value)
-        .map_err(|_| Problem::OutOfReach { value })
+    encoding.write(place, value).map_err(|_| Problem::OutOfReach { value })
 }

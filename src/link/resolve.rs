@@ -21,7 +21,8 @@ impl Values {
 
 impl Placed<'_, '_> {
     /// Gives every symbol its value: its place in the module, its absolute address, or what
-    /// `lookup` returns for an undefined one. A weak symbol that nobody defines is 0.
+    /// `lookup`, given its name and binding, returns for an undefined one. A weak symbol that
+    /// nobody defines is 0.
     ///
     /// # Errors
     /// [`ResolveError::Unknown`] for an undefined symbol for which `lookup` returns `None`, and
@@ -29,13 +30,11 @@ impl Placed<'_, '_> {
     pub fn resolve<A: Arch, E>(
         &self,
         image: &Image<'_, A>,
-        mut lookup: impl FnMut(&[u8]) -> Result<Option<u64>, E>,
+        mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values, ResolveError<E>> {
         let symbols = image.symbols();
         let mut values = Vec::new();
-        values
-            .try_reserve_exact(symbols.len())
-            .map_err(|_| ResolveError::OutOfMemory)?;
+        values.try_reserve_exact(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
         for (index, symbol) in symbols.iter().enumerate() {
             let value = match symbol.definition {
                 Definition::Absolute => Some(symbol.value),
@@ -58,11 +57,7 @@ impl Placed<'_, '_> {
     fn own<A: Arch>(&self, image: &Image<'_, A>, section: usize, value: u64) -> Option<u64> {
         match self.plan.location(section) {
             Some(location) => Some(self.address(location).wrapping_add(value)),
-            None => image
-                .sections()
-                .get(section)
-                .filter(|section| section.size == 0)
-                .map(|_| 0),
+            None => image.sections().get(section).filter(|section| section.size == 0).map(|_| 0),
         }
     }
 }
@@ -70,20 +65,14 @@ impl Placed<'_, '_> {
 fn import<E>(
     index: usize,
     symbol: &Symbol<'_>,
-    lookup: &mut impl FnMut(&[u8]) -> Result<Option<u64>, E>,
+    lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
 ) -> Result<u64, ResolveError<E>> {
     let name = symbol.name();
-    let describe = || SymbolRef {
-        index,
-        name: name.into(),
-    };
-    match lookup(name) {
+    let describe = || SymbolRef { index, name: name.into() };
+    match lookup(name, symbol.binding) {
         Ok(Some(value)) => Ok(value),
         Ok(None) if symbol.binding == Binding::Weak => Ok(0),
         Ok(None) => Err(ResolveError::Unknown(describe())),
-        Err(reason) => Err(ResolveError::Refused {
-            symbol: describe(),
-            reason,
-        }),
+        Err(reason) => Err(ResolveError::Refused { symbol: describe(), reason }),
     }
 }

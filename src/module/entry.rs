@@ -29,10 +29,7 @@ impl EntryPoints {
                 b"cleanup_module" => &mut entry.exit,
                 _ => continue,
             };
-            let describe = || SymbolRef {
-                index,
-                name: symbol.name().into(),
-            };
+            let describe = || SymbolRef { index, name: symbol.name().into() };
             *point = Some(code_address(image, values, index, &symbol).ok_or_else(describe)?);
         }
         Ok(entry)
@@ -51,9 +48,5 @@ fn code_address<A: Arch>(
     };
     let section = image.sections().get(section)?;
     let is_code = section.loaded && section.flags.contains(Flags::EXECUTE);
-    if is_code && symbol.value < section.size {
-        values.get(index)
-    } else {
-        None
-    }
+    if is_code && symbol.value < section.size { values.get(index) } else { None }
 }

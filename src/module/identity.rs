@@ -1,10 +1,17 @@
 //! Who a module says it is: its name, its licence, the namespaces that it imports.
 
+use crate::arch::{Arch, Container};
 use crate::image::ModInfo;
 use core::fmt;
 
-/// The longest name of a module in bytes: what fits in `struct module` of a 64-bit Linux.
-pub const MAX_NAME: usize = 55;
+/// The longest name of a module in bytes: what Linux's `struct module` has room for, which is 64
+/// bytes less a word and the NUL.
+pub const fn max_name<A: Arch>() -> usize {
+    match A::CLASS {
+        Container::Little => 59,
+        Container::Big => 55,
+    }
+}
 
 /// The licences that Linux takes as compatible with the GPL (`license_is_gpl_compatible`).
 const GPL_COMPATIBLE: [&[u8]; 6] = [
@@ -29,7 +36,7 @@ pub(crate) struct Identity<'a> {
 pub enum IdentityProblem {
     /// `.modinfo` has no `name`.
     NoName,
-    /// The name is empty or longer than [`MAX_NAME`]: so many bytes.
+    /// The name is empty or longer than [`max_name`]: so many bytes.
     NameLength(usize),
 }
 
@@ -37,35 +44,25 @@ impl fmt::Display for IdentityProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoName => f.write_str(".modinfo has no name=, so this is not a module"),
-            Self::NameLength(length) => {
-                write!(
-                    f,
-                    "its name has {length} bytes; it may have 1 to {MAX_NAME}"
-                )
-            }
+            Self::NameLength(0) => f.write_str("its name is empty"),
+            Self::NameLength(length) => write!(f, "its name is too long: {length} bytes"),
         }
     }
 }
 
 impl<'a> Identity<'a> {
-    pub fn of(modinfo: &ModInfo<'a>) -> Result<Self, IdentityProblem> {
+    pub fn of<A: Arch>(modinfo: &ModInfo<'a>) -> Result<Self, IdentityProblem> {
         let name = modinfo.get(b"name").ok_or(IdentityProblem::NoName)?;
-        if !(1..=MAX_NAME).contains(&name.len()) {
+        if !(1..=max_name::<A>()).contains(&name.len()) {
             return Err(IdentityProblem::NameLength(name.len()));
         }
         let license = modinfo.get(b"license").unwrap_or_default();
         let gpl_compatible = GPL_COMPATIBLE.contains(&license);
-        Ok(Self {
-            name,
-            gpl_compatible,
-            modinfo: *modinfo,
-        })
+        Ok(Self { name, gpl_compatible, modinfo: *modinfo })
     }
 
     /// Whether the module imports the namespace of that name.
     pub fn imports_namespace(&self, namespace: &[u8]) -> bool {
-        self.modinfo
-            .all(b"import_ns")
-            .any(|imported| imported == namespace)
+        self.modinfo.all(b"import_ns").any(|imported| imported == namespace)
     }
 }

@@ -1,11 +1,12 @@
 //! The memory of a module: where it may lie, how it is protected, and when it goes.
 
-use crate::arch::{Arch, Container};
+use crate::arch::Arch;
 use crate::link::{Block, Group, Layout, Plan};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
 use core::ops::{Range, RangeInclusive};
+use core::sync::atomic::{AtomicBool, Ordering};
 use spin::Mutex;
 
 /// The memory of both parts of a module. Dropping it gives all back.
@@ -22,8 +23,8 @@ pub(crate) struct Parts<M> {
 enum Init<M> {
     /// There is no init part.
     None,
-    /// It has memory of its own until the module has started.
-    Apart(Mutex<Option<M>>),
+    /// It has memory of its own until the module has started; the address is its own until then.
+    Apart { address: u64, memory: Mutex<Option<M>>, gone: AtomicBool },
     /// It lies in the core's memory from this offset on, and stays.
     Joined(u64),
 }
@@ -37,20 +38,9 @@ impl<M: ModuleMemory> Parts<M> {
     ) -> Result<Self, AllocateError> {
         let near_kernel = window::<P::Arch>(&platform.kernel());
         let core_size = plan.core.size.max(P::PAGE_SIZE);
-        let core = request(
-            platform,
-            core_size,
-            plan.core.align,
-            &near_kernel,
-            Purpose::Core,
-        )?;
+        let core = request(platform, core_size, plan.core.align, &near_kernel, Purpose::Core)?;
         if plan.init.size == 0 {
-            return Ok(Self {
-                core,
-                core_size,
-                init: Init::None,
-                init_size: 0,
-            });
+            return Ok(Self { core, core_size, init: Init::None, init_size: 0 });
         }
         let near_core = window::<P::Arch>(&span(&core, core_size));
         let near_both = (*near_kernel.start()).max(*near_core.start())
@@ -58,13 +48,9 @@ impl<M: ModuleMemory> Parts<M> {
         let (size, align) = (plan.init.size, plan.init.align);
         match request(platform, size, align, &near_both, Purpose::Init) {
             Ok(init) => {
-                let init = Init::Apart(Mutex::new(Some(init)));
-                Ok(Self {
-                    core,
-                    core_size,
-                    init,
-                    init_size: size,
-                })
+                let (address, memory) = (init.address(), Mutex::new(Some(init)));
+                let init = Init::Apart { address, memory, gone: AtomicBool::new(false) };
+                Ok(Self { core, core_size, init, init_size: size })
             }
             Err(AllocateError::OutOfReach) => {
                 drop(core);
@@ -82,63 +68,23 @@ impl<M: ModuleMemory> Parts<M> {
         let joined = plan.joined();
         let core = request(platform, joined.size, joined.align, window, Purpose::Joined)?;
         let init = Init::Joined(joined.init_offset);
-        Ok(Self {
-            core,
-            core_size: joined.init_offset,
-            init,
-            init_size: plan.init.size,
-        })
+        Ok(Self { core, core_size: joined.init_offset, init, init_size: plan.init.size })
     }
 
     /// The blocks in which the core and the init part are written.
     pub fn blocks(&mut self) -> (Block<'_>, Block<'_>) {
         let address = self.core.address();
-        let core_size = self.core_size as usize;
+        let bytes = self.core.bytes_mut();
         match &mut self.init {
-            Init::None => {
-                let core = Block {
-                    address,
-                    bytes: self.core.bytes_mut(),
-                };
-                (
-                    core,
-                    Block {
-                        address: 0,
-                        bytes: &mut [],
-                    },
-                )
-            }
-            Init::Apart(init) => {
-                let core = Block {
-                    address,
-                    bytes: self.core.bytes_mut(),
-                };
-                let init = match init.get_mut() {
-                    Some(init) => Block {
-                        address: init.address(),
-                        bytes: init.bytes_mut(),
-                    },
-                    None => Block {
-                        address: 0,
-                        bytes: &mut [],
-                    },
-                };
-                (core, init)
+            Init::None => (Block { address, bytes }, Block { address: 0, bytes: &mut [] }),
+            Init::Apart { address: init_address, memory, .. } => {
+                let init = memory.get_mut().as_mut().map(M::bytes_mut).unwrap_or_default();
+                (Block { address, bytes }, Block { address: *init_address, bytes: init })
             }
             Init::Joined(offset) => {
-                let bytes = self.core.bytes_mut();
-                let (core, init) = bytes.split_at_mut(core_size.min(bytes.len()));
-                let init = Block {
-                    address: address.wrapping_add(*offset),
-                    bytes: init,
-                };
-                (
-                    Block {
-                        address,
-                        bytes: core,
-                    },
-                    init,
-                )
+                let init_address = address.wrapping_add(*offset);
+                let (bytes, init) = bytes.split_at_mut(bytes.len().min(*offset as usize));
+                (Block { address, bytes }, Block { address: init_address, bytes: init })
             }
         }
     }
@@ -148,7 +94,7 @@ impl<M: ModuleMemory> Parts<M> {
         protect_groups(&self.core, 0, &plan.core, page)?;
         match &self.init {
             Init::None => Ok(()),
-            Init::Apart(init) => match &*init.lock() {
+            Init::Apart { memory, .. } => match &*memory.lock() {
                 Some(init) => protect_groups(init, 0, &plan.init, page),
                 None => Ok(()),
             },
@@ -158,17 +104,16 @@ impl<M: ModuleMemory> Parts<M> {
 
     /// Protects what only the module's start may change: `range`, in bytes of the core part.
     pub fn seal(&self, range: Range<usize>) -> Result<(), ProtectError> {
-        if range.is_empty() {
-            Ok(())
-        } else {
-            self.core.protect(range, Protection::ReadOnly)
-        }
+        if range.is_empty() { Ok(()) } else { self.core.protect(range, Protection::ReadOnly) }
     }
 
     /// Gives back the init part if it has memory of its own; says how many bytes.
     pub fn discard_init(&self) -> u64 {
         match &self.init {
-            Init::Apart(init) if init.lock().take().is_some() => self.init_size,
+            Init::Apart { memory, gone, .. } => {
+                gone.store(true, Ordering::Release);
+                memory.lock().take().map_or(0, |_| self.init_size)
+            }
             _ => 0,
         }
     }
@@ -195,12 +140,13 @@ impl<M: ModuleMemory> Parts<M> {
         start..start.saturating_add(self.core_size)
     }
 
-    /// The addresses of the init part while it is there. Does not wait for a lock, so that a
-    /// fault handler can ask.
+    /// The addresses of the init part while it is there. Takes no lock, so that a fault handler
+    /// can ask.
     pub fn init_range(&self) -> Option<Range<u64>> {
         let start = match &self.init {
             Init::None => return None,
-            Init::Apart(init) => init.try_lock()?.as_ref()?.address(),
+            Init::Apart { gone, .. } if gone.load(Ordering::Acquire) => return None,
+            Init::Apart { address, .. } => *address,
             Init::Joined(offset) => self.core.address().saturating_add(*offset),
         };
         Some(start..start.saturating_add(self.init_size))
@@ -218,29 +164,21 @@ fn protect_groups<M: ModuleMemory>(
     layout: &Layout,
     page: u64,
 ) -> Result<(), ProtectError> {
-    for (group, protection) in [
-        (Group::Text, Protection::Execute),
-        (Group::ReadOnly, Protection::ReadOnly),
-    ] {
+    for (group, protection) in
+        [(Group::Text, Protection::Execute), (Group::ReadOnly, Protection::ReadOnly)]
+    {
         let range = layout.group(group);
         if !range.is_empty() {
-            memory.protect(
-                pages(range.start + offset..range.end + offset, page),
-                protection,
-            )?;
+            memory.protect(pages(range.start + offset..range.end + offset, page), protection)?;
         }
     }
     Ok(())
 }
 
-/// The addresses from which every byte of `span` is within reach.
+/// The addresses at which a module may lie and from which every byte of `span` is within reach.
 fn window<A: Arch>(span: &RangeInclusive<u64>) -> RangeInclusive<u64> {
-    let last = match A::CLASS {
-        Container::Little => u64::from(u32::MAX),
-        Container::Big => u64::MAX,
-    };
-    let lowest = span.end().saturating_sub(A::REACH);
-    let highest = span.start().saturating_add(A::REACH).min(last);
+    let lowest = span.end().saturating_sub(A::REACH).max(*A::ADDRESSES.start());
+    let highest = span.start().saturating_add(A::REACH).min(*A::ADDRESSES.end());
     lowest..=highest
 }
 
@@ -256,12 +194,7 @@ fn request<P: Platform>(
     window: &RangeInclusive<u64>,
     purpose: Purpose,
 ) -> Result<P::Memory, AllocateError> {
-    let request = MemoryRequest {
-        size,
-        align,
-        window: window.clone(),
-        purpose,
-    };
+    let request = MemoryRequest { size, align, window: window.clone(), purpose };
     let memory = platform.allocate(&request)?;
     let got = span(&memory, size);
     if window.contains(got.start()) && window.contains(got.end()) {

@@ -7,14 +7,13 @@ mod references;
 
 pub(crate) use entry::EntryPoints;
 pub(crate) use identity::Identity;
-pub use identity::{IdentityProblem, MAX_NAME};
+pub use identity::{IdentityProblem, max_name};
 pub(crate) use memory::{Parts, pages};
 pub use references::{Reference, State};
 
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
 use crate::symbols::{Exports, Symbol};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 pub(crate) use references::References;
@@ -66,14 +65,14 @@ impl<P: Platform> Module<P> {
     }
 
     /// How many references to it there are: one for each module that uses it, and those that
-    /// [`try_get`](Self::try_get) gave.
+    /// somebody got from the loader.
     pub fn references(&self) -> u32 {
         self.references.count()
     }
 
     /// The modules whose symbols it uses.
-    pub fn uses(&self) -> impl Iterator<Item = &Arc<Module<P>>> {
-        self.uses.iter().map(Reference::module)
+    pub fn uses(&self) -> impl Iterator<Item = &Module<P>> {
+        self.uses.iter().map(|used| &**used)
     }
 
     /// What its load did.
@@ -106,22 +105,13 @@ impl<P: Platform> Module<P> {
         self.exports.iter(self.constants())
     }
 
-    /// Takes a reference, with which it cannot be unloaded; `None` if it is being unloaded
-    /// already (Linux: `try_module_get`). Dropping the reference gives it back (`module_put`).
-    pub fn try_get(self: &Arc<Self>) -> Option<Reference<P>> {
-        Reference::take(self)
-    }
-
     /// Whether it uses a symbol of `other`.
-    pub(crate) fn is_user_of(&self, other: &Arc<Self>) -> bool {
-        self.uses().any(|used| Arc::ptr_eq(used, other))
+    pub fn is_user_of(&self, other: &Self) -> bool {
+        self.uses.iter().any(|used| used.is_to(other))
     }
 
     fn constants(&self) -> &[u8] {
-        self.parts
-            .core()
-            .bytes(self.exports.constants())
-            .unwrap_or_default()
+        self.parts.core().bytes(self.exports.constants()).unwrap_or_default()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Module;
 use crate::platform::Platform;
 use alloc::sync::Arc;
+use core::ops::Deref;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// Where a module is in its life.
@@ -30,10 +31,7 @@ const CLOSED: u32 = 1 << 31;
 impl References {
     /// Those of a module that is coming.
     pub const fn new() -> Self {
-        Self {
-            count: AtomicU32::new(0),
-            state: AtomicU8::new(State::Coming as u8),
-        }
+        Self { count: AtomicU32::new(0), state: AtomicU8::new(State::Coming as u8) }
     }
 
     pub fn state(&self) -> State {
@@ -54,10 +52,8 @@ impl References {
 
     /// Stops further references if there are none now; says whether there were none.
     pub fn close(&self) -> bool {
-        let closed = self
-            .count
-            .compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
+        let closed =
+            self.count.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if closed {
             self.state.store(State::Going as u8, Ordering::Release);
         }
@@ -74,11 +70,7 @@ impl References {
         let more = |count: u32| (count + 1 < CLOSED).then_some(count + 1);
         self.count
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-                if count & CLOSED == 0 {
-                    more(count)
-                } else {
-                    None
-                }
+                if count & CLOSED == 0 { more(count) } else { None }
             })
             .is_ok()
     }
@@ -88,16 +80,30 @@ impl References {
     }
 }
 
-/// A reference to a module, with which it cannot be unloaded. Dropping it gives it back.
+/// A reference to a module, with which it cannot be unloaded. Dropping it gives it back (Linux:
+/// `module_put`).
 pub struct Reference<P: Platform>(Arc<Module<P>>);
 
 impl<P: Platform> Reference<P> {
-    pub(super) fn take(module: &Arc<Module<P>>) -> Option<Self> {
+    /// Takes one, unless the module is going (Linux: `try_module_get`).
+    pub(crate) fn take(module: &Arc<Module<P>>) -> Option<Self> {
         module.references.take().then(|| Self(module.clone()))
     }
 
-    /// The module.
-    pub fn module(&self) -> &Arc<Module<P>> {
+    /// Whether both are references to one module.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn is_to(&self, module: &Module<P>) -> bool {
+        core::ptr::eq(self.0.as_ref(), module)
+    }
+}
+
+impl<P: Platform> Deref for Reference<P> {
+    type Target = Module<P>;
+
+    fn deref(&self) -> &Module<P> {
         &self.0
     }
 }

@@ -28,11 +28,7 @@ unsafe impl Send for KernelSymbol {}
 impl KernelSymbol {
     /// An entry; for [`export!`](crate::export).
     pub const fn new(address: *const u8, name: &'static str, gpl_only: bool) -> Self {
-        Self {
-            address,
-            name,
-            gpl_only,
-        }
+        Self { address, name, gpl_only }
     }
 }
 
@@ -85,15 +81,8 @@ impl Ksymtab {
 
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let found = self
-            .0
-            .binary_search_by(|symbol| symbol.name.as_bytes().cmp(name))
-            .ok()?;
-        let KernelSymbol {
-            address,
-            name,
-            gpl_only,
-        } = self.0.get(found)?;
+        let found = self.0.binary_search_by(|symbol| symbol.name.as_bytes().cmp(name)).ok()?;
+        let KernelSymbol { address, name, gpl_only } = self.0.get(found)?;
         Some(Symbol {
             name: name.as_bytes(),
             address: *address as usize as u64,
@@ -156,10 +145,7 @@ mod tests {
         static TABLE: [KernelSymbol; 3] = [symbol("a"), symbol("ab"), symbol("b")];
         let table = Ksymtab::new(&TABLE).unwrap();
         for name in ["a", "ab", "b"] {
-            assert_eq!(
-                table.find(name.as_bytes()).map(|found| found.name),
-                Some(name.as_bytes())
-            );
+            assert_eq!(table.find(name.as_bytes()).map(|found| found.name), Some(name.as_bytes()));
         }
         for name in ["", "A", "aa", "abc", "c"] {
             assert_eq!(table.find(name.as_bytes()), None);

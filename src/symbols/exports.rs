@@ -62,10 +62,7 @@ impl fmt::Display for ExportProblem {
         match self {
             Self::Table(name) => write!(f, "{name} is not a table among the module's constants"),
             Self::String { table, index } => {
-                write!(
-                    f,
-                    "{table}: the name of entry {index} is not in the module's constants"
-                )
+                write!(f, "{table}: the name of entry {index} is not in the module's constants")
             }
             Self::Order(name) => write!(f, "exported symbol {name} is not in order"),
             Self::Duplicate(name) => write!(f, "exported symbol {name} exists already"),
@@ -141,10 +138,7 @@ impl<A: Arch> Exports<A> {
         for index in 0..self.len(table) {
             let symbol = self
                 .entry(constants, table, index)
-                .ok_or(ExportProblem::String {
-                    table: TABLES[table],
-                    index,
-                })?;
+                .ok_or(ExportProblem::String { table: TABLES[table], index })?;
             if last.is_some_and(|last| last >= symbol.name) {
                 return Err(ExportProblem::Order(symbol.name.into()));
             }
@@ -164,9 +158,7 @@ impl<A: Arch> Exports<A> {
     }
 
     fn len(&self, table: usize) -> usize {
-        self.tables
-            .get(table)
-            .map_or(0, |table| table.len() / entry_size::<A>())
+        self.tables.get(table).map_or(0, |table| table.len() / entry_size::<A>())
     }
 
     fn entry<'c>(&self, constants: &'c [u8], table: usize, index: usize) -> Option<Symbol<'c>> {
@@ -184,9 +176,7 @@ impl<A: Arch> Exports<A> {
         };
         let (value, name, namespace) = (address(0)?, address(1)?, address(2)?);
         Some(Symbol {
-            name: self
-                .string(constants, name)
-                .filter(|name| !name.is_empty())?,
+            name: self.string(constants, name).filter(|name| !name.is_empty())?,
             address: value,
             gpl_only: table == GPL,
             namespace: match namespace {
@@ -210,9 +200,8 @@ fn locate<A: Arch>(
     constants: &Range<usize>,
     name: &'static str,
 ) -> Result<Range<usize>, ExportProblem> {
-    let Some((index, section)) = image
-        .section(name.as_bytes())
-        .filter(|(_, section)| section.size != 0)
+    let Some((index, section)) =
+        image.section(name.as_bytes()).filter(|(_, section)| section.size != 0)
     else {
         return Ok(0..0);
     };
