@@ -46,6 +46,19 @@ pub fn undefined_symbols(file: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// The names of the symbols that a module file defines for others.
+///
+/// # Panics
+/// If the file is not one that the `object` crate can read.
+pub fn global_symbols(file: &[u8]) -> Vec<String> {
+    let object = object::File::parse(file).expect("an ELF file");
+    object
+        .symbols()
+        .filter(|symbol| symbol.is_global() && !symbol.is_undefined())
+        .map(|symbol| symbol.name().expect("a name in UTF-8").to_owned())
+        .collect()
+}
+
 /// The folder of the corpora is `$CACHE/corpus`, as in the Makefile.
 fn folder<A: Arch>() -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());

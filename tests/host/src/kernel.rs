@@ -6,7 +6,7 @@ use crate::memory::{HostMemory, Memory, NotAllowed};
 use crate::snapshot::{ModuleRow, Snapshot};
 use crate::trace::Step;
 use crate::user::{PAGE, User};
-use modlink::arch::{Arch, Container};
+use modlink::arch::{Arch, Container, Endian};
 use modlink::platform::{
     AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Purpose,
 };
@@ -107,8 +107,7 @@ impl<A: Arch> HostKernel<A> {
         self.export_as(name, false, namespace)
     }
 
-    /// The same kernel, exporting all symbols that a module file needs and that are in `but`
-    /// neither.
+    /// The same kernel, exporting all symbols that a module file needs, except those in `but`.
     pub fn export_all_for(mut self, file: &[u8], but: &[&str]) -> Self {
         for name in crate::corpus::undefined_symbols(file) {
             let wanted = !but.contains(&name.as_str());
@@ -238,6 +237,26 @@ impl<A: Arch> HostKernel<A> {
     /// [`NotAllowed`] if there is none.
     pub fn peek(&self, address: u64, length: usize) -> Result<Vec<u8>, NotAllowed> {
         self.memory.read(address, length)
+    }
+
+    /// Reads so many words, as wide and in the order of the architecture.
+    ///
+    /// # Panics
+    /// If they are not in memory.
+    pub fn peek_words(&self, address: u64, count: usize) -> Vec<u64> {
+        let width = match A::CLASS {
+            Container::Little => 4,
+            Container::Big => 8,
+        };
+        let word = |bytes: &[u8]| {
+            let most_significant_first = |all, byte: &u8| all << 8 | u64::from(*byte);
+            match A::ORDER {
+                Endian::Little => bytes.iter().rev().fold(0, most_significant_first),
+                Endian::Big => bytes.iter().fold(0, most_significant_first),
+            }
+        };
+        let bytes = self.peek(address, count * width).expect("words in memory");
+        bytes.chunks_exact(width).map(word).collect()
     }
 
     /// Writes to memory as module code would.

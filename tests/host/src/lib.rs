@@ -39,3 +39,25 @@ pub use memory::{HostMemory, NotAllowed};
 pub use module_file::{ModuleFile, address_in};
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};
 pub use trace::Step;
+
+/// Makes tests that run on every architecture: `fn name<A>() { … }` becomes the tests
+/// `x86_64::name`, `i386::name` and `m68k::name`.
+#[macro_export]
+macro_rules! on_every_architecture {
+    ($($(#[$attribute:meta])* fn $name:ident<$arch:ident>() $body:block)*) => {
+        $($(#[$attribute])* fn $name<$arch: modlink::arch::Arch>() $body)*
+        $crate::on_every_architecture!(@tests x86_64 X86_64 $($name)*);
+        $crate::on_every_architecture!(@tests i386 I386 $($name)*);
+        $crate::on_every_architecture!(@tests m68k M68k $($name)*);
+    };
+    (@tests $module:ident $arch:ident $($name:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $name() {
+                    super::$name::<modlink::arch::$arch>();
+                }
+            )*
+        }
+    };
+}

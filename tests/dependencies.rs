@@ -1,0 +1,278 @@
+//! Modules that use each other, and references that keep them loaded.
+
+use modlink::platform::Event;
+use modlink::{Errno, ImportProblem, LoadError, Module, UnloadError};
+use modlink_host::{HostKernel, HostLoader, ModuleFile, corpus, on_every_architecture};
+use std::sync::{Arc, Mutex};
+
+fn no_arguments() -> Result<Vec<u8>, Errno> {
+    Ok(Vec::new())
+}
+
+fn names<'m, A: modlink::arch::Arch>(
+    modules: impl Iterator<Item = &'m Arc<Module<HostKernel<A>>>>,
+) -> Vec<String> {
+    modules.map(|module| module.name().to_string()).collect()
+}
+
+/// A loader with a module that exports `f` and one that uses it.
+fn with_provider_and_user<A: modlink::arch::Arch>() -> Arc<HostLoader<A>> {
+    let loader = HostKernel::<A>::new().boot();
+    let provider = ModuleFile::<A>::new("provider").exports("f").exports("g");
+    let user = ModuleFile::<A>::new("user").imports("f").imports("g");
+    loader.load(&provider.build(), no_arguments).unwrap();
+    loader.load(&user.build(), no_arguments).unwrap();
+    loader
+}
+
+on_every_architecture! {
+    fn a_user_counts_once_however_many_symbols_it_uses<A>() {
+        let loader = with_provider_and_user::<A>();
+        let provider = loader.find(b"provider").unwrap();
+        let user = loader.find(b"user").unwrap();
+
+        assert_eq!(provider.references(), 1);
+        assert_eq!(names(user.uses()), ["provider"]);
+        assert_eq!(user.references(), 0);
+        assert_eq!(user.figures().from_modules, 2);
+        assert_eq!(user.figures().from_kernel, 0);
+        assert_eq!(names(provider.uses()).len(), 0);
+    }
+
+    fn a_module_in_use_cannot_be_unloaded<A>() {
+        let loader = with_provider_and_user::<A>();
+        let before = loader.platform().snapshot();
+
+        for force in [false, true] {
+            let error = loader.unload(b"provider", force).unwrap_err();
+            assert_eq!(error, UnloadError::UsedBy(b"user"[..].into()));
+            assert_eq!(error.errno(), Errno::EWOULDBLOCK);
+            assert!(error.to_string().contains("user"), "{error}");
+        }
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
+    fn a_module_can_be_unloaded_after_its_users<A>() {
+        let loader = with_provider_and_user::<A>();
+        loader.unload(b"user", false).unwrap();
+        assert_eq!(loader.find(b"provider").unwrap().references(), 0);
+        loader.unload(b"provider", false).unwrap();
+
+        assert_eq!(
+            loader.platform().snapshot(),
+            HostKernel::<A>::new().boot().platform().snapshot()
+        );
+    }
+
+    fn every_user_counts<A>() {
+        let loader = with_provider_and_user::<A>();
+        let second = ModuleFile::<A>::new("second").imports("f").build();
+        loader.load(&second, no_arguments).unwrap();
+        assert_eq!(loader.find(b"provider").unwrap().references(), 2);
+
+        loader.unload(b"user", false).unwrap();
+        let error = loader.unload(b"provider", false).unwrap_err();
+        assert_eq!(error, UnloadError::UsedBy(b"second"[..].into()));
+    }
+
+    fn a_chain_comes_apart_from_its_end_only<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let before = loader.platform().snapshot();
+        for file in [
+            ModuleFile::<A>::new("a").exports("from_a"),
+            ModuleFile::<A>::new("b").imports("from_a").exports("from_b"),
+            ModuleFile::<A>::new("c").imports("from_b").imports("from_a"),
+        ] {
+            loader.load(&file.build(), no_arguments).unwrap();
+        }
+        assert_eq!(loader.find(b"a").unwrap().references(), 2);
+        for name in [b"a", b"b"] {
+            assert_eq!(loader.unload(name, false).unwrap_err().errno(), Errno::EWOULDBLOCK);
+        }
+        for name in [b"c", b"b", b"a"] {
+            loader.unload(name, false).unwrap();
+        }
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
+    fn a_user_gets_the_addresses_that_the_provider_exports<A>() {
+        let loader = HostKernel::<A>::new().export("f").boot();
+        let provider = ModuleFile::<A>::new("provider").exports("g").build();
+        let user = ModuleFile::<A>::new("user").imports("f").imports("g").build();
+        loader.load(&provider, no_arguments).unwrap();
+        let module = loader.load(&user, no_arguments).unwrap();
+
+        let kernel = loader.platform();
+        let words = modlink_host::address_in(&module, &user, ".data");
+        assert_eq!(
+            kernel.peek_words(words, 2),
+            [
+                kernel.address_of("f"),
+                loader.find(b"provider").unwrap().export(b"g").unwrap().address,
+            ]
+        );
+        assert_eq!(module.figures().from_kernel, 1);
+        assert_eq!(module.figures().from_modules, 1);
+    }
+
+    fn a_reference_keeps_a_module_loaded<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let file = ModuleFile::<A>::new("m").init().exit().build();
+        let module = loader.load(&file, no_arguments).unwrap();
+
+        let first = module.try_get().unwrap();
+        let second = module.try_get().unwrap();
+        assert_eq!(module.references(), 2);
+        let error = loader.unload(b"m", true).unwrap_err();
+        assert_eq!(error, UnloadError::Referenced(2));
+        assert_eq!(error.errno(), Errno::EWOULDBLOCK);
+
+        drop(first);
+        assert_eq!(loader.unload(b"m", false), Err(UnloadError::Referenced(1)));
+        assert!(Arc::ptr_eq(second.module(), &module));
+        drop(second);
+        loader.unload(b"m", false).unwrap();
+        assert!(module.try_get().is_none(), "it is not there any more");
+        assert_eq!(module.references(), 0);
+    }
+
+    fn users_are_told_of_before_references_and_those_before_a_missing_stop<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").init().exports("f").build();
+        let user = ModuleFile::<A>::new("user").imports("f").build();
+        let module = loader.load(&provider, no_arguments).unwrap();
+        loader.load(&user, no_arguments).unwrap();
+        let reference = module.try_get().unwrap();
+
+        let errno = |force| loader.unload(b"provider", force).unwrap_err().errno();
+        assert_eq!(errno(false), Errno::EWOULDBLOCK, "used, without stop, referenced");
+        loader.unload(b"user", false).unwrap();
+        assert_eq!(errno(false), Errno::EBUSY, "without stop, referenced");
+        assert_eq!(errno(true), Errno::EWOULDBLOCK, "referenced");
+        drop(reference);
+        loader.unload(b"provider", true).unwrap();
+    }
+
+    fn a_symbol_that_is_looked_up_keeps_its_module_loaded<A>() {
+        let loader = HostKernel::<A>::new().export("of_the_kernel").boot();
+        let file = ModuleFile::<A>::new("m").exports("of_the_module").build();
+        let module = loader.load(&file, no_arguments).unwrap();
+
+        let kernel = loader.symbol(b"of_the_kernel").unwrap();
+        assert!(kernel.holder.is_none());
+        assert_eq!(kernel.address, loader.platform().address_of("of_the_kernel"));
+
+        let exported = loader.symbol(b"of_the_module").unwrap();
+        assert_eq!(exported.address, module.export(b"of_the_module").unwrap().address);
+        assert_eq!(loader.unload(b"m", false), Err(UnloadError::Referenced(1)));
+        drop(exported);
+        loader.unload(b"m", false).unwrap();
+        assert!(loader.symbol(b"of_the_module").is_none());
+    }
+
+    fn the_exports_of_a_module_that_is_coming_are_busy<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").init().exit().exports("f").build();
+        let user = ModuleFile::<A>::new("user").imports("f").build();
+        loader.platform().on_init("provider", move |loader| {
+            let during = loader.platform().snapshot();
+            let error = loader.load(&user, no_arguments).unwrap_err();
+            let LoadError::Symbol(modlink::link::ResolveError::Refused { symbol, reason }) = &error
+            else {
+                panic!("{error}");
+            };
+            assert_eq!(symbol.name.as_bytes(), b"f");
+            assert_eq!(*reason, ImportProblem::Coming(b"provider"[..].into()));
+            assert_eq!(error.errno(), Errno::EBUSY);
+            assert_eq!(loader.platform().snapshot(), during);
+            0
+        });
+        loader.load(&provider, no_arguments).unwrap();
+        assert_eq!(loader.find(b"provider").unwrap().references(), 0);
+    }
+
+    fn the_exports_of_a_module_that_is_going_are_gone<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").init().exit().exports("f").build();
+        let user = ModuleFile::<A>::new("user").imports("f").build();
+        loader.load(&provider, no_arguments).unwrap();
+        loader.platform().on_exit("provider", move |loader| {
+            let error = loader.load(&user, no_arguments).unwrap_err();
+            assert_eq!(error.errno(), Errno::ENOENT);
+            assert!(error.to_string().contains("provider"), "{error}");
+            assert!(loader.symbol(b"f").is_none());
+        });
+        loader.unload(b"provider", false).unwrap();
+        assert!(loader.find(b"user").is_none());
+    }
+
+    fn a_start_that_fails_gives_its_references_back<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").exports("f").build();
+        loader.load(&provider, no_arguments).unwrap();
+        let before = loader.platform().snapshot();
+        loader.platform().on_init("user", |loader| {
+            assert_eq!(loader.find(b"provider").unwrap().references(), 1);
+            assert_eq!(loader.unload(b"provider", false).unwrap_err().errno(), Errno::EWOULDBLOCK);
+            -5
+        });
+        let user = ModuleFile::<A>::new("user").init().exit().imports("f").build();
+
+        let error = loader.load(&user, no_arguments).unwrap_err();
+        assert_eq!(error.errno(), Errno::EIO);
+        assert_eq!(loader.platform().snapshot(), before);
+        loader.unload(b"provider", false).unwrap();
+    }
+
+    fn a_link_that_fails_gives_its_references_back<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").exports("f").build();
+        loader.load(&provider, no_arguments).unwrap();
+        let before = loader.platform().snapshot();
+
+        let user = ModuleFile::<A>::new("user").imports("f").imports("nobody_has_it").build();
+        loader.load(&user, no_arguments).unwrap_err();
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
+    fn a_module_that_is_going_is_held_until_it_has_stopped<A>() {
+        let loader = with_provider_and_user::<A>();
+        let seen = Arc::new(Mutex::new(None));
+        let record = seen.clone();
+        let weak = Arc::downgrade(&loader);
+        loader.platform().on_event(move |event, module| {
+            if event == Event::Going && module.name().as_bytes() == b"user" {
+                let refused = weak.upgrade().unwrap().unload(b"provider", false);
+                *record.lock().unwrap() = Some(refused);
+            }
+        });
+        loader.unload(b"user", false).unwrap();
+        let refused = seen.lock().unwrap().take().unwrap();
+        assert_eq!(refused.unwrap_err().errno(), Errno::EWOULDBLOCK);
+    }
+
+    fn real_modules_use_each_other<A>() {
+        let (fat, vfat) = (corpus::module::<A>("fat"), corpus::module::<A>("vfat"));
+        let from_fat = corpus::global_symbols(&fat);
+        let from_fat: Vec<_> = from_fat.iter().map(String::as_str).collect();
+        let loader = HostKernel::<A>::new()
+            .export_all_for(&fat, &[])
+            .export_all_for(&vfat, &from_fat)
+            .boot();
+        let before = loader.platform().snapshot();
+
+        loader.load(&vfat, no_arguments).expect_err("fat is not there yet");
+        assert_eq!(loader.platform().snapshot(), before);
+        loader.load(&fat, no_arguments).unwrap();
+        let user = loader.load(&vfat, no_arguments).unwrap();
+
+        assert!(user.figures().from_modules > 3);
+        assert_eq!(names(user.uses()), ["fat"]);
+        drop(user);
+        let error = loader.unload(b"fat", false).unwrap_err();
+        assert_eq!(error, UnloadError::UsedBy(b"vfat"[..].into()));
+        loader.unload(b"vfat", false).unwrap();
+        loader.unload(b"fat", false).unwrap();
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+}
