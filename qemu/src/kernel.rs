@@ -6,7 +6,6 @@ use crate::machine::{Access, Machine, This};
 use crate::memory::region::{NoPages, Pages};
 use crate::memory::{usage, user};
 use crate::{report, stubs};
-use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -39,16 +38,12 @@ pub fn install_exports() -> usize {
     let end = (&raw const __stop_ksymtab).cast();
     // SAFETY: the linker script puts nothing but exported symbols between the two.
     let table = unsafe { Ksymtab::between(start, end) };
-    EXPORTED
-        .call_once(|| table.expect("the linker sorts the exported symbols"))
-        .len()
+    EXPORTED.call_once(|| table.expect("the linker sorts the exported symbols")).len()
 }
 
 /// Whether the kernel itself exports a symbol of that name.
 pub fn exports(name: &[u8]) -> bool {
-    EXPORTED
-        .get()
-        .is_some_and(|table| table.find(name).is_some())
+    EXPORTED.get().is_some_and(|table| table.find(name).is_some())
 }
 
 /// Gives up the right to load and remove modules for ever.
@@ -95,10 +90,7 @@ impl ModuleFile for File {
 
     fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError> {
         let offset = usize::try_from(offset).map_err(|_| ReadError)?;
-        let from = self
-            .bytes
-            .get(offset..)
-            .and_then(|rest| rest.get(..to.len()));
+        let from = self.bytes.get(offset..).and_then(|rest| rest.get(..to.len()));
         to.copy_from_slice(from.ok_or(ReadError)?);
         Ok(())
     }
@@ -128,10 +120,7 @@ unsafe impl Platform for TestKernel {
             NoPages::Addresses => AllocateError::OutOfReach,
         })?;
         let bytes = pages.range().len();
-        Ok(Memory {
-            pages,
-            _counted: usage::Counted::new(bytes),
-        })
+        Ok(Memory { pages, _counted: usage::Counted::new(bytes) })
     }
 
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
@@ -157,10 +146,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn open(&self, descriptor: i32) -> Result<File, OpenError> {
-        usize::try_from(descriptor)
-            .ok()
-            .and_then(files::behind)
-            .ok_or(OpenError::BadDescriptor)
+        usize::try_from(descriptor).ok().and_then(files::behind).ok_or(OpenError::BadDescriptor)
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
@@ -172,7 +158,7 @@ unsafe impl Platform for TestKernel {
         println!("{label}{line}");
     }
 
-    fn notify(&self, event: Event, module: &Arc<Module<Self>>) {
+    fn notify(&self, event: Event, module: &Module<Self>) {
         report::loaded(event, module);
     }
 }

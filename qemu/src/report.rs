@@ -2,25 +2,17 @@
 
 use crate::kernel::TestKernel;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use modlink::Module;
 use modlink::module::Figures;
 use modlink::platform::Event;
 
 /// Prints the line when a module has started and its init memory has been given back.
-pub fn loaded(event: Event, module: &Arc<Module<TestKernel>>) {
+pub fn loaded(event: Event, module: &Module<TestKernel>) {
     if event != Event::Settled {
         return;
     }
-    let Figures {
-        core,
-        init,
-        joined,
-        relocations,
-        from_kernel,
-        from_modules,
-    } = module.figures();
+    let Figures { core, init, joined, relocations, from_kernel, from_modules } = module.figures();
     let given_back = if joined { 0 } else { init };
     print!("{}: core {core} bytes, init {init} bytes", module.name());
     print!(", {relocations} relocations applied, symbols: {from_kernel} from the kernel");

@@ -28,10 +28,7 @@ pub fn insmod(words: &mut Words<'_>) -> Result<(), Failure> {
         system_call(number, [image, file.bytes.len(), arguments])
     } else {
         let descriptor = Descriptor::open(file);
-        system_call(
-            ThisArch::SYSCALLS.finit_module,
-            [descriptor.number(), arguments, 0],
-        )
+        system_call(ThisArch::SYSCALLS.finit_module, [descriptor.number(), arguments, 0])
     }
 }
 
@@ -39,11 +36,7 @@ pub fn insmod(words: &mut Words<'_>) -> Result<(), Failure> {
 pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
     let (force, name) = with_option(words, "--force", "a module")?;
     words.end()?;
-    let force = if force {
-        DeleteFlags::TRUNC
-    } else {
-        DeleteFlags::empty()
-    };
+    let force = if force { DeleteFlags::TRUNC } else { DeleteFlags::empty() };
     let flags = DeleteFlags::NONBLOCK | force;
     let name = c_string(name)?;
     let number = ThisArch::SYSCALLS.delete_module;
@@ -53,21 +46,22 @@ pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
 /// `lsmod`
 pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
-    let modules = LOADER.modules();
-    if modules.is_empty() {
-        println!("no modules");
-    }
-    for module in modules {
+    let mut any = false;
+    LOADER.for_each(|module| {
+        any = true;
         let figures = module.figures();
         let kept = if figures.joined { figures.init } else { 0 };
         let size = figures.core + kept;
         let name = module.name().to_string();
         let references = module.references();
         print!("{name:20} {size:8} bytes, {references} references");
-        match report::used_modules(&module) {
+        match report::used_modules(module) {
             names if names.is_empty() => println!(),
             names => println!(", uses {names}"),
         }
+    });
+    if !any {
+        println!("no modules");
     }
     Ok(())
 }
@@ -92,11 +86,7 @@ fn with_option<'a>(
     what: &str,
 ) -> Result<(bool, &'a str), Failure> {
     let word = words.need(what)?;
-    if word == option {
-        Ok((true, words.need(what)?))
-    } else {
-        Ok((false, word))
-    }
+    if word == option { Ok((true, words.need(what)?)) } else { Ok((false, word)) }
 }
 
 fn find(path: &str) -> Result<File, Failure> {
