@@ -80,10 +80,7 @@ pub fn link(
         Some(_) => {
             let words = fs::read(&messages)?;
             let words = String::from_utf8_lossy(&words);
-            bail!(
-                "{program} refuses: {}",
-                words.lines().next().unwrap_or("no message").trim()
-            );
+            bail!("{program} refuses: {}", words.lines().next().unwrap_or("no message").trim());
         }
         None => {
             child.kill()?;
@@ -117,13 +114,7 @@ fn sections<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<BTreeMap<
         } else {
             section.data(endian, file)?.to_vec()
         };
-        found.insert(
-            index,
-            Section {
-                address: section.sh_addr(endian).into(),
-                bytes,
-            },
-        );
+        found.insert(index, Section { address: section.sh_addr(endian).into(), bytes });
     }
     Ok(found)
 }

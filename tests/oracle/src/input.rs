@@ -31,9 +31,7 @@ pub fn find(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 fn is_object(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    [".ko", ".o", ".ko.xz"]
-        .iter()
-        .any(|end| name.ends_with(end.as_bytes()))
+    [".ko", ".o", ".ko.xz"].iter().any(|end| name.ends_with(end.as_bytes()))
 }
 
 /// At most `count` of the files, spread evenly over the list; `seed` says with which it starts.
@@ -47,11 +45,7 @@ pub fn sample<T>(files: Vec<T>, count: usize, seed: u64) -> Vec<T> {
     for nth in 0..count {
         chosen[(start + nth * total / count) % total] = true;
     }
-    files
-        .into_iter()
-        .zip(chosen)
-        .filter_map(|(file, chosen)| chosen.then_some(file))
-        .collect()
+    files.into_iter().zip(chosen).filter_map(|(file, chosen)| chosen.then_some(file)).collect()
 }
 
 /// The bytes of a file, decompressed if it is an xz stream.
@@ -95,10 +89,7 @@ mod tests {
         let mut writer = liblzma::write::XzEncoder::new(fs::File::create(&path)?, 6);
         writer.write_all(b"what a module holds")?;
         writer.finish()?;
-        assert_eq!(
-            find(&[folder.path().to_owned()])?,
-            std::slice::from_ref(&path)
-        );
+        assert_eq!(find(&[folder.path().to_owned()])?, std::slice::from_ref(&path));
         assert_eq!(read(&path)?, b"what a module holds");
         Ok(())
     }

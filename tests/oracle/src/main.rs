@@ -47,12 +47,7 @@ fn main() -> Result<ExitCode> {
         Some(count) => input::sample(found, count, arguments.seed),
         None => found,
     };
-    println!(
-        "{:?}, seed {}, {} of {total} files",
-        arguments.arch,
-        arguments.seed,
-        files.len()
-    );
+    println!("{:?}, seed {}, {} of {total} files", arguments.arch, arguments.seed, files.len());
 
     let scratch = tempfile::tempdir()?;
     let verdicts: Vec<_> = files
@@ -66,27 +61,21 @@ fn main() -> Result<ExitCode> {
         tally.add(&path.display().to_string(), verdict);
     }
     println!("{}", tally.report(arguments.arch, arguments.names));
-    Ok(if tally.passed() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if tally.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn one(path: &Path, number: usize, arguments: &Arguments, scratch: &Path) -> Verdict {
     let folder = scratch.join(number.to_string());
-    let verdict = std::fs::create_dir(&folder)
-        .map_err(Into::into)
-        .and_then(|()| {
-            let file = input::read(path)?;
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            let seed = arguments.seed;
-            Ok(match arguments.arch {
-                Target::X86_64 => verdict::of::<X86_64>(&file, name, seed, Target::X86_64, &folder),
-                Target::I386 => verdict::of::<I386>(&file, name, seed, Target::I386, &folder),
-                Target::M68k => verdict::of::<M68k>(&file, name, seed, Target::M68k, &folder),
-            })
-        });
+    let verdict = std::fs::create_dir(&folder).map_err(Into::into).and_then(|()| {
+        let file = input::read(path)?;
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let seed = arguments.seed;
+        Ok(match arguments.arch {
+            Target::X86_64 => verdict::of::<X86_64>(&file, name, seed, Target::X86_64, &folder),
+            Target::I386 => verdict::of::<I386>(&file, name, seed, Target::I386, &folder),
+            Target::M68k => verdict::of::<M68k>(&file, name, seed, Target::M68k, &folder),
+        })
+    });
     // Only to save room: all of it goes with the scratch folder.
     let _ = std::fs::remove_dir_all(&folder);
     verdict.unwrap_or_else(|error: anyhow::Error| Verdict::Different(format!("{error:#}")))

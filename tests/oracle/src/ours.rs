@@ -44,10 +44,7 @@ pub fn link<A: Arch>(
 ) -> Result<Linked> {
     let image = Image::<A>::check(file, LIMIT).map_err(|error| anyhow!("{error}"))?;
     let plan = Plan::new(&image, PAGE).map_err(|error| anyhow!("{error}"))?;
-    let room = |layout: &Layout| Room {
-        size: layout.size,
-        align: layout.align,
-    };
+    let room = |layout: &Layout| Room { size: layout.size, align: layout.align };
     let placement =
         choose(room(&plan.core), room(&plan.init)).context("does not fit into the window")?;
 
@@ -57,38 +54,21 @@ pub fn link<A: Arch>(
     let mut placed = plan
         .place(
             &image,
-            Block {
-                address: placement.core,
-                bytes: &mut core,
-            },
-            Block {
-                address: placement.init,
-                bytes: &mut init,
-            },
+            Block { address: placement.core, bytes: &mut core },
+            Block { address: placement.init, bytes: &mut init },
         )
         .map_err(|error| anyhow!("{error}"))?;
     let values = placed
-        .resolve(&image, |name| {
-            Ok::<_, Infallible>(placement.symbols.get(name).copied())
-        })
+        .resolve(&image, |name, _| Ok::<_, Infallible>(placement.symbols.get(name).copied()))
         .map_err(|error| anyhow!("{error}"))?;
-    placed
-        .relocate(&image, &values)
-        .map_err(|error| anyhow!("{error}"))?;
+    placed.relocate(&image, &values).map_err(|error| anyhow!("{error}"))?;
 
     let sections = (0..image.sections().len())
         .filter_map(|index| {
             let location = plan.location(index)?;
             let address = placed.address(location);
-            Some(Section {
-                index,
-                address,
-                bytes: placed.bytes(location).to_vec(),
-            })
+            Some(Section { index, address, bytes: placed.bytes(location).to_vec() })
         })
         .collect();
-    Ok(Linked {
-        placement,
-        sections,
-    })
+    Ok(Linked { placement, sections })
 }

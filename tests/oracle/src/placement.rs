@@ -78,11 +78,7 @@ pub fn choose(
         }
         symbols.insert(name.clone(), symbol(undefined, target, core_at, random));
     }
-    Some(Placement {
-        core: core_at,
-        init: init_at,
-        symbols,
-    })
+    Some(Placement { core: core_at, init: init_at, symbols })
 }
 
 /// The part of the window in which an address plus any of the addends stays in the window.
@@ -114,10 +110,7 @@ fn parts(
         Shape::CoreHighest => (ends(&core_range).1, ends(&init_range).0),
         Shape::Joined => {
             let offset = core.size.next_multiple_of(init.align);
-            let both = Room {
-                size: offset + init.size,
-                align: core.align.max(init.align),
-            };
+            let both = Room { size: offset + init.size, align: core.align.max(init.align) };
             let at = pick(&starts(window, both)?, both.align, random);
             (at, at + offset)
         }
@@ -169,14 +162,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn source() -> Source {
-        let plain = Undefined {
-            addends: (-5, 40),
-            ..Undefined::default()
-        };
-        let near = Undefined {
-            near: Some(1 << 14),
-            ..Undefined::default()
-        };
+        let plain = Undefined { addends: (-5, 40), ..Undefined::default() };
+        let near = Undefined { near: Some(1 << 14), ..Undefined::default() };
         Source {
             sections: Vec::new(),
             undefined: [(b"plain".to_vec(), plain), (b"near".to_vec(), near)].into(),
@@ -187,18 +174,9 @@ mod tests {
 
     #[test]
     fn a_seed_and_a_name_always_give_the_same_placement() {
-        let room = Room {
-            size: 0x3000,
-            align: 0x1000,
-        };
+        let room = Room { size: 0x3000, align: 0x1000 };
         let placement = |seed, name: &[u8]| {
-            choose(
-                &source(),
-                Target::X86_64,
-                room,
-                room,
-                &mut random(seed, name),
-            )
+            choose(&source(), Target::X86_64, room, room, &mut random(seed, name))
         };
         assert_eq!(placement(1, b"a.ko"), placement(1, b"a.ko"));
         assert_ne!(placement(1, b"a.ko"), placement(2, b"a.ko"));
@@ -208,16 +186,8 @@ mod tests {
     #[test]
     fn parts_and_symbols_stay_in_the_window_and_reach_its_edges() {
         for target in [Target::X86_64, Target::I386, Target::M68k] {
-            let (core, init) = (
-                Room {
-                    size: 0x5000,
-                    align: 0x1000,
-                },
-                Room {
-                    size: 0x2000,
-                    align: 0x2000,
-                },
-            );
+            let (core, init) =
+                (Room { size: 0x5000, align: 0x1000 }, Room { size: 0x2000, align: 0x2000 });
             let window = target.window();
             let (mut lowest, mut highest) = (u64::MAX, 0);
             for seed in 0..500 {
@@ -230,10 +200,7 @@ mod tests {
                     highest = highest.max(at + (room.size - 1));
                 }
                 let (a, b) = (placement.core, placement.init);
-                assert!(
-                    a + (core.size - 1) < b || b + (init.size - 1) < a,
-                    "parts overlap"
-                );
+                assert!(a + (core.size - 1) < b || b + (init.size - 1) < a, "parts overlap");
                 let plain = placement.symbols[&b"plain"[..]];
                 assert!(window.contains(&plain));
                 if !target.wraps() {

@@ -56,10 +56,7 @@ pub fn prepare(
         FileKind::Elf64 => neutral::<FileHeader64<Endianness>>(file, &FIELDS_64, &addresses)?,
         kind => bail!("not an ELF file but {kind:?}"),
     };
-    Ok(Prepared {
-        object,
-        script: script(&addresses, symbols),
-    })
+    Ok(Prepared { object, script: script(&addresses, symbols) })
 }
 
 fn script(sections: &BTreeMap<usize, u64>, symbols: &BTreeMap<Vec<u8>, u64>) -> Vec<u8> {
@@ -89,18 +86,8 @@ struct Fields {
 
 const NAME: usize = 0;
 const TYPE: usize = 4;
-const FIELDS_32: Fields = Fields {
-    flags: 8,
-    offset: 16,
-    size: 20,
-    width: 4,
-};
-const FIELDS_64: Fields = Fields {
-    flags: 8,
-    offset: 24,
-    size: 32,
-    width: 8,
-};
+const FIELDS_32: Fields = Fields { flags: 8, offset: 16, size: 20, width: 4 };
+const FIELDS_64: Fields = Fields { flags: 8, offset: 24, size: 32, width: 8 };
 
 fn neutral<H: FileHeader<Endian = Endianness>>(
     file: &[u8],
@@ -117,10 +104,7 @@ fn neutral<H: FileHeader<Endian = Endianness>>(
     let names_section = sections.get(names_index).context("no section names")?;
     let mut names = names_section.data(endian, file)?.to_vec();
 
-    let mut copy = Copy {
-        bytes: file.to_vec(),
-        endian,
-    };
+    let mut copy = Copy { bytes: file.to_vec(), endian };
     for (index, section) in sections.iter().enumerate() {
         let neutral_flags = section.sh_flags(endian).0 & !MEANINGFUL_FLAGS;
         copy.write(entry(index) + fields.flags, fields.width, neutral_flags);
@@ -141,11 +125,7 @@ fn neutral<H: FileHeader<Endian = Endianness>>(
     // The longer table of names stands behind everything else.
     let end = copy.bytes.len() as u64;
     copy.write(entry(names_index) + fields.offset, fields.width, end);
-    copy.write(
-        entry(names_index) + fields.size,
-        fields.width,
-        names.len() as u64,
-    );
+    copy.write(entry(names_index) + fields.size, fields.width, names.len() as u64);
     copy.bytes.extend(names);
     Ok(copy.bytes)
 }

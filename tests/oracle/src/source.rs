@@ -120,11 +120,7 @@ pub fn read(bytes: &[u8], target: Target) -> Result<Result<Source, LeftOut>> {
             Err(reason) => return Ok(Err(reason)),
         }
     }
-    if !source
-        .sections
-        .iter()
-        .any(|section| section.allocated && section.size > 0)
-    {
+    if !source.sections.iter().any(|section| section.allocated && section.size > 0) {
         return Ok(Err(LeftOut::Empty));
     }
     Ok(Ok(source))
@@ -169,15 +165,9 @@ fn undefined(file: &File<'_>) -> Result<BTreeMap<Vec<u8>, Undefined>> {
     for symbol in file.symbols().filter(|symbol| symbol.is_undefined()) {
         let name = symbol.name_bytes()?;
         if name.contains(&b'"') {
-            bail!(
-                "a linker script cannot name {}",
-                String::from_utf8_lossy(name)
-            );
+            bail!("a linker script cannot name {}", String::from_utf8_lossy(name));
         }
-        let entry = Undefined {
-            weak: symbol.is_weak(),
-            ..Undefined::default()
-        };
+        let entry = Undefined { weak: symbol.is_weak(), ..Undefined::default() };
         found.insert(name.to_owned(), entry);
     }
     Ok(found)
@@ -207,11 +197,7 @@ fn read_section(
             }
             let addend = addend(&relocation, data, offset)?;
             let symbol = note_use(file, &relocation, addend, r_type, target, source)?;
-            relocations.push(Relocation {
-                offset,
-                r_type,
-                symbol,
-            });
+            relocations.push(Relocation { offset, r_type, symbol });
         }
         relocations.sort_by_key(|relocation| relocation.offset);
     }
@@ -231,11 +217,7 @@ fn addend(relocation: &object::Relocation, data: &[u8], offset: u64) -> Result<i
         return Ok(relocation.addend());
     }
     let at = usize::try_from(offset)?;
-    let field = data
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .unwrap_or_default();
+    let field = data.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
     Ok(i64::from(i32::from_le_bytes(field)))
 }
 
@@ -256,10 +238,7 @@ fn note_use(
     let wide = relocation.size() == 64;
     match symbol.section() {
         SymbolSection::Undefined if !name.is_empty() => {
-            let undefined = source
-                .undefined
-                .get_mut(&name)
-                .context("symbol table changed")?;
+            let undefined = source.undefined.get_mut(&name).context("symbol table changed")?;
             if !wide {
                 undefined.addends = widen(undefined.addends, addend);
             }

@@ -7,10 +7,7 @@ use std::ops::RangeInclusive;
 
 /// An architecture that both linkers link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(
-    non_camel_case_types,
-    reason = "they are called so on the command line"
-)]
+#[allow(non_camel_case_types, reason = "they are called so on the command line")]
 pub enum Target {
     /// 64-bit, little-endian, RELA.
     #[value(name = "x86_64")]
@@ -106,10 +103,7 @@ impl Target {
             Self::I386 => (&NAMES_R_386, "R_386_"),
             Self::M68k => (&NAMES_R_68K, "R_68K_"),
         };
-        match names
-            .name(r_type)
-            .and_then(|name| name.strip_prefix(prefix))
-        {
+        match names.name(r_type).and_then(|name| name.strip_prefix(prefix)) {
             Some(name) => name.to_owned(),
             None => format!("type {r_type}"),
         }

@@ -49,29 +49,20 @@ fn judge<A: Arch>(
     })
     .context("modlink refuses")?;
 
-    let addresses = linked
-        .sections
-        .iter()
-        .map(|section| (section.index, section.address))
-        .collect();
+    let addresses =
+        linked.sections.iter().map(|section| (section.index, section.address)).collect();
     let prepared = recipe::prepare(file, &source, &addresses, &linked.placement.symbols)?;
     let theirs = gnu_ld::link(&prepared, target, folder)?;
-    Ok(
-        match compare::compare(&source, target, &linked.sections, &theirs) {
-            None => equal(&source),
-            Some(difference) => Verdict::Different(difference.to_string()),
-        },
-    )
+    Ok(match compare::compare(&source, target, &linked.sections, &theirs) {
+        None => equal(&source),
+        Some(difference) => Verdict::Different(difference.to_string()),
+    })
 }
 
 fn equal(source: &Source) -> Verdict {
     let mut relocations = BTreeMap::new();
     let mut bytes = 0;
-    for section in source
-        .sections
-        .iter()
-        .filter(|section| compare::is_compared(section))
-    {
+    for section in source.sections.iter().filter(|section| compare::is_compared(section)) {
         bytes += section.size as usize;
         for relocation in &section.relocations {
             *relocations.entry(relocation.r_type).or_default() += 1;
@@ -103,10 +94,7 @@ impl Tally {
             }
             Verdict::Different(why) => self.different.push((name.to_owned(), why)),
             Verdict::LeftOut(reason) => {
-                self.left_out
-                    .entry(reason)
-                    .or_default()
-                    .push(name.to_owned());
+                self.left_out.entry(reason).or_default().push(name.to_owned());
             }
         }
     }
@@ -135,16 +123,8 @@ impl Tally {
             .map(|(r_type, count)| format!("{} {count}", target.relocation_name(*r_type)))
             .collect();
         let total: usize = self.relocations.values().sum();
-        lines.push(format!(
-            "{total} relocations in {} bytes: {}",
-            self.bytes,
-            types.join(", ")
-        ));
-        lines.push(format!(
-            "equal {} of {}",
-            self.equal,
-            self.equal + self.different.len()
-        ));
+        lines.push(format!("{total} relocations in {} bytes: {}", self.bytes, types.join(", ")));
+        lines.push(format!("equal {} of {}", self.equal, self.equal + self.different.len()));
         lines.join("\n")
     }
 }

@@ -21,24 +21,14 @@ const TARGETS: [Target; 3] = [Target::X86_64, Target::I386, Target::M68k];
 
 fn compile(target: Target, code: &str, folder: &Path) -> Result<Vec<u8>> {
     let (compiler, options): (&str, &[&str]) = match target {
-        Target::X86_64 => (
-            "gcc",
-            &["-mcmodel=kernel", "-mno-red-zone", "-fcf-protection=none"],
-        ),
+        Target::X86_64 => ("gcc", &["-mcmodel=kernel", "-mno-red-zone", "-fcf-protection=none"]),
         Target::I386 => ("i686-linux-gnu-gcc", &["-fcf-protection=none"]),
         Target::M68k => ("m68k-linux-gnu-gcc", &[]),
     };
     let (input, output) = (folder.join("sample.c"), folder.join("sample.o"));
     fs::write(&input, code)?;
     let status = Command::new(compiler)
-        .args([
-            "-c",
-            "-O1",
-            "-fno-pic",
-            "-fno-pie",
-            "-ffreestanding",
-            "-fno-stack-protector",
-        ])
+        .args(["-c", "-O1", "-fno-pic", "-fno-pie", "-ffreestanding", "-fno-stack-protector"])
         .args(options)
         .arg("-o")
         .arg(&output)
@@ -52,13 +42,7 @@ fn compile(target: Target, code: &str, folder: &Path) -> Result<Vec<u8>> {
 fn judge<A: Arch>(target: Target, code: &str, seed: u64) -> Result<Verdict> {
     let folder = tempfile::tempdir()?;
     let file = compile(target, code, folder.path())?;
-    Ok(verdict::of::<A>(
-        &file,
-        b"sample.o",
-        seed,
-        target,
-        folder.path(),
-    ))
+    Ok(verdict::of::<A>(&file, b"sample.o", seed, target, folder.path()))
 }
 
 fn judge_for(target: Target, code: &str, seed: u64) -> Result<Verdict> {
@@ -106,10 +90,7 @@ fn ld_merges_strings_of_a_plain_file_and_not_of_a_neutral_copy() -> Result<()> {
         let script = format!(
             "SECTIONS {{ .O{strings} 0x10000 : {{ KEEP(*({name})) }} /DISCARD/ : {{ *(*) }} }}"
         );
-        let plain = Prepared {
-            object: file.clone(),
-            script: script.into_bytes(),
-        };
+        let plain = Prepared { object: file.clone(), script: script.into_bytes() };
         let merged = gnu_ld::link(&plain, target, folder.path())?;
         assert!((merged[&strings].bytes.len() as u64) < source.sections[strings].size);
 
@@ -117,9 +98,7 @@ fn ld_merges_strings_of_a_plain_file_and_not_of_a_neutral_copy() -> Result<()> {
         let prepared = recipe::prepare(&file, &source, &addresses, &BTreeMap::new())?;
         let whole = gnu_ld::link(&prepared, target, folder.path())?;
         let object = object::File::parse(&*file)?;
-        let before = object
-            .section_by_index(object::SectionIndex(strings))?
-            .data()?;
+        let before = object.section_by_index(object::SectionIndex(strings))?.data()?;
         assert_eq!(whole[&strings].bytes, before, "{target:?}");
         assert_eq!(whole[&strings].address, 0x10000);
     }
@@ -160,20 +139,13 @@ fn a_neutral_copy_keeps_bytes_symbols_and_relocations() -> Result<()> {
 #[test]
 fn what_is_out_of_scope_is_left_out_with_its_reason() -> Result<()> {
     let cases = [
-        (
-            "__thread int counter; int get(void) { return counter; }",
-            LeftOut::Tls,
-        ),
+        ("__thread int counter; int get(void) { return counter; }", LeftOut::Tls),
         ("int shared __attribute__((common));", LeftOut::Common),
         ("", LeftOut::Empty),
     ];
     for target in TARGETS {
         for (code, reason) in cases {
-            assert_eq!(
-                judge_for(target, code, 1)?,
-                Verdict::LeftOut(reason),
-                "{target:?}"
-            );
+            assert_eq!(judge_for(target, code, 1)?, Verdict::LeftOut(reason), "{target:?}");
         }
     }
     let indirect = "static int one(void) { return 1; } static void *pick(void) { return one; }
@@ -183,10 +155,7 @@ fn what_is_out_of_scope_is_left_out_with_its_reason() -> Result<()> {
         Verdict::LeftOut(LeftOut::IndirectFunction)
     );
     let got = "asm(\".text; movq there@GOTPCREL(%rip), %rax\");";
-    assert_eq!(
-        judge::<X86_64>(Target::X86_64, got, 1)?,
-        Verdict::LeftOut(LeftOut::Got)
-    );
+    assert_eq!(judge::<X86_64>(Target::X86_64, got, 1)?, Verdict::LeftOut(LeftOut::Got));
     let other = judge::<M68k>(Target::M68k, SAMPLE, 1)?;
     assert!(matches!(other, Verdict::Equal { .. }));
     let folder = tempfile::tempdir()?;

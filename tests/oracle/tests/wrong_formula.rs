@@ -14,6 +14,7 @@ use oracle::target::Target;
 use oracle::verdict::{self, Verdict};
 use std::env;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// The architecture `A`, except that relocations of the one type come out too large by one.
@@ -32,6 +33,7 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const CLASS: Container = A::CLASS;
     const ORDER: Endian = A::ORDER;
     const ADDENDS: Addends = A::ADDENDS;
+    const ADDRESSES: RangeInclusive<u64> = A::ADDRESSES;
     const REACH: u64 = A::REACH;
     const RELA_TARGET_IS_ZERO: bool = A::RELA_TARGET_IS_ZERO;
     const KSYMTAB: KsymtabFormat = A::KSYMTAB;
@@ -40,18 +42,9 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     type Encoding = Skewed<A::Encoding>;
 
     fn relocation(r_type: u32, before: &[u8]) -> Option<Relocation<Self::Encoding>> {
-        let Relocation {
-            operation,
-            encoding,
-        } = A::relocation(r_type, before)?;
+        let Relocation { operation, encoding } = A::relocation(r_type, before)?;
         let skew = u64::from(r_type == TYPE);
-        Some(Relocation {
-            operation,
-            encoding: Skewed {
-                right: encoding,
-                skew,
-            },
-        })
+        Some(Relocation { operation, encoding: Skewed { right: encoding, skew } })
     }
 }
 
@@ -93,13 +86,7 @@ fn module(corpus: &str, name: &str) -> Result<Vec<u8>> {
 
 fn judge<A: Arch>(file: &[u8], seed: u64, target: Target) -> Result<Verdict> {
     let folder = tempfile::tempdir()?;
-    Ok(verdict::of::<A>(
-        file,
-        b"module.ko",
-        seed,
-        target,
-        folder.path(),
-    ))
+    Ok(verdict::of::<A>(file, b"module.ko", seed, target, folder.path()))
 }
 
 /// The right formulas agree, and with the one type wrong the first difference is at one of its
@@ -110,10 +97,7 @@ fn notices<A: Arch, const TYPE: u32>(corpus: &str, name: &str, target: Target) -
     for seed in 0..4 {
         match judge::<A>(&file, seed, target)? {
             Verdict::Equal { relocations, .. } => {
-                assert!(
-                    relocations.contains_key(&r_type),
-                    "{name} has no such relocation"
-                );
+                assert!(relocations.contains_key(&r_type), "{name} has no such relocation");
             }
             other => panic!("{name} with the right formulas: {other:?}"),
         }
