@@ -27,10 +27,7 @@ pub fn report(fault: &Fault<'_>) -> ! {
     println!();
     for line in fault.registers.chunks(4) {
         for (name, value) in line {
-            print!(
-                "  {name:>6} {value:0width$x}",
-                width = 2 * size_of::<usize>()
-            );
+            print!("  {name:>6} {value:0width$x}", width = 2 * size_of::<usize>());
         }
         println!();
     }

@@ -18,11 +18,10 @@ pub fn install(initrd: Initrd) {
 /// The file of that path; one without a folder is looked for in `modules` too.
 pub fn find(path: &str) -> Option<File> {
     let files = FILES.get()?;
-    files.iter().find(|file| file.name == path).or_else(|| {
-        files
-            .iter()
-            .find(|file| file.name.strip_prefix("modules/") == Some(path))
-    })
+    files
+        .iter()
+        .find(|file| file.name == path)
+        .or_else(|| files.iter().find(|file| file.name.strip_prefix("modules/") == Some(path)))
 }
 
 /// An open file descriptor; dropping it closes it.

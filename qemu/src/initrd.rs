@@ -38,11 +38,7 @@ pub struct Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the initial RAM disk is no cpio archive from byte {:#x} on",
-            self.offset
-        )
+        write!(f, "the initial RAM disk is no cpio archive from byte {:#x} on", self.offset)
     }
 }
 
@@ -61,10 +57,7 @@ impl Initrd {
             }
             if entry.mode & FILE_TYPE == REGULAR {
                 let name = entry.name.strip_prefix("./").unwrap_or(entry.name);
-                files.push(File {
-                    name,
-                    bytes: entry.bytes,
-                });
+                files.push(File { name, bytes: entry.bytes });
             }
             offset = entry.next;
         }

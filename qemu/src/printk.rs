@@ -53,11 +53,7 @@ unsafe fn convert(out: &mut Counted, mut format: &[u8], arguments: &mut VaList<'
 fn text(out: &mut Counted, bytes: &[u8]) -> fmt::Result {
     bytes.utf8_chunks().try_for_each(|chunk| {
         out.write_str(chunk.valid())?;
-        if chunk.invalid().is_empty() {
-            Ok(())
-        } else {
-            out.write_char('\u{fffd}')
-        }
+        if chunk.invalid().is_empty() { Ok(()) } else { out.write_char('\u{fffd}') }
     })
 }
 

@@ -38,8 +38,7 @@ pub fn add(name: &str, value: usize) -> Result<(), NoStub> {
     let bytes = bytes.as_ref();
     let mut code = Pages::take(bytes.len(), 1, &(0..=usize::MAX)).map_err(|_| NoStub::Memory)?;
     code.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
-    code.protect(0..code.range().len(), Access::Execute)
-        .ok_or(NoStub::Memory)?;
+    code.protect(0..code.range().len(), Access::Execute).ok_or(NoStub::Memory)?;
     let name: &'static [u8] = Vec::from(name).leak();
     stubs.insert(name.into(), Stub { name, code });
     Ok(())
@@ -50,10 +49,5 @@ pub fn find(name: &[u8]) -> Option<Symbol<'static>> {
     let stubs = STUBS.lock();
     let stub = stubs.get(name)?;
     let address = stub.code.range().start as u64;
-    Some(Symbol {
-        name: stub.name,
-        address,
-        gpl_only: false,
-        namespace: b"",
-    })
+    Some(Symbol { name: stub.name, address, gpl_only: false, namespace: b"" })
 }

@@ -40,16 +40,12 @@ struct Buffer {
 impl Buffer {
     /// A copy of `bytes`; at least one zero follows it.
     fn new(bytes: &[u8]) -> Self {
-        let mut units: Box<[Unit]> = (0..=bytes.len() / size_of::<Unit>())
-            .map(|_| Unit(UnsafeCell::new([0; 16])))
-            .collect();
+        let mut units: Box<[Unit]> =
+            (0..=bytes.len() / size_of::<Unit>()).map(|_| Unit(UnsafeCell::new([0; 16]))).collect();
         for (unit, chunk) in units.iter_mut().zip(bytes.chunks(size_of::<Unit>())) {
             unit.0.get_mut()[..chunk.len()].copy_from_slice(chunk);
         }
-        Self {
-            units,
-            length: bytes.len(),
-        }
+        Self { units, length: bytes.len() }
     }
 
     fn address(&self) -> usize {
@@ -71,9 +67,7 @@ pub fn buf(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
     let name = words.need("a name")?;
     let bytes = match words.next()? {
         None => {
-            return Err(Failure::Usage(
-                "what to put into the buffer is missing".into(),
-            ));
+            return Err(Failure::Usage("what to put into the buffer is missing".into()));
         }
         Some(Word::Quoted(text)) => text,
         Some(Word::Bare(word)) => match word.strip_prefix("hex:") {
@@ -83,10 +77,7 @@ pub fn buf(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
         },
     };
     words.end()?;
-    console
-        .buffers
-        .0
-        .insert(name.to_string(), Buffer::new(&bytes));
+    console.buffers.0.insert(name.to_string(), Buffer::new(&bytes));
     Ok(())
 }
 
@@ -101,10 +92,7 @@ pub fn hex(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
     };
     words.end()?;
     if length > buffer.length {
-        return Err(Failure::Usage(format!(
-            "{name} has only {} bytes",
-            buffer.length
-        )));
+        return Err(Failure::Usage(format!("{name} has only {} bytes", buffer.length)));
     }
     for row in buffer.read(length).chunks(32) {
         print!("  ");

@@ -31,9 +31,7 @@ pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure>
             }
         }
     }
-    let function = LOADER
-        .symbol(name.as_bytes())
-        .ok_or(Failure::Errno(Errno::ENOENT))?;
+    let function = LOADER.symbol(name.as_bytes()).ok_or(Failure::Errno(Errno::ENOENT))?;
     // SAFETY: the module that has the function stays while `function` lives. That it may be called
     // so is for whoever typed the command to know: this is what the command is for.
     let returned = unsafe { This::call(function.address as usize, &arguments) };
@@ -49,9 +47,7 @@ pub fn word(text: &str) -> Result<usize, Failure> {
     if negative || usize::try_from(value).is_ok() {
         Ok(value as usize)
     } else {
-        Err(Failure::Usage(format!(
-            "`{text}` does not fit {bits} bits; is it `{text}:64`?"
-        )))
+        Err(Failure::Usage(format!("`{text}` does not fit {bits} bits; is it `{text}:64`?")))
     }
 }
 
@@ -63,9 +59,7 @@ fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
         return Ok(Argument::Word(address));
     }
     match text.strip_suffix(":64") {
-        Some(digits) => integer(digits)
-            .map(Argument::Wide)
-            .ok_or_else(|| not_an_integer(text)),
+        Some(digits) => integer(digits).map(Argument::Wide).ok_or_else(|| not_an_integer(text)),
         None => word(text).map(Argument::Word),
     }
 }
@@ -73,18 +67,14 @@ fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
 /// Prints a result, and compares it with what it should be.
 fn check(returned: Returned, wanted: Option<Value>) -> Result<(), Failure> {
     let bits = wanted.as_ref().map_or(usize::BITS, |value| value.bits);
-    let all = if bits > usize::BITS {
-        returned.wide
-    } else {
-        returned.word as u64
-    };
+    let all = if bits > usize::BITS { returned.wide } else { returned.word as u64 };
     let result = all & low(bits);
     let digits = 2 + bits as usize / 4;
     println!("= {result:#0digits$x}");
     match wanted {
-        Some(Value { value, .. }) if value != result => Err(Failure::Wrong(format!(
-            "the result should be {value:#0digits$x}"
-        ))),
+        Some(Value { value, .. }) if value != result => {
+            Err(Failure::Wrong(format!("the result should be {value:#0digits$x}")))
+        }
         _ => Ok(()),
     }
 }
@@ -110,14 +100,9 @@ impl Value {
         let above = value & !low(bits);
         let negative = digits.starts_with('-') && value >> (bits - 1) == u64::MAX >> (bits - 1);
         if above != 0 && !negative {
-            return Err(Failure::Usage(format!(
-                "`{digits}` does not fit {bits} bits"
-            )));
+            return Err(Failure::Usage(format!("`{digits}` does not fit {bits} bits")));
         }
-        Ok(Self {
-            bits,
-            value: value & low(bits),
-        })
+        Ok(Self { bits, value: value & low(bits) })
     }
 }
 

@@ -110,18 +110,8 @@ const COMMANDS: &[Command] = &[
             Ok(())
         },
     },
-    Command {
-        name: "#",
-        arguments: "TEXT",
-        help: "a comment",
-        run: |_, _| Ok(()),
-    },
-    Command {
-        name: "help",
-        arguments: "",
-        help: "show this list",
-        run: |_, words| help(words),
-    },
+    Command { name: "#", arguments: "TEXT", help: "a comment", run: |_, _| Ok(()) },
+    Command { name: "help", arguments: "", help: "show this list", run: |_, words| help(words) },
     Command {
         name: "poweroff",
         arguments: "",

@@ -42,11 +42,7 @@ impl LineReader {
                         (b'[', b'B') => (recalled + 1).min(self.earlier.len()),
                         _ => continue,
                     };
-                    replace(
-                        prompt,
-                        &mut line,
-                        self.earlier.get(recalled).map_or("", |s| s),
-                    );
+                    replace(prompt, &mut line, self.earlier.get(recalled).map_or("", |s| s));
                 }
                 byte @ b' '..=b'~' => {
                     line.push(char::from(byte));

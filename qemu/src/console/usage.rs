@@ -26,9 +26,7 @@ pub fn mem(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
         Some("same") if usage::now() == console.marked => Ok(()),
         Some("same") => {
             let Usage { bytes, blocks } = console.marked;
-            Err(Failure::Wrong(format!(
-                "it was {bytes} bytes in {blocks} blocks"
-            )))
+            Err(Failure::Wrong(format!("it was {bytes} bytes in {blocks} blocks")))
         }
         Some(other) => Err(Failure::Usage(format!("`mem {other}` means nothing"))),
     }

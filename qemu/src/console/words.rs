@@ -31,10 +31,7 @@ impl<'a> Words<'a> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             return self.quoted(quoted).map(Some);
         }
-        let end = self
-            .rest
-            .find(char::is_whitespace)
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(char::is_whitespace).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest.trim_start();
         Ok((!word.is_empty()).then_some(Word::Bare(word)))
@@ -51,8 +48,7 @@ impl<'a> Words<'a> {
 
     /// The next word, which has to be there: `what` says what it is.
     pub fn need(&mut self, what: &str) -> Result<&'a str, Failure> {
-        self.bare()?
-            .ok_or_else(|| Failure::Usage(format!("{what} is missing")))
+        self.bare()?.ok_or_else(|| Failure::Usage(format!("{what} is missing")))
     }
 
     /// The next word as the name of an error number.

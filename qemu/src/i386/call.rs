@@ -25,10 +25,7 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
     registers.resize(REGISTERS, 0);
     // SAFETY: the caller vouches for the function; there are three words for the registers.
     let wide = unsafe { call_words(entry, registers.as_ptr(), stack.as_ptr(), stack.len()) };
-    Returned {
-        word: wide as usize,
-        wide,
-    }
+    Returned { word: wide as usize, wide }
 }
 
 fn words(argument: Argument) -> Vec<u32> {

@@ -89,13 +89,7 @@ unsafe extern "C" {
 /// which GCC's stack protector reads `__stack_chk_guard`, is the symbol itself.
 pub fn install() {
     let tables = DESCRIPTORS.call_once(|| Descriptors {
-        segments: [
-            0,
-            CODE,
-            DATA,
-            task_segment(&TASK),
-            task_segment(&FAULT_TASK),
-        ],
+        segments: [0, CODE, DATA, task_segment(&TASK), task_segment(&FAULT_TASK)],
         gates: core::array::from_fn(|vector| match vector {
             DOUBLE_FAULT => Gate {
                 offset_low: 0,
@@ -174,8 +168,5 @@ fn gate(handler: usize) -> Gate {
 }
 
 fn pointer<T>(table: &'static T) -> TablePointer {
-    TablePointer {
-        limit: size_of::<T>() as u16 - 1,
-        base: table as *const T as u32,
-    }
+    TablePointer { limit: size_of::<T>() as u16 - 1, base: table as *const T as u32 }
 }

@@ -14,11 +14,7 @@ pub struct Frames {
 impl Frames {
     /// All pages in `range`, which are physical addresses of whole pages.
     pub const fn new(range: Range<usize>, page_size: usize) -> Self {
-        Self {
-            never_used: range,
-            given_back: Vec::new(),
-            page_size,
-        }
+        Self { never_used: range, given_back: Vec::new(), page_size }
     }
 
     /// How many pages are left.

@@ -14,10 +14,7 @@ static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap::empty()));
 // SAFETY: the blocks come from `Heap`, which hands out disjoint ones of the layout asked for.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0
-            .lock()
-            .allocate_first_fit(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.0.lock().allocate_first_fit(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

@@ -37,18 +37,13 @@ pub enum NoPages {
 
 /// Sets memory aside for modules: `frames` are physical addresses of unused pages.
 pub fn give(frames: Range<usize>) {
-    *REGION.lock() = Some(Region {
-        free: vec![This::MODULE_REGION],
-        frames: Frames::new(frames, PAGE),
-    });
+    *REGION.lock() =
+        Some(Region { free: vec![This::MODULE_REGION], frames: Frames::new(frames, PAGE) });
 }
 
 /// Memory for modules that is left, in bytes.
 pub fn left() -> usize {
-    REGION
-        .lock()
-        .as_ref()
-        .map_or(0, |region| region.frames.left() * PAGE)
+    REGION.lock().as_ref().map_or(0, |region| region.frames.left() * PAGE)
 }
 
 impl Pages {
@@ -68,16 +63,9 @@ impl Pages {
         if region.frames.left() < size / PAGE {
             return Err(NoPages::Memory);
         }
-        let start = region
-            .reserve(size, align.max(PAGE), window)
-            .ok_or(NoPages::Addresses)?;
-        let frames: Vec<usize> = (0..size / PAGE)
-            .filter_map(|_| region.frames.take())
-            .collect();
-        let mut pages = Self {
-            range: start..start + size,
-            frames,
-        };
+        let start = region.reserve(size, align.max(PAGE), window).ok_or(NoPages::Addresses)?;
+        let frames: Vec<usize> = (0..size / PAGE).filter_map(|_| region.frames.take()).collect();
+        let mut pages = Self { range: start..start + size, frames };
         for (index, &frame) in pages.frames.iter().enumerate() {
             // SAFETY: the addresses were just reserved and the frames taken; both are ours alone.
             unsafe { This::map(start + index * PAGE, frame) }
@@ -129,9 +117,7 @@ impl Drop for Pages {
             unsafe { This::unmap(page) }
         }
         if let Some(region) = REGION.lock().as_mut() {
-            self.frames
-                .drain(..)
-                .for_each(|frame| region.frames.give_back(frame));
+            self.frames.drain(..).for_each(|frame| region.frames.give_back(frame));
             region.release(self.range.start..self.range.end + PAGE);
         }
     }
@@ -146,20 +132,14 @@ impl Region {
         window: &RangeInclusive<usize>,
     ) -> Option<usize> {
         let (index, start) = self.free.iter().enumerate().find_map(|(index, free)| {
-            let start = free
-                .start
-                .max(*window.start())
-                .checked_next_multiple_of(align)?;
+            let start = free.start.max(*window.start()).checked_next_multiple_of(align)?;
             let last = start.checked_add(size)?.checked_sub(1)?;
             let fits = last <= *window.end() && last.checked_add(PAGE)? < free.end;
             fits.then_some((index, start))
         })?;
         let free = self.free[index].clone();
         let rest = [free.start..start, start + size + PAGE..free.end];
-        self.free.splice(
-            index..=index,
-            rest.into_iter().filter(|range| !range.is_empty()),
-        );
+        self.free.splice(index..=index, rest.into_iter().filter(|range| !range.is_empty()));
         Some(start)
     }
 

@@ -16,10 +16,7 @@ pub struct Usage {
 
 /// What modules have now.
 pub fn now() -> Usage {
-    Usage {
-        bytes: BYTES.load(Ordering::Relaxed),
-        blocks: BLOCKS.load(Ordering::Relaxed),
-    }
+    Usage { bytes: BYTES.load(Ordering::Relaxed), blocks: BLOCKS.load(Ordering::Relaxed) }
 }
 
 /// A block that is counted for as long as this value lives.

@@ -34,10 +34,7 @@ struct Tables {
 /// processor knows the NX bit and has it enabled.
 pub fn install(boot: &Boot, no_execute: bool) {
     let no_execute = if no_execute { NO_EXECUTE } else { 0 };
-    let mut tables = Tables {
-        root: new_table(),
-        no_execute,
-    };
+    let mut tables = Tables { root: new_table(), no_execute };
     let initrd = boot.initrd.as_ptr_range();
     tables.map_direct(layout::text(), Access::Execute);
     tables.map_direct(layout::rodata(), Access::ReadOnly);
@@ -85,12 +82,7 @@ pub unsafe fn protect(page: usize, access: Access) {
 }
 
 fn with_tables(change: impl FnOnce(&mut Tables)) {
-    change(
-        TABLES
-            .lock()
-            .as_mut()
-            .expect("page tables are installed at boot"),
-    );
+    change(TABLES.lock().as_mut().expect("page tables are installed at boot"));
 }
 
 /// Makes the processor forget what it remembers of `page`.
@@ -150,18 +142,12 @@ impl Tables {
 /// An entry that leads to `table`. What may be done is decided in the lowest level alone; in
 /// PAE's top level the bits for it are reserved.
 fn link(table: usize, top: bool) -> u64 {
-    let rights = if cfg!(target_arch = "x86") && top {
-        0
-    } else {
-        WRITABLE
-    };
+    let rights = if cfg!(target_arch = "x86") && top { 0 } else { WRITABLE };
     (table - KERNEL_BASE) as u64 | PRESENT | rights
 }
 
 fn new_table() -> usize {
-    let layout = Layout::new::<Table>()
-        .align_to(PAGE)
-        .expect("a page is a valid alignment");
+    let layout = Layout::new::<Table>().align_to(PAGE).expect("a page is a valid alignment");
     // SAFETY: the layout is not empty.
     let table = unsafe { alloc_zeroed(layout) };
     if table.is_null() {

@@ -49,10 +49,7 @@ struct MemoryRange {
 pub unsafe fn read(info: usize) -> Boot {
     // SAFETY: the caller vouches for what is there and that it is mapped.
     let info: &'static StartInfo = unsafe { &*at(info as u64) };
-    assert!(
-        info.magic == MAGIC && info.version >= 1,
-        "started by something else than PVH"
-    );
+    assert!(info.magic == MAGIC && info.version >= 1, "started by something else than PVH");
     // SAFETY: the same; the counts belong to these arrays.
     let (modules, ranges) = unsafe {
         (
@@ -87,10 +84,7 @@ fn free_memory(ranges: &[MemoryRange], initrd: Option<&Module>) -> Range<usize> 
             && range.address <= start as u64
             && (start as u64) < range.address + range.size
     };
-    let ram = ranges
-        .iter()
-        .find(holds_kernel)
-        .expect("the kernel lies in memory");
+    let ram = ranges.iter().find(holds_kernel).expect("the kernel lies in memory");
     let end = (ram.address + ram.size).min(DIRECT_LIMIT as u64) as usize / PAGE * PAGE;
     let Some(initrd) = initrd else {
         return start..end;
@@ -98,11 +92,7 @@ fn free_memory(ranges: &[MemoryRange], initrd: Option<&Module>) -> Range<usize> 
     let before = start..(initrd.address as usize / PAGE * PAGE).clamp(start, end);
     let after_initrd = (initrd.address + initrd.size) as usize;
     let after = after_initrd.next_multiple_of(PAGE).clamp(start, end)..end;
-    if before.len() >= after.len() {
-        before
-    } else {
-        after
-    }
+    if before.len() >= after.len() { before } else { after }
 }
 
 fn at<T>(physical: u64) -> *const T {

@@ -22,10 +22,7 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
     words.resize(words.len().max(REGISTERS), 0);
     // SAFETY: the caller vouches for the function; there are at least six words.
     let result = unsafe { call_words(entry, words.as_ptr(), words.len() - REGISTERS) };
-    Returned {
-        word: result as usize,
-        wide: result,
-    }
+    Returned { word: result as usize, wide: result }
 }
 
 /// Calls `entry` with the six words at `words` in registers and `on_stack` more on the stack.

@@ -61,10 +61,7 @@ struct TablePointer {
     base: u64,
 }
 
-static PER_CPU: PerCpu = PerCpu {
-    unused: [0; 5],
-    canary: 0x57ac_cafe_0d15_ea00,
-};
+static PER_CPU: PerCpu = PerCpu { unused: [0; 5], canary: 0x57ac_cafe_0d15_ea00 };
 static TASK: Once<TaskState> = Once::new();
 static DESCRIPTORS: Once<Descriptors> = Once::new();
 
@@ -127,8 +124,5 @@ fn gate(handler: usize) -> Gate {
 }
 
 fn pointer<T>(table: &'static T) -> TablePointer {
-    TablePointer {
-        limit: size_of::<T>() as u16 - 1,
-        base: table as *const T as u64,
-    }
+    TablePointer { limit: size_of::<T>() as u16 - 1, base: table as *const T as u64 }
 }
