@@ -1,18 +1,12 @@
 //! Modules that use each other, and references that keep them loaded.
 
 use modlink::platform::Event;
-use modlink::{Errno, ImportProblem, LoadError, Module, UnloadError};
+use modlink::{Errno, ImportProblem, LoadError, State, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, corpus, on_every_architecture};
 use std::sync::{Arc, Mutex};
 
 fn no_arguments() -> Result<Vec<u8>, Errno> {
     Ok(Vec::new())
-}
-
-fn names<'m, A: modlink::arch::Arch>(
-    modules: impl Iterator<Item = &'m Arc<Module<HostKernel<A>>>>,
-) -> Vec<String> {
-    modules.map(|module| module.name().to_string()).collect()
 }
 
 /// A loader with a module that exports `f` and one that uses it.
@@ -28,15 +22,17 @@ fn with_provider_and_user<A: modlink::arch::Arch>() -> Arc<HostLoader<A>> {
 on_every_architecture! {
     fn a_user_counts_once_however_many_symbols_it_uses<A>() {
         let loader = with_provider_and_user::<A>();
-        let provider = loader.find(b"provider").unwrap();
-        let user = loader.find(b"user").unwrap();
+        let modules = loader.platform().snapshot();
+        let (provider, user) =
+            (modules.module("provider").unwrap(), modules.module("user").unwrap());
+        assert_eq!((provider.references, user.references), (1, 0));
+        assert_eq!(provider.uses, [""; 0]);
+        assert_eq!(user.uses, ["provider"]);
 
-        assert_eq!(provider.references(), 1);
-        assert_eq!(names(user.uses()), ["provider"]);
-        assert_eq!(user.references(), 0);
-        assert_eq!(user.figures().from_modules, 2);
-        assert_eq!(user.figures().from_kernel, 0);
-        assert_eq!(names(provider.uses()).len(), 0);
+        let (provider, user) = (loader.find(b"provider").unwrap(), loader.find(b"user").unwrap());
+        assert!(user.is_user_of(&provider));
+        assert!(!provider.is_user_of(&user));
+        assert_eq!((user.figures().from_modules, user.figures().from_kernel), (2, 0));
     }
 
     fn a_module_in_use_cannot_be_unloaded<A>() {
@@ -55,7 +51,7 @@ on_every_architecture! {
     fn a_module_can_be_unloaded_after_its_users<A>() {
         let loader = with_provider_and_user::<A>();
         loader.unload(b"user", false).unwrap();
-        assert_eq!(loader.find(b"provider").unwrap().references(), 0);
+        assert_eq!(loader.platform().references("provider"), 0);
         loader.unload(b"provider", false).unwrap();
 
         assert_eq!(
@@ -68,7 +64,7 @@ on_every_architecture! {
         let loader = with_provider_and_user::<A>();
         let second = ModuleFile::<A>::new("second").imports("f").build();
         loader.load(&second, no_arguments).unwrap();
-        assert_eq!(loader.find(b"provider").unwrap().references(), 2);
+        assert_eq!(loader.platform().references("provider"), 2);
 
         loader.unload(b"user", false).unwrap();
         let error = loader.unload(b"provider", false).unwrap_err();
@@ -85,7 +81,7 @@ on_every_architecture! {
         ] {
             loader.load(&file.build(), no_arguments).unwrap();
         }
-        assert_eq!(loader.find(b"a").unwrap().references(), 2);
+        assert_eq!(loader.platform().references("a"), 2);
         for name in [b"a", b"b"] {
             assert_eq!(loader.unload(name, false).unwrap_err().errno(), Errno::EWOULDBLOCK);
         }
@@ -100,7 +96,8 @@ on_every_architecture! {
         let provider = ModuleFile::<A>::new("provider").exports("g").build();
         let user = ModuleFile::<A>::new("user").imports("f").imports("g").build();
         loader.load(&provider, no_arguments).unwrap();
-        let module = loader.load(&user, no_arguments).unwrap();
+        loader.load(&user, no_arguments).unwrap();
+        let module = loader.find(b"user").unwrap();
 
         let kernel = loader.platform();
         let words = modlink_host::address_in(&module, &user, ".data");
@@ -118,31 +115,52 @@ on_every_architecture! {
     fn a_reference_keeps_a_module_loaded<A>() {
         let loader = HostKernel::<A>::new().boot();
         let file = ModuleFile::<A>::new("m").init().exit().build();
-        let module = loader.load(&file, no_arguments).unwrap();
+        loader.load(&file, no_arguments).unwrap();
 
-        let first = module.try_get().unwrap();
-        let second = module.try_get().unwrap();
-        assert_eq!(module.references(), 2);
+        let first = loader.find(b"m").unwrap();
+        let second = loader.find(b"m").unwrap();
+        assert_eq!(second.references(), 2);
         let error = loader.unload(b"m", true).unwrap_err();
         assert_eq!(error, UnloadError::Referenced(2));
         assert_eq!(error.errno(), Errno::EWOULDBLOCK);
 
         drop(first);
         assert_eq!(loader.unload(b"m", false), Err(UnloadError::Referenced(1)));
-        assert!(Arc::ptr_eq(second.module(), &module));
         drop(second);
+        assert_eq!(loader.platform().references("m"), 0);
         loader.unload(b"m", false).unwrap();
-        assert!(module.try_get().is_none(), "it is not there any more");
-        assert_eq!(module.references(), 0);
+        assert!(loader.find(b"m").is_none());
+    }
+
+    fn a_reference_that_was_taken_early_outlives_a_failed_start<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let before = loader.platform().snapshot();
+        let early = Arc::new(Mutex::new(None));
+        let kept = early.clone();
+        loader.platform().on_init("m", move |loader| {
+            *kept.lock().unwrap() = loader.find(b"m");
+            -19
+        });
+        let file = ModuleFile::<A>::new("m").init().exit().build();
+
+        loader.load(&file, no_arguments).unwrap_err();
+        let reference = early.lock().unwrap().take().expect("a module that is coming can be held");
+        assert_eq!(reference.state(), State::Going);
+        assert!(loader.find(b"m").is_none());
+        let core = reference.core();
+        assert!(loader.platform().peek(core.start, 1).is_ok(), "its memory is there as long as it");
+
+        drop(reference);
+        assert_eq!(loader.platform().snapshot(), before);
     }
 
     fn users_are_told_of_before_references_and_those_before_a_missing_stop<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").init().exports("f").build();
         let user = ModuleFile::<A>::new("user").imports("f").build();
-        let module = loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider, no_arguments).unwrap();
         loader.load(&user, no_arguments).unwrap();
-        let reference = module.try_get().unwrap();
+        let reference = loader.find(b"provider").unwrap();
 
         let errno = |force| loader.unload(b"provider", force).unwrap_err().errno();
         assert_eq!(errno(false), Errno::EWOULDBLOCK, "used, without stop, referenced");
@@ -156,14 +174,17 @@ on_every_architecture! {
     fn a_symbol_that_is_looked_up_keeps_its_module_loaded<A>() {
         let loader = HostKernel::<A>::new().export("of_the_kernel").boot();
         let file = ModuleFile::<A>::new("m").exports("of_the_module").build();
-        let module = loader.load(&file, no_arguments).unwrap();
+        loader.load(&file, no_arguments).unwrap();
 
         let kernel = loader.symbol(b"of_the_kernel").unwrap();
         assert!(kernel.holder.is_none());
         assert_eq!(kernel.address, loader.platform().address_of("of_the_kernel"));
 
         let exported = loader.symbol(b"of_the_module").unwrap();
-        assert_eq!(exported.address, module.export(b"of_the_module").unwrap().address);
+        assert_eq!(
+            exported.address,
+            loader.platform().look("m", |m| m.export(b"of_the_module").unwrap().address)
+        );
         assert_eq!(loader.unload(b"m", false), Err(UnloadError::Referenced(1)));
         drop(exported);
         loader.unload(b"m", false).unwrap();
@@ -188,7 +209,7 @@ on_every_architecture! {
             0
         });
         loader.load(&provider, no_arguments).unwrap();
-        assert_eq!(loader.find(b"provider").unwrap().references(), 0);
+        assert_eq!(loader.platform().references("provider"), 0);
     }
 
     fn the_exports_of_a_module_that_is_going_are_gone<A>() {
@@ -203,7 +224,7 @@ on_every_architecture! {
             assert!(loader.symbol(b"f").is_none());
         });
         loader.unload(b"provider", false).unwrap();
-        assert!(loader.find(b"user").is_none());
+        assert_eq!(loader.platform().names(), [""; 0]);
     }
 
     fn a_start_that_fails_gives_its_references_back<A>() {
@@ -212,7 +233,7 @@ on_every_architecture! {
         loader.load(&provider, no_arguments).unwrap();
         let before = loader.platform().snapshot();
         loader.platform().on_init("user", |loader| {
-            assert_eq!(loader.find(b"provider").unwrap().references(), 1);
+            assert_eq!(loader.platform().references("provider"), 1);
             assert_eq!(loader.unload(b"provider", false).unwrap_err().errno(), Errno::EWOULDBLOCK);
             -5
         });
@@ -264,11 +285,10 @@ on_every_architecture! {
         loader.load(&vfat, no_arguments).expect_err("fat is not there yet");
         assert_eq!(loader.platform().snapshot(), before);
         loader.load(&fat, no_arguments).unwrap();
-        let user = loader.load(&vfat, no_arguments).unwrap();
+        loader.load(&vfat, no_arguments).unwrap();
 
-        assert!(user.figures().from_modules > 3);
-        assert_eq!(names(user.uses()), ["fat"]);
-        drop(user);
+        assert!(loader.find(b"vfat").unwrap().figures().from_modules > 3);
+        assert_eq!(loader.platform().snapshot().module("vfat").unwrap().uses, ["fat"]);
         let error = loader.unload(b"fat", false).unwrap_err();
         assert_eq!(error, UnloadError::UsedBy(b"vfat"[..].into()));
         loader.unload(b"vfat", false).unwrap();

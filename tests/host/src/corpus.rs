@@ -26,10 +26,7 @@ pub fn module<A: Arch>(name: &str) -> Vec<u8> {
 pub fn files<A: Arch>() -> HashMap<String, PathBuf> {
     static FOUND: OnceLock<Mutex<HashMap<&str, HashMap<String, PathBuf>>>> = OnceLock::new();
     let mut found = FOUND.get_or_init(Mutex::default).lock().unwrap();
-    found
-        .entry(A::NAME)
-        .or_insert_with(|| find(&folder::<A>()))
-        .clone()
+    found.entry(A::NAME).or_insert_with(|| find(&folder::<A>())).clone()
 }
 
 /// The names of the symbols that a module file needs from elsewhere, whether weak or not.
@@ -82,10 +79,6 @@ fn find(folder: &Path) -> HashMap<String, PathBuf> {
         .filter(|path| path.extension().is_some_and(|end| end == "ko"))
         .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
         .collect();
-    assert!(
-        !found.is_empty(),
-        "no modules in {}: run `make corpus`",
-        folder.display()
-    );
+    assert!(!found.is_empty(), "no modules in {}: run `make corpus`", folder.display());
     found
 }

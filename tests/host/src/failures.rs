@@ -17,12 +17,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Allocate,
-        Self::Protect,
-        Self::CopyFromUser,
-        Self::Read,
-    ];
+    pub const ALL: [Self; 4] = [Self::Allocate, Self::Protect, Self::CopyFromUser, Self::Read];
 }
 
 #[derive(Debug, Default)]

@@ -35,34 +35,22 @@ impl FileKind {
 
     /// A folder.
     pub fn folder() -> Self {
-        Self {
-            regular: false,
-            ..Self::regular(b"")
-        }
+        Self { regular: false, ..Self::regular(b"") }
     }
 
     /// The same, open for writing only.
     pub fn write_only(self) -> Self {
-        Self {
-            readable: false,
-            ..self
-        }
+        Self { readable: false, ..self }
     }
 
     /// The same, with somebody writing to it.
     pub fn being_written(self) -> Self {
-        Self {
-            being_written: true,
-            ..self
-        }
+        Self { being_written: true, ..self }
     }
 
     /// The same, claiming to have so many bytes.
     pub fn claiming(self, size: u64) -> Self {
-        Self {
-            size: Some(size),
-            ..self
-        }
+        Self { size: Some(size), ..self }
     }
 }
 
@@ -93,11 +81,7 @@ impl Files {
             return Err(OpenError::OpenForWriting);
         }
         self.open.fetch_add(1, Ordering::SeqCst);
-        Ok(File {
-            kind: kind.clone(),
-            failures,
-            open: self.open.clone(),
-        })
+        Ok(File { kind: kind.clone(), failures, open: self.open.clone() })
     }
 
     pub fn count_open(&self) -> usize {

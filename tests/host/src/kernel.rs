@@ -11,7 +11,7 @@ use modlink::platform::{
     AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Purpose,
 };
 use modlink::symbols::Symbol;
-use modlink::{Loader, Module, Platform};
+use modlink::{Loader, Module, Name, Platform};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
@@ -45,7 +45,7 @@ pub struct HostKernel<A: Arch> {
     arch: PhantomData<A>,
 }
 
-type Watcher<A> = Arc<dyn Fn(Event, &Arc<Module<HostKernel<A>>>) + Send + Sync>;
+type Watcher<A> = Arc<dyn Fn(Event, &Module<HostKernel<A>>) + Send + Sync>;
 
 #[derive(Debug)]
 struct Export {
@@ -123,11 +123,7 @@ impl<A: Arch> HostKernel<A> {
         let address = self.kernel.start() + 0x1000 + 16 * self.exports.len() as u64;
         assert!(self.kernel.contains(&address), "the kernel is full");
         let namespace = namespace.as_bytes().to_vec();
-        let export = Export {
-            address,
-            gpl_only,
-            namespace,
-        };
+        let export = Export { address, gpl_only, namespace };
         assert!(self.exports.insert(name, export).is_none());
         self
     }
@@ -169,22 +165,16 @@ impl<A: Arch> HostKernel<A> {
         name: &str,
         start: impl Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync + 'static,
     ) {
-        self.starts
-            .lock()
-            .unwrap()
-            .insert(name.into(), Arc::new(start));
+        self.starts.lock().unwrap().insert(name.into(), Arc::new(start));
     }
 
     /// When the module of that name is stopped, `stop` runs in its place.
     pub fn on_exit(&self, name: &str, stop: impl Fn(&Arc<HostLoader<A>>) + Send + Sync + 'static) {
-        self.stops
-            .lock()
-            .unwrap()
-            .insert(name.into(), Arc::new(stop));
+        self.stops.lock().unwrap().insert(name.into(), Arc::new(stop));
     }
 
     /// Calls `watcher` at each event.
-    pub fn on_event(&self, watcher: impl Fn(Event, &Arc<Module<Self>>) + Send + Sync + 'static) {
+    pub fn on_event(&self, watcher: impl Fn(Event, &Module<Self>) + Send + Sync + 'static) {
         self.watchers.lock().unwrap().push(Arc::new(watcher));
     }
 
@@ -279,18 +269,43 @@ impl<A: Arch> HostKernel<A> {
 
     /// What is in use.
     pub fn snapshot(&self) -> Snapshot {
-        let text = |name: &modlink::Name| String::from_utf8_lossy(name.as_bytes()).into_owned();
-        let row = |module: Arc<Module<Self>>| ModuleRow {
-            name: text(module.name()),
-            state: module.state(),
-            references: module.references(),
-            uses: module.uses().map(|used| text(used.name())).collect(),
-        };
-        Snapshot {
-            blocks: self.memory.rows(),
-            open_files: self.files.count_open(),
-            modules: self.loader().modules().into_iter().map(row).collect(),
-        }
+        let mut modules = Vec::new();
+        self.loader().for_each(|module| {
+            modules.push(ModuleRow {
+                name: text(module.name()),
+                state: module.state(),
+                references: module.references(),
+                uses: module.uses().map(|used| text(used.name())).collect(),
+            })
+        });
+        Snapshot { blocks: self.memory.rows(), open_files: self.files.count_open(), modules }
+    }
+
+    /// Looks at a module without a reference to it.
+    ///
+    /// # Panics
+    /// If it is not listed.
+    pub fn look<T>(&self, name: &str, mut look: impl FnMut(&Module<Self>) -> T) -> T {
+        let mut found = None;
+        self.loader().for_each(|module| {
+            if module.name().as_bytes() == name.as_bytes() {
+                found = Some(look(module));
+            }
+        });
+        found.unwrap_or_else(|| panic!("module {name} is not listed"))
+    }
+
+    /// How many references there are to a module.
+    ///
+    /// # Panics
+    /// If it is not listed.
+    pub fn references(&self, name: &str) -> u32 {
+        self.look(name, |module| module.references())
+    }
+
+    /// The names of all modules, the one loaded last first.
+    pub fn names(&self) -> Vec<String> {
+        self.snapshot().modules.into_iter().map(|module| module.name).collect()
     }
 
     /// What the loader has done since the last call.
@@ -326,16 +341,18 @@ impl<A: Arch> HostKernel<A> {
         }
     }
 
-    fn remember(&self, module: &Arc<Module<Self>>) {
-        let name = String::from_utf8_lossy(module.name().as_bytes()).into_owned();
+    fn remember(&self, module: &Module<Self>) {
+        let name = text(module.name());
         let mut started = self.started.lock().unwrap();
         started.push((module.core(), name.clone()));
-        if module.figures().init != 0 {
-            // `Module::init` gives up when somebody else is looking.
-            let init = std::iter::repeat_with(|| module.init()).find_map(|init| init);
-            started.push((init.expect("it repeats until there is one"), name));
+        if let Some(init) = module.init() {
+            started.push((init, name));
         }
     }
+}
+
+fn text(name: &Name) -> String {
+    String::from_utf8_lossy(name.as_bytes()).into_owned()
 }
 
 impl<A: Arch> Default for HostKernel<A> {
@@ -414,11 +431,11 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         self.log.lock().unwrap().push((level, line.to_string()));
     }
 
-    fn notify(&self, event: Event, module: &Arc<Module<Self>>) {
+    fn notify(&self, event: Event, module: &Module<Self>) {
         if event == Event::Coming {
             self.remember(module);
         }
-        let name = String::from_utf8_lossy(module.name().as_bytes()).into_owned();
+        let name = text(module.name());
         self.note(Step::Told(event, name));
         let watchers = self.watchers.lock().unwrap().clone();
         for watcher in watchers {

@@ -133,10 +133,7 @@ impl Memory {
         });
         state.blocks.insert(address, block.clone());
         self.note(Step::Allocated(request.purpose));
-        Ok(HostMemory {
-            memory: self.clone(),
-            block,
-        })
+        Ok(HostMemory { memory: self.clone(), block })
     }
 
     /// Reads as a module's instructions would.
@@ -183,11 +180,7 @@ impl Memory {
 
     fn find(&self, address: u64, length: usize) -> Result<(Arc<Block>, Range<usize>), NotAllowed> {
         let state = self.state.lock().unwrap();
-        let (start, block) = state
-            .blocks
-            .range(..=address)
-            .next_back()
-            .ok_or(NotAllowed)?;
+        let (start, block) = state.blocks.range(..=address).next_back().ok_or(NotAllowed)?;
         let offset = (address - start) as usize;
         let range = offset..offset + length;
         if range.end > block.bytes.len() {
@@ -213,14 +206,9 @@ impl State {
     fn find_room(&mut self, request: &MemoryRequest) -> Result<u64, AllocateError> {
         let room = self.room_mut(request.purpose).clone();
         let anywhere = 0..=u64::MAX;
-        let window = if self.ignores_window {
-            &anywhere
-        } else {
-            &request.window
-        };
+        let window = if self.ignores_window { &anywhere } else { &request.window };
         let lowest = |window: &RangeInclusive<u64>| {
-            room.iter()
-                .find_map(|range| self.first_fit(range, window, request))
+            room.iter().find_map(|range| self.first_fit(range, window, request))
         };
         match lowest(window) {
             Some(address) => Ok(address),
@@ -279,10 +267,7 @@ unsafe impl ModuleMemory for HostMemory {
         let constant = pages.iter().all(|page| *page == Page::Fresh)
             || range.is_empty()
             || pages[touched(&range)].iter().all(|page| *page == read_only);
-        assert!(
-            constant,
-            "the loader relies on bytes that the module can change"
-        );
+        assert!(constant, "the loader relies on bytes that the module can change");
         // SAFETY: `UnsafeCell<u8>` has the layout of `u8`. Nobody writes these bytes: they are
         // read-only, or the module does not run yet and the only handle is borrowed.
         Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) })

@@ -60,9 +60,8 @@ struct Extra {
 pub fn address_in<A: Arch>(module: &Module<HostKernel<A>>, file: &[u8], section: &str) -> u64 {
     let image = Image::<A>::check(file, u64::MAX >> 1).expect("the file has been loaded");
     let plan = Plan::new(&image, crate::user::PAGE).expect("the file has been loaded");
-    let (index, _) = image
-        .section(section.as_bytes())
-        .unwrap_or_else(|| panic!("no section {section}"));
+    let (index, _) =
+        image.section(section.as_bytes()).unwrap_or_else(|| panic!("no section {section}"));
     let location = plan.location(index).expect("it is loaded");
     let part = match location.part {
         Part::Core => module.core(),
@@ -94,8 +93,7 @@ impl<A: Arch> ModuleFile<A> {
     /// The same, with a line in `.modinfo`.
     pub fn says(mut self, key: &str, value: &str) -> Self {
         self.has_license |= key == "license";
-        self.modinfo
-            .extend_from_slice(format!("{key}={value}\0").as_bytes());
+        self.modinfo.extend_from_slice(format!("{key}={value}\0").as_bytes());
         self
     }
 
@@ -154,12 +152,7 @@ impl<A: Arch> ModuleFile<A> {
     /// The same, with one more section. Of `SectionKind::UninitializedData` only the number of
     /// bytes counts.
     pub fn section(mut self, name: &str, kind: SectionKind, bytes: &[u8], align: u64) -> Self {
-        self.sections.push(Extra {
-            name: name.to_owned(),
-            kind,
-            bytes: bytes.to_vec(),
-            align,
-        });
+        self.sections.push(Extra { name: name.to_owned(), kind, bytes: bytes.to_vec(), align });
         self
     }
 
@@ -176,9 +169,7 @@ impl<A: Arch> ModuleFile<A> {
                 let size = extra.bytes.len() as u64;
                 writer.object.append_section_bss(section, size, extra.align);
             } else {
-                writer
-                    .object
-                    .append_section_data(section, &extra.bytes, extra.align);
+                writer.object.append_section_data(section, &extra.bytes, extra.align);
             }
         }
         writer.object.write().expect("a file that can be written")
@@ -187,10 +178,9 @@ impl<A: Arch> ModuleFile<A> {
     fn write_code(&self, writer: &mut Writer) {
         let nothing = [0x90; 16];
         writer.data(".text", SectionKind::Text, &nothing, 16);
-        for (wanted, section, name) in [
-            (self.init, ".init.text", "init_module"),
-            (self.exit, ".exit.text", "cleanup_module"),
-        ] {
+        for (wanted, section, name) in
+            [(self.init, ".init.text", "init_module"), (self.exit, ".exit.text", "cleanup_module")]
+        {
             if wanted {
                 let section = writer.data(section, SectionKind::Text, &nothing, 16);
                 writer.define(name, section, 0);
@@ -216,9 +206,7 @@ impl<A: Arch> ModuleFile<A> {
         for import in &self.imports {
             let symbol = writer.undefined(&import.name, import.weak);
             let word = vec![0; writer.word];
-            let at = writer
-                .object
-                .append_section_data(section, &word, writer.word as u64);
+            let at = writer.object.append_section_data(section, &word, writer.word as u64);
             writer.relocate(section, at, symbol, 0, writer.absolute);
         }
     }
@@ -233,11 +221,7 @@ impl<A: Arch> ModuleFile<A> {
         let mut tables = BTreeMap::<_, Vec<_>>::new();
         for (offset, export) in self.exports.iter().enumerate() {
             let symbol = writer.define(&export.name, code, offset as u64);
-            let table = if export.gpl_only {
-                "__ksymtab_gpl"
-            } else {
-                "__ksymtab"
-            };
+            let table = if export.gpl_only { "__ksymtab_gpl" } else { "__ksymtab" };
             tables.entry(table).or_default().push((export, symbol));
         }
         for (table, mut exports) in tables {
@@ -287,8 +271,7 @@ impl Writer {
 
     /// A section, which the module has in memory.
     fn section(&mut self, name: &str, kind: SectionKind) -> SectionId {
-        self.object
-            .add_section(Vec::new(), name.as_bytes().to_vec(), kind)
+        self.object.add_section(Vec::new(), name.as_bytes().to_vec(), kind)
     }
 
     fn data(&mut self, name: &str, kind: SectionKind, bytes: &[u8], align: u64) -> SectionId {
@@ -321,18 +304,9 @@ impl Writer {
         addend: i64,
         r_type: u32,
     ) {
-        let flags = RelocationFlags::Elf {
-            r_type: object::elf::RelocationType(r_type),
-        };
-        let relocation = Relocation {
-            offset,
-            symbol,
-            addend,
-            flags,
-        };
-        self.object
-            .add_relocation(section, relocation)
-            .expect("a relocation of this architecture");
+        let flags = RelocationFlags::Elf { r_type: object::elf::RelocationType(r_type) };
+        let relocation = Relocation { offset, symbol, addend, flags };
+        self.object.add_relocation(section, relocation).expect("a relocation of this architecture");
     }
 
     fn define(&mut self, name: &str, section: SectionId, value: u64) -> SymbolId {

@@ -25,10 +25,7 @@ struct Pages {
 
 impl User {
     pub fn new() -> Self {
-        Self(Mutex::new(Pages {
-            pages: BTreeMap::new(),
-            next: ANYWHERE,
-        }))
+        Self(Mutex::new(Pages { pages: BTreeMap::new(), next: ANYWHERE }))
     }
 
     /// Writes bytes at an address, whose pages are there from then on.

@@ -1,0 +1,253 @@
+//! Which symbols a module may use, and which it may export.
+
+use modlink::arch::Arch;
+use modlink::link::ResolveError;
+use modlink::symbols::ExportProblem;
+use modlink::{Errno, ImportProblem, LoadError};
+use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn no_arguments() -> Result<Vec<u8>, Errno> {
+    Ok(Vec::new())
+}
+
+/// Loads a file that must be refused, and checks that this leaves nothing behind.
+fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>, file: &ModuleFile<A>) -> LoadError {
+    let before = loader.platform().snapshot();
+    let error = loader.load(&file.build(), no_arguments).unwrap_err();
+    assert_eq!(loader.platform().snapshot(), before, "{error}");
+    error
+}
+
+/// The reason for which a symbol is refused, with its name.
+fn reason(error: &LoadError) -> (String, ImportProblem) {
+    match error {
+        LoadError::Symbol(ResolveError::Refused { symbol, reason }) => {
+            (symbol.name.to_string(), reason.clone())
+        }
+        other => panic!("not refused a symbol, but: {other}"),
+    }
+}
+
+/// The values of the words that a hand-made module has for its imports.
+fn imported<A: Arch>(loader: &HostLoader<A>, file: &ModuleFile<A>, count: usize) -> Vec<u64> {
+    loader.load(&file.build(), no_arguments).unwrap();
+    let mut last = None;
+    loader.for_each(|module| last = last.or(Some(address_in(module, &file.build(), ".data"))));
+    loader.platform().peek_words(last.expect("it is listed first"), count)
+}
+
+fn proprietary<A: Arch>(name: &str) -> ModuleFile<A> {
+    ModuleFile::new(name).says("license", "Proprietary")
+}
+
+on_every_architecture! {
+    fn an_unknown_symbol_is_named<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let error = refusal(&loader, &ModuleFile::new("m").imports("nobody_has_it"));
+        assert!(matches!(&error, LoadError::Symbol(ResolveError::Unknown(_))), "{error:?}");
+        assert_eq!(error.errno(), Errno::ENOENT);
+        assert!(error.to_string().contains("nobody_has_it"), "{error}");
+    }
+
+    fn a_weak_symbol_that_nobody_has_is_zero<A>() {
+        let loader = HostKernel::<A>::new().export("here").boot();
+        let file = ModuleFile::new("m").imports_weakly("nobody_has_it").imports_weakly("here");
+        let here = loader.platform().address_of("here");
+        assert_eq!(imported(&loader, &file, 2), [0, here]);
+        assert_eq!(loader.find(b"m").unwrap().figures().from_kernel, 1);
+    }
+
+    fn a_symbol_for_the_gpl_is_not_there_for_others<A>() {
+        let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
+        let error = refusal(&loader, &proprietary("m").imports("for_the_gpl"));
+        assert_eq!(reason(&error), ("for_the_gpl".into(), ImportProblem::GplOnly));
+        assert_eq!(error.errno(), Errno::ENOENT);
+
+        let provider = ModuleFile::<A>::new("provider").exports_gpl("of_a_module");
+        loader.load(&provider.build(), no_arguments).unwrap();
+        let error = refusal(&loader, &proprietary("m").imports("of_a_module"));
+        assert_eq!(reason(&error), ("of_a_module".into(), ImportProblem::GplOnly));
+    }
+
+    fn a_weak_symbol_for_the_gpl_is_zero_for_others<A>() {
+        let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
+        let file = proprietary("m").imports_weakly("for_the_gpl");
+        assert_eq!(imported(&loader, &file, 1), [0]);
+    }
+
+    fn licences_count_as_linux_counts_them<A>() {
+        let compatible = [
+            "GPL",
+            "GPL v2",
+            "GPL and additional rights",
+            "Dual BSD/GPL",
+            "Dual MIT/GPL",
+            "Dual MPL/GPL",
+        ];
+        let not = ["Proprietary", "BSD", "MIT", "gpl", "GPL v3", "GPL ", "", "Dual GPL"];
+        let all = compatible.iter().map(|license| (license, true));
+        for (license, is_compatible) in all.chain(not.iter().map(|license| (license, false))) {
+            let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
+            let file = ModuleFile::<A>::new("m").says("license", license);
+            loader.load(&file.build(), no_arguments).unwrap();
+            let module = loader.find(b"m").unwrap();
+            assert_eq!(module.is_gpl_compatible(), is_compatible, "{license:?}");
+
+            let user = ModuleFile::<A>::new("user").says("license", license).imports("for_the_gpl");
+            let used = loader.load(&user.build(), no_arguments).is_ok();
+            assert_eq!(used, is_compatible, "{license:?}");
+        }
+    }
+
+    fn a_namespace_has_to_be_imported<A>() {
+        let loader = HostKernel::<A>::new().export_in("INNER", "secret").boot();
+        let provider = ModuleFile::<A>::new("provider").exports_in("OTHER", "of_a_module");
+        loader.load(&provider.build(), no_arguments).unwrap();
+
+        for (symbol, namespace) in [("secret", "INNER"), ("of_a_module", "OTHER")] {
+            for file in [
+                ModuleFile::<A>::new("m").imports(symbol),
+                ModuleFile::<A>::new("m").imports(symbol).says("import_ns", "INNE"),
+                ModuleFile::<A>::new("m").imports(symbol).says("import_ns", "INNER_AND_MORE"),
+                ModuleFile::<A>::new("m").imports_weakly(symbol),
+            ] {
+                let error = refusal(&loader, &file);
+                let expected = ImportProblem::Namespace(namespace.as_bytes().into());
+                assert_eq!(reason(&error), (symbol.into(), expected));
+                assert_eq!(error.errno(), Errno::EINVAL);
+                assert!(error.to_string().contains(namespace), "{error}");
+            }
+        }
+        let file = ModuleFile::<A>::new("m")
+            .says("import_ns", "INNER")
+            .says("import_ns", "OTHER")
+            .imports("secret")
+            .imports("of_a_module");
+        let secret = loader.platform().address_of("secret");
+        assert_eq!(imported(&loader, &file, 2)[0], secret);
+    }
+
+    fn the_kernels_symbols_come_before_those_of_modules<A>() {
+        let loader = HostKernel::<A>::new().export("a").boot();
+        let provider = ModuleFile::<A>::new("provider").exports("b");
+        loader.load(&provider.build(), no_arguments).unwrap();
+        let user = ModuleFile::<A>::new("user").imports("a").imports("b");
+        let [a, b] = imported(&loader, &user, 2)[..] else { panic!() };
+        assert_eq!(a, loader.platform().address_of("a"));
+        assert_eq!(b, loader.find(b"provider").unwrap().export(b"b").unwrap().address);
+    }
+
+    fn a_symbol_that_the_kernel_exports_cannot_be_exported_again<A>() {
+        let loader = HostKernel::<A>::new().export("taken").export_gpl("taken_too").boot();
+        for name in ["taken", "taken_too"] {
+            for file in [
+                ModuleFile::<A>::new("m").exports("free").exports(name),
+                ModuleFile::<A>::new("m").exports_gpl(name),
+                ModuleFile::<A>::new("m").exports_in("NAMESPACE", name),
+            ] {
+                let error = refusal(&loader, &file);
+                let duplicate = ExportProblem::Duplicate(name.as_bytes().into());
+                assert_eq!(error, LoadError::Export(duplicate));
+                assert_eq!(error.errno(), Errno::ENOEXEC);
+                assert!(error.to_string().contains(name), "{error}");
+            }
+        }
+    }
+
+    fn a_symbol_that_a_module_exports_cannot_be_exported_again<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let first = ModuleFile::<A>::new("first").exports("f").exports_gpl("g");
+        loader.load(&first.build(), no_arguments).unwrap();
+
+        for name in ["f", "g"] {
+            for file in [
+                ModuleFile::<A>::new("second").exports(name),
+                ModuleFile::<A>::new("second").exports_gpl(name),
+            ] {
+                let error = refusal(&loader, &file);
+                let duplicate = ExportProblem::Duplicate(name.as_bytes().into());
+                assert_eq!(error, LoadError::Export(duplicate));
+            }
+        }
+        loader.unload(b"first", false).unwrap();
+        let second = ModuleFile::<A>::new("second").exports("f").exports_gpl("g");
+        loader.load(&second.build(), no_arguments).unwrap();
+    }
+
+    fn a_symbol_that_is_not_exported_is_not_found<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let file = ModuleFile::<A>::new("m").init().exit().exports("f");
+        loader.load(&file.build(), no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        assert!(module.export(b"init_module").is_none());
+        assert!(module.export(b"").is_none());
+        assert!(module.export(b"f\0").is_none());
+        assert!(loader.symbol(b"cleanup_module").is_none());
+        assert!(loader.symbol(b"f").is_some());
+    }
+
+    fn exports_say_what_they_are<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let file = ModuleFile::<A>::new("m")
+            .exports("z")
+            .exports_gpl("y")
+            .exports_in("NAMESPACE", "x")
+            .exports("a");
+        loader.load(&file.build(), no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        let code = address_in(&module, &file.build(), ".text.exports");
+        let mut all: Vec<_> = module
+            .exports()
+            .map(|symbol| {
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                (text(symbol.name), symbol.address - code, symbol.gpl_only, text(symbol.namespace))
+            })
+            .collect();
+        all.sort();
+        assert_eq!(
+            all,
+            [
+                ("a".into(), 3, false, "".into()),
+                ("x".into(), 2, false, "NAMESPACE".into()),
+                ("y".into(), 1, true, "".into()),
+                ("z".into(), 0, false, "".into()),
+            ]
+        );
+    }
+
+    fn real_modules_export_what_their_files_say<A>() {
+        for name in ["crc7", "libarc4", "libdes", "lz4_compress", "fat"] {
+            let file = corpus::module::<A>(name);
+            let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
+            loader.load(&file, no_arguments).unwrap();
+            let module = loader.find(name.as_bytes()).unwrap();
+
+            let exported: BTreeSet<_> = module
+                .exports()
+                .map(|symbol| String::from_utf8(symbol.name.to_vec()).unwrap())
+                .collect();
+            assert_eq!(exported, marked_for_export(&file), "{name}");
+            assert!(!exported.is_empty());
+            for symbol in module.exports() {
+                let found = loader.symbol(symbol.name).unwrap();
+                assert_eq!(found.address, symbol.address);
+                assert!(module.core().contains(&symbol.address), "{symbol:x?}");
+            }
+        }
+    }
+}
+
+/// The exported symbols of a real module: those whose names stand in `__ksymtab_strings`.
+fn marked_for_export(file: &[u8]) -> BTreeSet<String> {
+    use object::{Object, ObjectSection};
+    let object = object::File::parse(file).unwrap();
+    let strings = object.section_by_name("__ksymtab_strings").unwrap();
+    let strings = strings.data().unwrap().split(|byte| *byte == 0);
+    let globals = corpus::global_symbols(file);
+    strings
+        .map(|string| String::from_utf8(string.to_vec()).unwrap())
+        .filter(|string| globals.contains(string))
+        .collect()
+}
