@@ -82,10 +82,12 @@ struct Frame {
 const PUSHED_BEFORE: usize = 5;
 
 extern "C" fn report(frame: &Frame) -> ! {
+    let esp = frame.esp + PUSHED_BEFORE * size_of::<usize>();
     fault::report(&Fault {
         what: exceptions::name(frame.vector, frame.error),
         instruction: frame.eip,
         address: (frame.vector == PAGE_FAULT).then(missed_address),
+        stack: esp,
         registers: &[
             ("eax", frame.eax),
             ("ebx", frame.ebx),
@@ -94,7 +96,7 @@ extern "C" fn report(frame: &Frame) -> ! {
             ("esi", frame.esi),
             ("edi", frame.edi),
             ("ebp", frame.ebp),
-            ("esp", frame.esp + PUSHED_BEFORE * size_of::<usize>()),
+            ("esp", esp),
             ("eflags", frame.eflags),
             ("cs", frame.cs),
             ("error", frame.error),
@@ -109,6 +111,7 @@ extern "C" fn report_double() -> ! {
         what: exceptions::name(DOUBLE_FAULT, 0),
         instruction: state.eip as usize,
         address: Some(missed_address()),
+        stack: esp,
         registers: &[
             ("eax", eax),
             ("ebx", ebx),

@@ -113,13 +113,15 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
     for (index, (name, value)) in REGISTERS.into_iter().zip(frame.registers).enumerate() {
         registers[index] = (name, value);
     }
-    registers[15] = ("sp", (&raw const frame.status).addr() + frame_size(format));
+    let stack = (&raw const frame.status).addr() + frame_size(format);
+    registers[15] = ("sp", stack);
     registers[16] = ("sr", frame.status.into());
     registers[17] = ("vector", usize::from(vector));
     fault::report(&Fault {
         what,
         instruction,
         address,
+        stack,
         registers: &registers,
     })
 }

@@ -95,6 +95,7 @@ extern "C" fn report(frame: &Frame) -> ! {
         what: exceptions::name(frame.vector, frame.error),
         instruction: frame.rip,
         address: (frame.vector == PAGE_FAULT).then_some(address),
+        stack: frame.rsp,
         registers: &[
             ("rax", frame.rax),
             ("rbx", frame.rbx),
