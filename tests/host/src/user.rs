@@ -61,12 +61,16 @@ impl User {
 
 impl Pages {
     fn write(&mut self, address: u64, bytes: &[u8]) {
-        for (at, byte) in (address..).zip(bytes) {
-            let page = self
-                .pages
-                .entry(at / PAGE)
-                .or_insert_with(|| vec![FILLER; PAGE as usize].into_boxed_slice());
-            page[(at % PAGE) as usize] = *byte;
+        let mut rest = bytes;
+        let mut at = address;
+        while !rest.is_empty() {
+            let new = || vec![FILLER; PAGE as usize].into_boxed_slice();
+            let page = self.pages.entry(at / PAGE).or_insert_with(new);
+            let target = &mut page[(at % PAGE) as usize..];
+            let (now, later) = rest.split_at(rest.len().min(target.len()));
+            target[..now.len()].copy_from_slice(now);
+            at += now.len() as u64;
+            rest = later;
         }
     }
 }
