@@ -18,7 +18,9 @@ macro_rules! functions {
             #[allow(unused_imports, reason = "not every function needs a C type")]
             use super::*;
 
-            pub(super) unsafe extern "C" fn proper($($argument: $kind),*) -> result!($($result)?) $body
+            pub(super) unsafe extern "C" fn proper(
+                $($argument: $kind),*
+            ) -> result!($($result)?) $body
 
             #[cfg(target_arch = "x86_64")]
             #[unsafe(naked)]

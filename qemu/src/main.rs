@@ -52,10 +52,7 @@ pub unsafe fn start(boot: Boot) -> ! {
     region::give(boot.module_frames.clone());
     user::install(&boot);
     let exports = kernel::install_exports();
-    println!(
-        "modlink's test kernel on {}: {protection}",
-        <This as Machine>::Arch::NAME
-    );
+    println!("modlink's test kernel on {}: {protection}", <This as Machine>::Arch::NAME);
     println!(
         "{} KiB for the kernel, {} KiB for modules, {exports} exported symbols",
         boot.heap.len() >> 10,
@@ -73,10 +70,7 @@ fn run(boot: &Boot, command_line: &str) -> Outcome {
             return Outcome::Failure;
         }
     }
-    match command_line
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("script="))
-    {
+    match command_line.split_whitespace().find_map(|word| word.strip_prefix("script=")) {
         Some(script) => console::run_script(script),
         None => console::interact(),
     }

@@ -19,7 +19,8 @@ pub fn loaded(event: Event, module: &Module<TestKernel>) {
     if from_modules > 0 {
         print!(", {from_modules} from {}", used_modules(module));
     }
-    println!("; init bytes given back: {given_back}");
+    print!("; init bytes given back: {given_back}");
+    println!("{}", if joined { ", as core and init are one block" } else { "" });
 }
 
 /// The names of the modules that `module` uses.

@@ -2,7 +2,8 @@
 
 use super::Console;
 use super::failure::Failure;
-use super::words::{Word, Words, integer};
+use super::integer;
+use super::words::{Word, Words};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 
 /// The largest buffer.
-const MAX: u64 = 16 << 20;
+const MAX: usize = 16 << 20;
 
 /// The buffers by name.
 #[derive(Debug, Default)]
@@ -103,9 +104,10 @@ pub fn hex(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
 }
 
 fn length(word: &str) -> Result<usize, Failure> {
-    let length = integer(word).filter(|length| *length <= MAX);
-    let length = length.ok_or_else(|| Failure::Usage(format!("`{word}` is no length")))?;
-    Ok(length as usize)
+    match integer::bits(word, usize::BITS)? as usize {
+        length @ 0..=MAX => Ok(length),
+        _ => Err(Failure::Usage(format!("{word} bytes are too many"))),
+    }
 }
 
 fn hex_digits(text: &str) -> Option<Vec<u8>> {

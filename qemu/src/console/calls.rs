@@ -2,7 +2,8 @@
 
 use super::Console;
 use super::failure::Failure;
-use super::words::{Word, Words, integer};
+use super::integer;
+use super::words::{Word, Words};
 use crate::kernel::LOADER;
 use crate::machine::{Argument, Machine, Returned, This};
 use alloc::ffi::CString;
@@ -38,19 +39,6 @@ pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure>
     check(returned, wanted)
 }
 
-/// Reads an integer that fits a register, negative ones in two's complement.
-pub fn word(text: &str) -> Result<usize, Failure> {
-    let value = integer(text).ok_or_else(|| not_an_integer(text))?;
-    let bits = usize::BITS;
-    let negative =
-        (value as i64) < 0 && text.starts_with('-') && value as i64 as isize as i64 == value as i64;
-    if negative || usize::try_from(value).is_ok() {
-        Ok(value as usize)
-    } else {
-        Err(Failure::Usage(format!("`{text}` does not fit {bits} bits; is it `{text}:64`?")))
-    }
-}
-
 fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
     if let Some(name) = text.strip_prefix('&') {
         let address = console.buffers.address(name);
@@ -59,21 +47,21 @@ fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
         return Ok(Argument::Word(address));
     }
     match text.strip_suffix(":64") {
-        Some(digits) => integer(digits).map(Argument::Wide).ok_or_else(|| not_an_integer(text)),
-        None => word(text).map(Argument::Word),
+        Some(digits) => Ok(Argument::Wide(integer::bits(digits, 64)?)),
+        None => Ok(Argument::Word(integer::bits(text, usize::BITS)? as usize)),
     }
 }
 
 /// Prints a result, and compares it with what it should be.
 fn check(returned: Returned, wanted: Option<Value>) -> Result<(), Failure> {
-    let bits = wanted.as_ref().map_or(usize::BITS, |value| value.bits);
-    let all = if bits > usize::BITS { returned.wide } else { returned.word as u64 };
-    let result = all & low(bits);
-    let digits = 2 + bits as usize / 4;
+    let width = wanted.as_ref().map_or(usize::BITS, |value| value.width);
+    let register = if width > usize::BITS { returned.wide } else { returned.word as u64 };
+    let result = register & (u64::MAX >> (u64::BITS - width));
+    let digits = 2 + width as usize / 4;
     println!("= {result:#0digits$x}");
     match wanted {
-        Some(Value { value, .. }) if value != result => {
-            Err(Failure::Wrong(format!("the result should be {value:#0digits$x}")))
+        Some(Value { bits, .. }) if bits != result => {
+            Err(Failure::Wrong(format!("the result should be {bits:#0digits$x}")))
         }
         _ => Ok(()),
     }
@@ -81,14 +69,13 @@ fn check(returned: Returned, wanted: Option<Value>) -> Result<(), Failure> {
 
 /// A result as a script writes it.
 struct Value {
-    bits: u32,
-    /// The low `bits`, the others 0.
-    value: u64,
+    width: u32,
+    bits: u64,
 }
 
 impl Value {
     fn read(text: &str) -> Result<Self, Failure> {
-        let (digits, bits) = match text.split_once(':') {
+        let (digits, width) = match text.split_once(':') {
             Some((digits, "8")) => (digits, 8),
             Some((digits, "16")) => (digits, 16),
             Some((digits, "32")) => (digits, 32),
@@ -96,13 +83,7 @@ impl Value {
             Some(_) => return Err(Failure::Usage("the width is 8, 16, 32 or 64".into())),
             None => (text, written_width(text)),
         };
-        let value = integer(digits).ok_or_else(|| not_an_integer(digits))?;
-        let above = value & !low(bits);
-        let negative = digits.starts_with('-') && value >> (bits - 1) == u64::MAX >> (bits - 1);
-        if above != 0 && !negative {
-            return Err(Failure::Usage(format!("`{digits}` does not fit {bits} bits")));
-        }
-        Ok(Self { bits, value: value & low(bits) })
+        Ok(Self { width, bits: integer::bits(digits, width)? })
     }
 }
 
@@ -115,12 +96,4 @@ fn written_width(text: &str) -> u32 {
         Some(5..=8) => 32,
         Some(_) => 64,
     }
-}
-
-fn low(bits: u32) -> u64 {
-    u64::MAX >> (u64::BITS - bits)
-}
-
-fn not_an_integer(text: &str) -> Failure {
-    Failure::Usage(format!("`{text}` is no integer"))
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::words::Words;
-use super::{Console, buffers, calls, modules, usage};
+use super::{Console, buffers, calls, integer, modules, usage};
 use crate::kernel;
 use crate::stubs::{self, NoStub};
 use alloc::format;
@@ -138,7 +138,7 @@ fn help(words: &mut Words<'_>) -> Result<(), Failure> {
 fn stub(words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a symbol")?;
     let value = match words.bare()? {
-        Some(text) => calls::word(text)?,
+        Some(text) => integer::bits(text, usize::BITS)? as usize,
         None => 0,
     };
     words.end()?;

@@ -4,6 +4,7 @@ mod buffers;
 mod calls;
 mod command;
 mod failure;
+mod integer;
 mod line;
 mod modules;
 mod usage;
@@ -12,7 +13,7 @@ mod words;
 use crate::files;
 use crate::machine::Outcome;
 use crate::memory::usage::Usage;
-use alloc::string::{String, ToString};
+use alloc::format;
 use buffers::Buffers;
 use failure::Failure;
 use line::LineReader;
@@ -81,7 +82,7 @@ impl Console {
             Some(name) if name.starts_with('#') => Ok(()),
             Some(name) => match command::find(name) {
                 Some(command) => (command.run)(self, &mut words),
-                None => Err(Failure::Usage(String::from("no such command: ") + name)),
+                None => Err(Failure::Usage(format!("no command is called {name}"))),
             },
         }
     }
@@ -94,10 +95,8 @@ impl Console {
                 println!("refused with {errno}, as expected");
                 Ok(())
             }
-            Err(failure) => Err(Failure::Wrong(
-                failure.to_string() + ", where " + &wanted.to_string() + " was expected",
-            )),
-            Ok(()) => Err(Failure::Wrong("it worked, where it should fail".into())),
+            Err(failure) => Err(Failure::Wrong(format!("{failure}, not with {wanted}"))),
+            Ok(()) => Err(Failure::Wrong(format!("it worked, where {wanted} was expected"))),
         }
     }
 }

@@ -70,8 +70,11 @@ pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
 pub fn modinfo(words: &mut Words<'_>) -> Result<(), Failure> {
     let file = find(words.need("a file")?)?;
     words.end()?;
-    let image = Image::<ThisArch>::check(file.bytes, TestKernel::MAX_MODULE_SIZE)
-        .map_err(|error| Failure::Wrong(format!("{}: {error}", file.name)))?;
+    let image = Image::<ThisArch>::check(file.bytes, TestKernel::MAX_MODULE_SIZE);
+    let image = image.map_err(|error| {
+        println!("error: {}: {error}", file.name);
+        Failure::Errno(error.errno())
+    })?;
     for (key, value) in image.modinfo().iter() {
         let (key, value) = (key.escape_ascii(), value.escape_ascii());
         println!("{:12} {value}", format!("{key}:"));

@@ -94,24 +94,3 @@ impl<'a> Words<'a> {
         Err(Failure::Usage("the closing quote is missing".into()))
     }
 }
-
-/// Reads an integer: decimal, or hexadecimal after `0x`; a minus sign makes it negative, as a
-/// 64-bit number in two's complement.
-pub fn integer(text: &str) -> Option<u64> {
-    match text.strip_prefix('-') {
-        Some(magnitude) => {
-            let magnitude = natural(magnitude)?;
-            (magnitude <= 1 << 63).then(|| magnitude.wrapping_neg())
-        }
-        None => natural(text),
-    }
-}
-
-fn natural(text: &str) -> Option<u64> {
-    let (digits, radix) = match text.strip_prefix("0x") {
-        Some(digits) => (digits, 16),
-        None => (text, 10),
-    };
-    let plain = !digits.starts_with('+');
-    plain.then(|| u64::from_str_radix(digits, radix).ok())?
-}

@@ -15,8 +15,7 @@ exception_stubs:
     .set vector, 0
     .rept {count}
     .balign {size}
-    .ifeq (vector - 8) * (vector - 10) * (vector - 11) * (vector - 12) * (vector - 13) * (vector - 14) * (vector - 17) * (vector - 21)
-    .else
+    .ifeq {error_codes} >> vector & 1
     push $0                         # where the processor pushes no error code
     .endif
     push $vector
@@ -40,6 +39,7 @@ double_fault:
     "#,
     count = const exceptions::COUNT,
     size = const STUB_SIZE,
+    error_codes = const exceptions::WITH_ERROR_CODE,
     report = sym report,
     report_double = sym report_double,
     options(att_syntax)

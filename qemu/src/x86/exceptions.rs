@@ -9,6 +9,10 @@ pub const PAGE_FAULT: usize = 14;
 /// The exception raised when another could not be delivered, such as for want of stack.
 pub const DOUBLE_FAULT: usize = 8;
 
+/// The vectors, a bit each, at which the processor pushes an error code.
+pub const WITH_ERROR_CODE: u32 =
+    1 << DOUBLE_FAULT | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << PAGE_FAULT | 1 << 17 | 1 << 21;
+
 const WRITE: usize = 1 << 1;
 const FETCH: usize = 1 << 4;
 

@@ -63,6 +63,8 @@ pub unsafe fn read(info: usize) -> Boot {
         line => unsafe { CStr::from_ptr(at(line)) }.to_bytes(),
     };
     let initrd = modules.first().map_or(&[][..], |module| {
+        let end = module.address + module.size;
+        assert!(end <= DIRECT_LIMIT as u64, "the initial RAM disk ends at {end:#x}: too much RAM");
         // SAFETY: QEMU put the initial RAM disk there; `free_memory` leaves it alone.
         unsafe { core::slice::from_raw_parts(at(module.address), module.size as usize) }
     });
