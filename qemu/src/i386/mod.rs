@@ -1,4 +1,7 @@
 //! The kernel in the top GiB of a 32-bit machine, modules above it.
+//!
+//! Page tables are those of PAE. With them data can be kept from being run if the processor knows
+//! NX (QEMU: `-cpu qemu32,+pae,+nx`); without it text and constants still cannot be written.
 
 mod call;
 mod descriptors;

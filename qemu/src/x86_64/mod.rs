@@ -1,4 +1,7 @@
 //! The kernel in the top 2 GiB of a 64-bit machine, modules in the last one.
+//!
+//! No page is writable and executable, and memory of modules is mapped nowhere but where they run,
+//! so that what is protected there cannot be written by another way.
 
 mod call;
 mod descriptors;
