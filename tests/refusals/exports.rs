@@ -1,0 +1,179 @@
+//! Refusals of what a module exports, and of where it starts and stops.
+
+use crate::case::{Case, Cases, expect_refusals, symbol};
+use crate::edit::*;
+use crate::real::Architecture;
+use modlink::LoadError;
+use modlink::symbols::ExportProblem;
+
+const SHF_WRITE: u64 = 1;
+const SHF_ALLOC: u64 = 2;
+const SHN_ABS: u64 = 0xfff1;
+
+/// The bytes of an entry of `__ksymtab`, in the order of the file: address, name, namespace.
+const ENTRY: u64 = 12;
+
+/// The numbers of the relocations of an entry's fields, for the first and the second entry.
+const NAMES: [usize; 2] = [1, 4];
+const NAMESPACES: [usize; 2] = [2, 5];
+
+pub fn cases(on: Architecture) -> Vec<Case> {
+    let mut cases = Cases::on(on);
+    tables(&mut cases);
+    strings(&mut cases);
+    order(&mut cases);
+    entry_points(&mut cases);
+    cases.into_vec()
+}
+
+#[test]
+fn every_export_table_that_cannot_be_searched_is_refused() {
+    expect_refusals(cases);
+}
+
+/// The index of `__ksymtab` and of the section with its relocations.
+fn ksymtab(file: &Edit) -> (usize, usize) {
+    let table = file.section("__ksymtab");
+    (table, file.relocations_of(table))
+}
+
+fn tables(cases: &mut Cases) {
+    for name in ["__ksymtab", "__ksymtab_gpl"] {
+        let mut refuse = |what: &str, change: &dyn Fn(&mut Edit, usize, usize)| {
+            cases.add(format!("{name}: {what}"), name, |file| {
+                let (table, relocations) = ksymtab(file);
+                file.rename_section(table, name);
+                change(file, table, relocations);
+                LoadError::Export(ExportProblem::Table(if name == "__ksymtab" {
+                    "__ksymtab"
+                } else {
+                    "__ksymtab_gpl"
+                }))
+            });
+        };
+        refuse("half an entry more", &|file, table, _| {
+            file.set(Section(table, "sh_size"), 2 * ENTRY + ENTRY / 2);
+        });
+        refuse("a byte more", &|file, table, _| {
+            file.set(Section(table, "sh_size"), 2 * ENTRY + 1);
+        });
+        refuse("writable", &|file, table, _| {
+            file.set(Section(table, "sh_flags"), SHF_ALLOC | SHF_WRITE);
+        });
+        refuse("not loaded", &|file, table, _| file.set(Section(table, "sh_flags"), 0));
+        refuse("without bytes in the file", &|file, table, relocations| {
+            file.set(Section(relocations, "sh_size"), 0);
+            file.set(Section(table, "sh_type"), SHT_NOBITS);
+            file.set(Section(table, "sh_flags"), SHF_ALLOC | SHF_WRITE);
+        });
+    }
+    cases.add("every symbol in both tables", "crc_itu_t ", |file| {
+        let (table, relocations) = ksymtab(file);
+        let other = file.add_section_like(table);
+        file.rename_section(other, "__ksymtab_gpl");
+        let others = file.add_section_like(relocations);
+        file.set(Section(others, "sh_info"), other as u64);
+        LoadError::Export(ExportProblem::Duplicate(b"crc_itu_t"[..].into()))
+    });
+}
+
+fn strings(cases: &mut Cases) {
+    for (index, symbol) in
+        ["__kstrtab_crc_itu_t", "__kstrtab_crc_itu_t_table"].into_iter().enumerate()
+    {
+        for (what, number) in [("name", NAMES[index]), ("namespace", NAMESPACES[index])] {
+            let problem = ExportProblem::String { table: "__ksymtab", index };
+            let says = format!("entry {index}");
+            let error = LoadError::Export(problem.clone());
+            cases.add(format!("the {what} of entry {index} in data"), &says, |file| {
+                let (_, table) = ksymtab(file);
+                let data = file.symbol("__this_module");
+                file.set(Relocation(table, number, "r_sym"), data as u64);
+                error.clone()
+            });
+            cases.add(format!("the {what} of entry {index} without a NUL"), &says, |file| {
+                let (_, table) = ksymtab(file);
+                unterminated(file, symbol);
+                refer(file, table, number, symbol);
+                error.clone()
+            });
+            if what == "name" {
+                cases.add(format!("the name of entry {index} is empty"), &says, |file| {
+                    let (_, table) = ksymtab(file);
+                    refer(file, table, number, "__kstrtabns_crc_itu_t");
+                    error
+                });
+            }
+        }
+    }
+}
+
+/// Moves a symbol to the last byte of the module's constants, which is not NUL.
+fn unterminated(file: &mut Edit, name: &str) {
+    let comment = file.section(".comment");
+    file.set(Section(comment, "sh_flags"), SHF_ALLOC);
+    *file.contents_mut(comment).last_mut().expect("a byte") = b'x';
+    let last = file.get(Section(comment, "sh_size")) - 1;
+    let symbol = file.symbol(name);
+    file.set(Symbol(symbol, "st_shndx"), comment as u64);
+    file.set(Symbol(symbol, "st_value"), last);
+}
+
+/// Lets a relocation refer to a symbol, without an addend.
+fn refer(file: &mut Edit, table: usize, number: usize, name: &str) {
+    let symbol = file.symbol(name);
+    file.set(Relocation(table, number, "r_sym"), symbol as u64);
+    if file.get(Section(table, "sh_type")) == SHT_RELA {
+        file.set(Relocation(table, number, "r_addend"), 0);
+    }
+}
+
+fn order(cases: &mut Cases) {
+    cases.add("names that descend", "crc_itu_t ", |file| {
+        let (_, table) = ksymtab(file);
+        let [first, second] = NAMES.map(|number| file.get(Relocation(table, number, "r_offset")));
+        file.set(Relocation(table, NAMES[0], "r_offset"), second);
+        file.set(Relocation(table, NAMES[1], "r_offset"), first);
+        LoadError::Export(ExportProblem::Order(b"crc_itu_t"[..].into()))
+    });
+    cases.add("a name twice", "crc_itu_t_table ", |file| {
+        let (_, table) = ksymtab(file);
+        refer(file, table, NAMES[0], "__kstrtab_crc_itu_t_table");
+        refer(file, table, NAMES[1], "__kstrtab_crc_itu_t_table");
+        LoadError::Export(ExportProblem::Order(b"crc_itu_t_table"[..].into()))
+    });
+}
+
+fn entry_points(cases: &mut Cases) {
+    for name in ["init_module", "cleanup_module"] {
+        let mut refuse = |what: &str, change: &dyn Fn(&mut Edit, usize)| {
+            cases.add(format!("{name} {what}"), "not in the module's code", |file| {
+                let index = file.symbol("__this_module");
+                file.rename_symbol(index, name);
+                file.set(Symbol(index, "st_value"), 0);
+                file.set(Symbol(index, "st_size"), 0);
+                change(file, index);
+                LoadError::Entry(symbol(index, name))
+            });
+        };
+        refuse("in data", &|_, _| {});
+        refuse("in constants", &|file, index| {
+            let rodata = file.section(".rodata");
+            file.set(Symbol(index, "st_shndx"), rodata as u64);
+        });
+        refuse("in a section that is not loaded", &|file, index| {
+            let comment = file.section(".comment");
+            file.set(Symbol(index, "st_shndx"), comment as u64);
+        });
+        refuse("at an absolute address", &|file, index| {
+            file.set(Symbol(index, "st_shndx"), SHN_ABS);
+            file.set(Symbol(index, "st_value"), 0x1000);
+        });
+        refuse("behind the code", &|file, index| {
+            let text = file.section(".text");
+            let end = file.get(Section(text, "sh_size"));
+            file.set(Symbol(index, "st_shndx"), text as u64);
+            file.set(Symbol(index, "st_value"), end);
+        });
+    }
+}

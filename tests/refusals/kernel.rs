@@ -1,0 +1,383 @@
+//! Refusals for which the kernel is the reason: what is loaded already, what it exports and to
+//! whom, what it has no memory for.
+
+use crate::edit::*;
+use crate::link::undefine;
+use crate::real::{Architecture, with_arch};
+use modlink::arch::Arch;
+use modlink::link::ResolveError;
+use modlink::platform::{AllocateError, Purpose};
+use modlink::symbols::ExportProblem;
+use modlink::{Errno, ImportProblem, LoadError, Name, UnloadError};
+use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot};
+use std::sync::{Arc, Mutex};
+
+/// What refused a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Load(LoadError),
+    Unload(UnloadError),
+}
+
+/// A request that was refused, and how it had to be.
+pub struct Outcome {
+    name: String,
+    got: Option<Refusal>,
+    /// What it had to be refused with.
+    pub want: Refusal,
+    errno: Errno,
+    says: String,
+    before: Snapshot,
+    after: Snapshot,
+}
+
+#[test]
+fn every_refusal_of_the_kernel_says_why_and_leaves_no_trace() {
+    let mut wrong = Vec::new();
+    for architecture in Architecture::ALL {
+        for outcome in outcomes(architecture) {
+            let whats = outcome.differences();
+            let describe = |what| format!("{architecture:?}: {}: {what}", outcome.name);
+            wrong.extend(whats.into_iter().map(describe));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Tries everything.
+pub fn outcomes(on: Architecture) -> Vec<Outcome> {
+    with_arch!(on, A => {
+        let mut outcomes = vec![
+            loaded_already::<A>(on),
+            coming_already::<A>(),
+            exported_by_the_kernel::<A>(on),
+            exported_by_a_module::<A>(on),
+            for_others_licences::<A>(on),
+            in_a_namespace::<A>(on),
+            exporter_is_coming::<A>(on),
+            exporter_is_going::<A>(on),
+            used_by_another::<A>(on),
+            referenced::<A>(on),
+            permanent::<A>(on),
+            not_loaded::<A>(on),
+            unloaded_while_coming::<A>(),
+        ];
+        outcomes.extend(no_memory::<A>(on));
+        outcomes.extend(no_protection::<A>(on));
+        outcomes.extend(no_arguments::<A>(on));
+        outcomes.extend(failing_starts::<A>(on));
+        outcomes
+    })
+}
+
+impl Outcome {
+    fn differences(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.got.as_ref() != Some(&self.want) {
+            wrong.push(format!("{:?} instead of {:?}", self.got, self.want));
+        }
+        let (errno, text) = match &self.want {
+            Refusal::Load(error) => (error.errno(), error.to_string()),
+            Refusal::Unload(error) => (error.errno(), error.to_string()),
+        };
+        if errno != self.errno {
+            wrong.push(format!("{errno} instead of {}", self.errno));
+        }
+        if !text.contains(&self.says) {
+            wrong.push(format!("“{text}” does not say “{}”", self.says));
+        }
+        if self.before != self.after {
+            wrong.push(format!("{:?} instead of {:?}", self.after, self.before));
+        }
+        wrong
+    }
+}
+
+type Loader<A> = Arc<HostLoader<A>>;
+
+fn nothing() -> Result<Vec<u8>, Errno> {
+    Ok(Vec::new())
+}
+
+/// Loads a file that has to be refused.
+fn load<A: Arch>(
+    loader: &Loader<A>,
+    file: &[u8],
+    want: LoadError,
+    errno: Errno,
+    says: &str,
+) -> Outcome {
+    load_with(loader, file, nothing, want, errno, says)
+}
+
+fn load_with<A: Arch>(
+    loader: &Loader<A>,
+    file: &[u8],
+    arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
+    want: LoadError,
+    errno: Errno,
+    says: &str,
+) -> Outcome {
+    let before = loader.platform().snapshot();
+    let got = loader.load(file, arguments).err();
+    Outcome {
+        name: format!("{want:?}"),
+        got: got.map(Refusal::Load),
+        want: Refusal::Load(want),
+        errno,
+        says: says.into(),
+        before,
+        after: loader.platform().snapshot(),
+    }
+}
+
+/// Unloads a module that has to stay.
+fn unload<A: Arch>(
+    loader: &Loader<A>,
+    name: &str,
+    want: UnloadError,
+    errno: Errno,
+    says: &str,
+) -> Outcome {
+    let before = loader.platform().snapshot();
+    let got = loader.unload(name.as_bytes(), false).err();
+    Outcome {
+        name: format!("{want:?}"),
+        got: got.map(Refusal::Unload),
+        want: Refusal::Unload(want),
+        errno,
+        says: says.into(),
+        before,
+        after: loader.platform().snapshot(),
+    }
+}
+
+/// A kernel for the real module.
+fn kernel_for<A: Arch>(on: Architecture) -> HostKernel<A> {
+    HostKernel::new().export_all_for(on.signed_module(), &[])
+}
+
+/// The real module under the name `user`, importing `crc_itu_t` instead of defining it.
+fn user(on: Architecture) -> Edit {
+    let mut file = on.module();
+    file.set_modinfo("name", "user");
+    let index = file.symbol("crc_itu_t");
+    undefine(&mut file, index);
+    file
+}
+
+/// A module that exports `crc_itu_t`, with a start and a stop.
+fn exporter<A: Arch>() -> Vec<u8> {
+    ModuleFile::<A>::new("exporter").exports("crc_itu_t").init().exit().build()
+}
+
+fn refused_import(on: Architecture, reason: ImportProblem) -> LoadError {
+    let index = on.module().symbol("crc_itu_t");
+    let symbol = crate::case::symbol(index, "crc_itu_t");
+    LoadError::Symbol(ResolveError::Refused { symbol, reason })
+}
+
+fn name(name: &str) -> Name {
+    name.as_bytes().into()
+}
+
+fn loaded_already<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    let want = LoadError::Exists(name("crc_itu_t"));
+    load(&loader, on.signed_module(), want, Errno::EEXIST, "module crc_itu_t is loaded already")
+}
+
+/// Runs `request` while the module `exporter` is in its start.
+fn while_coming<A: Arch>(
+    kernel: HostKernel<A>,
+    request: impl Fn(&Loader<A>) -> Outcome + Send + Sync + 'static,
+) -> Outcome {
+    let loader = kernel.boot();
+    let outcome = Arc::new(Mutex::new(None));
+    let kept = outcome.clone();
+    loader.platform().on_init("exporter", move |loader| {
+        *kept.lock().unwrap() = Some(request(loader));
+        0
+    });
+    loader.load(&exporter::<A>(), nothing).expect("it starts");
+    outcome.lock().unwrap().take().expect("the start has run")
+}
+
+fn coming_already<A: Arch>() -> Outcome {
+    while_coming(HostKernel::<A>::new(), |loader| {
+        let want = LoadError::Busy(name("exporter"));
+        load(loader, &exporter::<A>(), want, Errno::EBUSY, "module exporter")
+    })
+}
+
+fn exporter_is_coming<A: Arch>(on: Architecture) -> Outcome {
+    while_coming(kernel_for::<A>(on), move |loader| {
+        let want = refused_import(on, ImportProblem::Coming(name("exporter")));
+        load(loader, user(on).bytes(), want, Errno::EBUSY, "(crc_itu_t): its module exporter")
+    })
+}
+
+fn exporter_is_going<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let outcome = Arc::new(Mutex::new(None));
+    let kept = outcome.clone();
+    loader.platform().on_exit("exporter", move |loader| {
+        let want = refused_import(on, ImportProblem::Going(name("exporter")));
+        let says = "(crc_itu_t): its module exporter";
+        let result = load(loader, user(on).bytes(), want, Errno::ENOENT, says);
+        *kept.lock().unwrap() = Some(result);
+    });
+    loader.load(&exporter::<A>(), nothing).expect("it loads");
+    loader.unload(b"exporter", false).expect("nobody uses it");
+    outcome.lock().unwrap().take().expect("the stop has run")
+}
+
+fn unloaded_while_coming<A: Arch>() -> Outcome {
+    while_coming(HostKernel::<A>::new(), |loader| {
+        unload(loader, "exporter", UnloadError::Busy, Errno::EBUSY, "coming or going")
+    })
+}
+
+fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).export("crc_itu_t_table").boot();
+    let want = LoadError::Export(ExportProblem::Duplicate(name("crc_itu_t_table")));
+    let says = "exported symbol crc_itu_t_table exists already";
+    load(&loader, on.signed_module(), want, Errno::ENOEXEC, says)
+}
+
+fn exported_by_a_module<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    let mut file = on.module();
+    file.set_modinfo("name", "other");
+    let want = LoadError::Export(ExportProblem::Duplicate(name("crc_itu_t")));
+    let says = "exported symbol crc_itu_t exists already";
+    load(&loader, file.bytes(), want, Errno::ENOEXEC, says)
+}
+
+fn for_others_licences<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).export_gpl("crc_itu_t").boot();
+    let mut file = user(on);
+    file.set_modinfo("license", "Proprietary");
+    let want = refused_import(on, ImportProblem::GplOnly);
+    load(&loader, file.bytes(), want, Errno::ENOENT, "GPL")
+}
+
+fn in_a_namespace<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).export_in("CHECKSUMS", "crc_itu_t").boot();
+    let mut file = user(on);
+    file.set_modinfo("import_ns", "CHECKSUM");
+    let want = refused_import(on, ImportProblem::Namespace(name("CHECKSUMS")));
+    load(&loader, file.bytes(), want, Errno::EINVAL, "namespace CHECKSUMS")
+}
+
+fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
+    let mut file = on.module();
+    let rodata = file.section(".rodata");
+    file.rename_section(rodata, ".init.rodata");
+    let loader = kernel_for::<A>(on).boot();
+    let kernel = loader.platform();
+    let mut outcomes = Vec::new();
+    for nth in [1, 2] {
+        kernel.fail(Operation::Allocate, nth);
+        let want = LoadError::Memory(AllocateError::Exhausted);
+        outcomes.push(load(&loader, file.bytes(), want, Errno::ENOMEM, "no memory"));
+    }
+    kernel.fail_nothing();
+    for purpose in [Purpose::Core, Purpose::Init, Purpose::Joined] {
+        kernel.set_room(purpose, &[]);
+    }
+    let want = LoadError::Memory(AllocateError::Exhausted);
+    outcomes.push(load(&loader, file.bytes(), want, Errno::ENOMEM, "no memory"));
+    if on.is_wide() {
+        kernel.set_region(&[0x1000_0000..=0x1fff_ffff]);
+        let want = LoadError::Memory(AllocateError::OutOfReach);
+        outcomes.push(load(&loader, file.bytes(), want, Errno::ENOMEM, "reach of the kernel"));
+    }
+    outcomes
+}
+
+fn no_protection<A: Arch>(on: Architecture) -> Vec<Outcome> {
+    let loader = kernel_for::<A>(on).boot();
+    let refuse = |nth| {
+        loader.platform().fail(Operation::Protect, nth);
+        load(&loader, on.signed_module(), LoadError::Protect, Errno::ENOMEM, "protect")
+    };
+    vec![refuse(1), refuse(2)]
+}
+
+fn no_arguments<A: Arch>(on: Architecture) -> Vec<Outcome> {
+    let loader = kernel_for::<A>(on).boot();
+    let refuse = |errno: Errno| {
+        let want = LoadError::Arguments(errno);
+        load_with(&loader, on.signed_module(), || Err(errno), want, errno, &errno.to_string())
+    };
+    vec![refuse(Errno::EFAULT), refuse(Errno::E2BIG)]
+}
+
+fn failing_starts<A: Arch>(on: Architecture) -> Vec<Outcome> {
+    let loader = kernel_for::<A>(on).boot();
+    let mut file = on.module();
+    let function = file.symbol("crc_itu_t");
+    file.rename_symbol(function, "init_module");
+    let refuse = |status: i32, errno: Errno| {
+        loader.platform().on_init("crc_itu_t", move |_| status);
+        let want = LoadError::Init(status);
+        load(&loader, file.bytes(), want, errno, &format!("failed with {status}"))
+    };
+    vec![refuse(-19, Errno::ENODEV), refuse(-1, Errno::EPERM), refuse(-12, Errno::ENOMEM)]
+}
+
+fn used_by_another<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let user = ModuleFile::<A>::new("user").imports("crc_itu_t").build();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(&user, nothing).expect("it loads");
+    let want = UnloadError::UsedBy(name("user"));
+    unload(&loader, "crc_itu_t", want, Errno::EWOULDBLOCK, "module user uses it")
+}
+
+fn referenced<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    let _held = loader.symbol(b"crc_itu_t").expect("it is exported");
+    let _again = loader.symbol(b"crc_itu_t_table").expect("it is exported");
+    unload(&loader, "crc_itu_t", UnloadError::Referenced(2), Errno::EWOULDBLOCK, "2 references")
+}
+
+fn permanent<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let mut file = on.module();
+    let function = file.symbol("crc_itu_t");
+    file.rename_symbol(function, "init_module");
+    loader.load(file.bytes(), nothing).expect("it loads");
+    unload(&loader, "crc_itu_t", UnloadError::Permanent, Errno::EBUSY, "no exit function")
+}
+
+fn not_loaded<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    unload(&loader, "crc_itu", UnloadError::NotFound, Errno::ENOENT, "no such module")
+}
+
+#[test]
+fn a_module_that_was_used_before_the_refusal_is_free_again() {
+    for architecture in Architecture::ALL {
+        with_arch!(architecture, A => {
+            let loader = kernel_for::<A>(architecture).boot();
+            loader.load(&exporter::<A>(), nothing).expect("it loads");
+            // Its first import is found, its second is not.
+            let mut file = user(architecture);
+            let second = file.symbol("crc_itu_t_table");
+            undefine(&mut file, second);
+            file.rename_symbol(second, "nobody_has_this");
+            let before = loader.platform().snapshot();
+            let error = loader.load(file.bytes(), nothing).expect_err("a symbol is unknown");
+            let symbol = crate::case::symbol(second, "nobody_has_this");
+            assert_eq!(error, LoadError::Symbol(ResolveError::Unknown(symbol)));
+            assert_eq!(loader.platform().snapshot(), before);
+            loader.unload(b"exporter", false).expect("nobody uses it");
+        });
+    }
+}

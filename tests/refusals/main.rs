@@ -1,0 +1,21 @@
+//! Every reason for which a module is refused, shown with a real module in which just the bytes in
+//! question are changed: the error and the place that it names, its text, and its number; and that
+//! a kernel is afterwards as before.
+
+mod case;
+mod damage;
+mod edit;
+mod editor;
+mod exports;
+mod header;
+mod identity;
+mod kernel;
+mod link;
+mod modinfo;
+mod out_of_memory;
+mod real;
+mod relocations;
+mod sections;
+mod signature;
+mod symbols;
+mod variants;

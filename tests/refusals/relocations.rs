@@ -1,0 +1,257 @@
+//! Refusals of relocation sections and of single relocations, before any is applied.
+
+use crate::case::{Case, Cases, expect_refusals, section, symbol};
+use crate::edit::*;
+use crate::real::{Architecture, LIMIT};
+use modlink::image::{Error, RelocationProblem, RelocationRef, SectionProblem, SymbolRef};
+
+pub fn cases(on: Architecture) -> Vec<Case> {
+    let mut cases = Cases::on(on);
+    links(&mut cases);
+    targets(&mut cases);
+    addends(&mut cases);
+    types(&mut cases);
+    places(&mut cases);
+    symbols(&mut cases);
+    cases.into_vec()
+}
+
+#[test]
+fn every_claim_about_a_relocation_that_does_not_hold_is_refused() {
+    expect_refusals(cases);
+}
+
+#[test]
+fn a_relocation_of_each_width_is_accepted_at_the_very_end_of_its_section() {
+    for architecture in Architecture::ALL {
+        for (r_type, width) in widths(architecture) {
+            let mut file = architecture.module();
+            let (target, table) = text(&file);
+            let size = file.get(Section(target, "sh_size"));
+            only_relocation(&mut file, table, size - width, r_type);
+            let result = architecture.check(file.bytes(), LIMIT);
+            assert_eq!(result, Ok(()), "{architecture:?}: type {r_type}");
+        }
+    }
+}
+
+#[test]
+fn relocations_of_sections_that_are_not_loaded_are_not_looked_at() {
+    for architecture in Architecture::ALL {
+        let mut file = architecture.module();
+        let (_, table) = text(&file);
+        let comment = file.section(".comment");
+        file.set(Section(table, "sh_info"), comment as u64);
+        file.set(Relocation(table, 0, "r_offset"), architecture.word_max());
+        file.set(Relocation(table, 0, "r_sym"), 0xff_ffff);
+        let result = architecture.link(file.bytes());
+        assert!(result.is_ok(), "{architecture:?}: {result:?}");
+    }
+}
+
+/// A relocation type of each width with that width in bytes.
+pub fn widths(on: Architecture) -> Vec<(u64, u64)> {
+    match on {
+        Architecture::X86_64 => vec![(0, 0), (10, 4), (2, 4), (1, 8), (24, 8), (9, 4)],
+        Architecture::I386 => vec![(0, 0), (1, 4), (2, 4), (3, 4)],
+        Architecture::M68k => {
+            vec![(0, 0), (3, 1), (6, 1), (12, 1), (2, 2), (5, 2), (11, 2), (1, 4), (4, 4), (10, 4)]
+        }
+    }
+}
+
+/// The relocation types that modules of the architecture may have (the table of the psABI without
+/// what only executables, shared objects and thread-local storage have).
+fn known(on: Architecture) -> Vec<u64> {
+    match on {
+        Architecture::X86_64 => vec![0, 1, 2, 4, 9, 10, 11, 24, 41, 42],
+        Architecture::I386 => vec![0, 1, 2, 3, 4, 9, 10, 43],
+        Architecture::M68k => (0..=15).collect(),
+    }
+}
+
+/// The index of `.text` and of the section with its relocations.
+fn text(file: &Edit) -> (usize, usize) {
+    let target = file.section(".text");
+    (target, file.relocations_of(target))
+}
+
+/// Leaves one relocation of a table, at `offset` and of type `r_type`.
+fn only_relocation(file: &mut Edit, table: usize, offset: u64, r_type: u64) {
+    let entry = file.get(Section(table, "sh_entsize"));
+    file.set(Section(table, "sh_size"), entry);
+    file.set(Relocation(table, 0, "r_offset"), offset);
+    file.set(Relocation(table, 0, "r_type"), r_type);
+}
+
+/// Changes one field of the header of the section with the relocations of `.text`.
+fn refuse(cases: &mut Cases, field: &'static str, value: u64, says: &str, problem: SectionProblem) {
+    cases.add(format!("relocations of .text: {field} = {value:#x}"), says, |file| {
+        let (_, table) = text(file);
+        assert_ne!(file.get(Section(table, field)), value);
+        file.set(Section(table, field), value);
+        Error::Section { section: section(table, &file.section_name(table)), problem }
+    });
+}
+
+fn links(cases: &mut Cases) {
+    let (target, table) = text(&cases.real);
+    let real = &cases.real;
+    for link in [
+        0,
+        table,
+        target,
+        real.section(".strtab"),
+        real.section(".bss"),
+        real.section_count(),
+        0xff00,
+        0xffff_ffff,
+    ] {
+        refuse(
+            cases,
+            "sh_link",
+            link as u64,
+            &format!("sh_link {link}"),
+            SectionProblem::Link(link as u32),
+        );
+    }
+}
+
+fn targets(cases: &mut Cases) {
+    let (_, table) = text(&cases.real);
+    let other = cases.real.relocations_of(cases.real.section("__ksymtab"));
+    let real = &cases.real;
+    for target in [
+        0,
+        table,
+        other,
+        real.symbol_table(),
+        real.section(".strtab"),
+        real.section(".shstrtab"),
+        real.section(".bss"),
+        real.section_count(),
+        0xff00,
+        0xffff_ffff,
+    ] {
+        refuse(
+            cases,
+            "sh_info",
+            target as u64,
+            &format!("sh_info {target}"),
+            SectionProblem::Target(target as u32),
+        );
+    }
+    cases.add("relocations of .text, which has no bytes", "sh_info", |file| {
+        let (target, table) = text(file);
+        file.set(Section(target, "sh_type"), SHT_NOBITS);
+        Error::Section {
+            section: section(table, &file.section_name(table)),
+            problem: SectionProblem::Target(target as u32),
+        }
+    });
+}
+
+fn addends(cases: &mut Cases) {
+    let (kind, entry) = match cases.on {
+        Architecture::X86_64 => (SHT_REL, 16),
+        Architecture::I386 => (SHT_RELA, 12),
+        Architecture::M68k => return,
+    };
+    cases.add("relocations of the other kind", "relocations of its kind", |file| {
+        let table = file.relocations_of(file.section("__ksymtab"));
+        file.set(Section(table, "sh_type"), kind);
+        file.set(Section(table, "sh_entsize"), entry);
+        Error::Section {
+            section: section(table, &file.section_name(table)),
+            problem: SectionProblem::AddendKind,
+        }
+    });
+}
+
+fn types(cases: &mut Cases) {
+    let known = known(cases.on);
+    let mut types: Vec<u64> = (0..=255).collect();
+    if cases.on.is_wide() {
+        types.extend([0x100, 0x102, 0x1_0001, 0x8000_0002, 0xffff_ffff]);
+    }
+    for r_type in types.into_iter().filter(|r_type| !known.contains(r_type)) {
+        cases.add(format!("relocation type {r_type:#x}"), "unknown", |file| {
+            let (target, table) = text(file);
+            file.set(Relocation(table, 0, "r_type"), r_type);
+            Error::Relocation {
+                relocation: described(file, target, table),
+                problem: RelocationProblem::UnknownType,
+            }
+        });
+    }
+}
+
+fn places(cases: &mut Cases) {
+    let (target, _) = text(&cases.real);
+    let size = cases.real.get(Section(target, "sh_size"));
+    for (r_type, width) in widths(cases.on) {
+        let word = cases.on.word_max();
+        let first = (size + 1).saturating_sub(width);
+        let far = [word - width, word - 1, word, 1 << 31];
+        for offset in (first..=size + 1).chain(far) {
+            let name = format!("type {r_type} at {offset:#x} of {size:#x}");
+            cases.add(name, "outside the section", |file| {
+                let (target, table) = text(file);
+                only_relocation(file, table, offset, r_type);
+                Error::Relocation {
+                    relocation: described(file, target, table),
+                    problem: RelocationProblem::OutsideSection,
+                }
+            });
+        }
+    }
+}
+
+fn symbols(cases: &mut Cases) {
+    let count = cases.real.symbol_count() as u64;
+    let highest = if cases.on.is_wide() { 0xffff_ffff } else { 0xff_ffff };
+    for index in [count, count + 1, highest - 1, highest] {
+        cases.add(format!("symbol {index} of {count}"), "no symbol of that index", |file| {
+            let (target, table) = text(file);
+            file.set(Relocation(table, 0, "r_sym"), index);
+            let mut relocation = described(file, target, table);
+            relocation.symbol = symbol(index as usize, "");
+            Error::Relocation { relocation, problem: RelocationProblem::SymbolIndex }
+        });
+    }
+    cases.add("a symbol table cut to one entry", "no symbol of that index", |file| {
+        let symbols = file.symbol_table();
+        let entry = file.get(Section(symbols, "sh_entsize"));
+        let (target, table) = text(file);
+        let mut relocation = described(file, target, table);
+        relocation.symbol = SymbolRef { name: (&b""[..]).into(), ..relocation.symbol };
+        file.set(Section(symbols, "sh_size"), entry);
+        Error::Relocation { relocation, problem: RelocationProblem::SymbolIndex }
+    });
+}
+
+/// How an error names the first relocation of a table.
+pub fn described(file: &Edit, target: usize, table: usize) -> RelocationRef {
+    nth_described(file, target, table, 0)
+}
+
+/// How an error names the relocation of that number of a table.
+pub fn nth_described(file: &Edit, target: usize, table: usize, number: usize) -> RelocationRef {
+    let index = file.get(Relocation(table, number, "r_sym")) as usize;
+    let name = if index < file.symbol_count() { name_of(file, index) } else { String::new() };
+    RelocationRef {
+        section: section(target, &file.section_name(target)),
+        offset: file.get(Relocation(table, number, "r_offset")),
+        r_type: file.get(Relocation(table, number, "r_type")) as u32,
+        symbol: symbol(index, &name),
+    }
+}
+
+/// The name of a symbol; that of a section symbol is its section's.
+fn name_of(file: &Edit, index: usize) -> String {
+    match file.symbol_name(index) {
+        name if !name.is_empty() => name,
+        _ if index == 0 => String::new(),
+        _ => file.section_name(file.get(Symbol(index, "st_shndx")) as usize),
+    }
+}

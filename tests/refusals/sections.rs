@@ -1,0 +1,371 @@
+//! Refusals of sections.
+
+use crate::case::{Case, Cases, expect_refusals, section};
+use crate::edit::*;
+use crate::real::{Architecture, LIMIT};
+use modlink::Errno;
+use modlink::image::{Error, MAX_ALIGN, SectionProblem};
+
+const SHF_WRITE: u64 = 1;
+const SHF_ALLOC: u64 = 2;
+const SHF_EXECINSTR: u64 = 4;
+const SHF_TLS: u64 = 0x400;
+const SHF_COMPRESSED: u64 = 0x800;
+
+pub fn cases(on: Architecture) -> Vec<Case> {
+    let mut cases = Cases::on(on);
+    null(&mut cases);
+    extent(&mut cases);
+    alignment(&mut cases);
+    entries(&mut cases);
+    names(&mut cases);
+    string_tables(&mut cases);
+    symbol_table(&mut cases);
+    purpose(&mut cases);
+    once(&mut cases);
+    contents(&mut cases);
+    total(&mut cases);
+    cases.into_vec()
+}
+
+#[test]
+fn every_claim_about_a_section_that_does_not_hold_is_refused() {
+    expect_refusals(cases);
+}
+
+#[test]
+fn the_extremes_of_what_a_section_may_say_are_accepted() {
+    for architecture in Architecture::ALL {
+        let real = architecture.module();
+        let accepted = |what: &str, change: &dyn Fn(&mut Edit)| {
+            let mut file = real.clone();
+            change(&mut file);
+            let result = architecture.link(file.bytes());
+            assert!(result.is_ok(), "{architecture:?}: {what}: {result:?}");
+        };
+        let text = real.section(".text");
+        accepted("the strictest alignment", &|file| {
+            file.set(Section(text, "sh_addralign"), MAX_ALIGN);
+        });
+        accepted("no alignment", &|file| file.set(Section(text, "sh_addralign"), 0));
+        accepted("a section up to the end of the file", &|file| {
+            let comment = file.section(".comment");
+            let rest = file.bytes().len() as u64 - file.get(Section(comment, "sh_offset"));
+            file.set(Section(comment, "sh_size"), rest);
+        });
+        accepted("an empty section at the end of the file", &|file| {
+            let end = file.bytes().len() as u64;
+            let data = file.section(".data");
+            file.set(Section(data, "sh_offset"), end);
+        });
+        accepted("an empty name at the end of the names", &|file| {
+            let names = file.section(".shstrtab");
+            let last = file.get(Section(names, "sh_size")) - 1;
+            let comment = file.section(".comment");
+            file.set(Section(comment, "sh_name"), last);
+        });
+    }
+}
+
+#[test]
+fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_refused() {
+    for architecture in Architecture::ALL {
+        let file = architecture.module();
+        let needed = sum_up_to(&file, file.section_count());
+        assert_eq!(architecture.check(file.bytes(), needed), Ok(()));
+        assert_eq!(
+            architecture.check(file.bytes(), needed - 1),
+            Err(Error::TooLarge { size: needed, limit: needed - 1 })
+        );
+    }
+}
+
+/// Changes one field of a section that has a name.
+fn refuse(
+    cases: &mut Cases,
+    name: &'static str,
+    field: &'static str,
+    value: u64,
+    says: &str,
+    problem: SectionProblem,
+) {
+    cases.add(format!("{name}: {field} = {value:#x}"), says, |file| {
+        let index = file.section(name);
+        assert_ne!(file.get(Section(index, field)), value, "{name}: {field} is {value} anyway");
+        file.set(Section(index, field), value);
+        Error::Section { section: section(index, name), problem }
+    });
+}
+
+fn null(cases: &mut Cases) {
+    for (field, value) in [
+        ("sh_type", SHT_PROGBITS),
+        ("sh_type", SHT_STRTAB),
+        ("sh_size", 1),
+        ("sh_size", 0x1_0000),
+        ("sh_addr", 1),
+        ("sh_flags", SHF_ALLOC),
+    ] {
+        cases.add(format!("section 0: {field} = {value}"), "null", |file| {
+            file.set(Section(0, field), value);
+            Error::Section { section: section(0, ""), problem: SectionProblem::NotNull }
+        });
+    }
+    refuse(cases, ".text", "sh_type", 0, "null", SectionProblem::NotNull);
+}
+
+fn extent(cases: &mut Cases) {
+    let word = cases.on.word_max();
+    let file = cases.real.bytes().len() as u64;
+    let relocated = cases.real.section(".text");
+    let table = cases.real.relocations_of(relocated);
+    let relocations: &'static str = cases.real.section_name(table).leak();
+    for name in [".text", relocations, ".modinfo", ".strtab", ".comment", "__ksymtab"] {
+        let index = cases.real.section(name);
+        let size = cases.real.get(Section(index, "sh_size"));
+        let offset = cases.real.get(Section(index, "sh_offset"));
+        let says = "leave the file";
+        for value in
+            [file, file - size + 1, 1 << 31, word, word - size, word - size + 1, word - size + 2]
+        {
+            refuse(cases, name, "sh_offset", value, says, SectionProblem::OutsideFile);
+        }
+        let entry = cases.real.get(Section(index, "sh_entsize")).max(1);
+        for value in
+            [file - offset + 1, 1 << 31, word, word - offset, word - offset + 1, word - offset + 2]
+        {
+            let whole = value.checked_next_multiple_of(entry).filter(|whole| *whole <= word);
+            let value = whole.unwrap_or(value / entry * entry);
+            refuse(cases, name, "sh_size", value, says, SectionProblem::OutsideFile);
+        }
+    }
+}
+
+fn alignment(cases: &mut Cases) {
+    let top = if cases.on.is_wide() { 1 << 63 } else { 1 << 31 };
+    for name in [".text", ".bss", ".comment", ".symtab"] {
+        for value in [3, 6, MAX_ALIGN - 1, MAX_ALIGN + 1, MAX_ALIGN * 2, top, cases.on.word_max()] {
+            refuse(
+                cases,
+                name,
+                "sh_addralign",
+                value,
+                &format!("alignment {value}"),
+                SectionProblem::Alignment(value),
+            );
+        }
+    }
+}
+
+fn entries(cases: &mut Cases) {
+    let relocated = cases.real.section("__ksymtab");
+    let table = cases.real.relocations_of(relocated);
+    let relocations: &'static str = cases.real.section_name(table).leak();
+    for name in [".symtab", relocations] {
+        let index = cases.real.section(name);
+        let own = cases.real.get(Section(index, "sh_entsize"));
+        for value in [0, 1, own - 1, own + 1, own * 2, cases.on.word_max()] {
+            refuse(
+                cases,
+                name,
+                "sh_entsize",
+                value,
+                &format!("sh_entsize {value}"),
+                SectionProblem::EntrySize(value),
+            );
+        }
+        let size = cases.real.get(Section(index, "sh_size"));
+        for value in [size - 1, size + 1, size - own + 1, own - 1, 1] {
+            refuse(
+                cases,
+                name,
+                "sh_size",
+                value,
+                "whole number of entries",
+                SectionProblem::PartialEntry,
+            );
+        }
+    }
+}
+
+fn names(cases: &mut Cases) {
+    let names = cases.real.section(".shstrtab");
+    let size = cases.real.get(Section(names, "sh_size"));
+    for victim in [".text", ".comment", ".symtab"] {
+        for value in [size, size + 1, 0x8000_0000, 0xffff_ffff] {
+            cases.add(
+                format!("{victim}: sh_name = {value:#x}"),
+                "table of section names",
+                |file| {
+                    let index = file.section(victim);
+                    file.set(Section(index, "sh_name"), value);
+                    Error::Section { section: section(index, ""), problem: SectionProblem::Name }
+                },
+            );
+        }
+    }
+}
+
+fn string_tables(cases: &mut Cases) {
+    type Change = fn(&mut Edit, usize);
+    let changes: [(&str, Change); 4] = [
+        ("does not end with NUL", |file, table| {
+            *file.contents_mut(table).last_mut().expect("a byte") = b'x';
+        }),
+        ("does not start with NUL", |file, table| file.contents_mut(table)[0] = b'x'),
+        ("is empty", |file, table| file.set(Section(table, "sh_size"), 0)),
+        ("is cut inside a name", |file, table| {
+            let size = file.get(Section(table, "sh_size"));
+            file.set(Section(table, "sh_size"), size - 1);
+        }),
+    ];
+    for (what, change) in changes {
+        cases.add(format!(".strtab {what}"), "string table", |file| {
+            let index = file.section(".strtab");
+            change(file, index);
+            Error::Section {
+                section: section(index, ".strtab"),
+                problem: SectionProblem::StringTable,
+            }
+        });
+        cases.add(format!(".shstrtab {what}"), "string table", |file| {
+            let index = file.section(".shstrtab");
+            change(file, index);
+            Error::Section { section: section(index, ""), problem: SectionProblem::StringTable }
+        });
+    }
+    let far = cases.on.word_max();
+    for (field, value) in [("sh_offset", far), ("sh_size", far), ("sh_type", SHT_NOBITS)] {
+        cases.add(format!(".shstrtab: {field} = {value:#x}"), "string table", |file| {
+            let index = file.section(".shstrtab");
+            file.set(Section(index, field), value);
+            Error::Section { section: section(index, ""), problem: SectionProblem::StringTable }
+        });
+    }
+}
+
+fn symbol_table(cases: &mut Cases) {
+    let real = &cases.real;
+    let strangers = [
+        0,
+        real.section(".symtab"),
+        real.section(".text"),
+        real.section(".bss"),
+        real.section_count(),
+        0xff00,
+        0xffff_ffff,
+    ];
+    for link in strangers {
+        refuse(
+            cases,
+            ".symtab",
+            "sh_link",
+            link as u64,
+            &format!("sh_link {link}"),
+            SectionProblem::Link(link as u32),
+        );
+    }
+    cases.add("no symbol table", "this one has 0", |file| {
+        let index = file.section(".symtab");
+        file.set(Section(index, "sh_type"), SHT_PROGBITS);
+        Error::SymbolTables(0)
+    });
+    cases.add("two symbol tables", "this one has 2", |file| {
+        let index = file.section(".symtab");
+        file.add_section_like(index);
+        Error::SymbolTables(2)
+    });
+    cases.add("three symbol tables", "this one has 3", |file| {
+        let index = file.section(".symtab");
+        file.add_section_like(index);
+        file.add_section_like(index);
+        Error::SymbolTables(3)
+    });
+}
+
+fn purpose(cases: &mut Cases) {
+    for (name, more, says, problem) in [
+        (".data", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
+        (".bss", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
+        (".rodata", SHF_COMPRESSED, "compressed", SectionProblem::Compressed),
+        (".text", SHF_COMPRESSED, "compressed", SectionProblem::Compressed),
+        (".text", SHF_WRITE, "writable and executable", SectionProblem::WritableCode),
+        (".data", SHF_EXECINSTR, "writable and executable", SectionProblem::WritableCode),
+        (".bss", SHF_EXECINSTR, "writable and executable", SectionProblem::WritableCode),
+    ] {
+        let flags = cases.real.get(Section(cases.real.section(name), "sh_flags"));
+        refuse(cases, name, "sh_flags", flags | more, says, problem);
+    }
+}
+
+fn once(cases: &mut Cases) {
+    for name in [".modinfo", ".gnu.linkonce.this_module", "__ksymtab"] {
+        cases.add(format!("a second {name}"), "only once", |file| {
+            let original = file.section(name);
+            let second = file.add_section_like(original);
+            Error::Section { section: section(second, name), problem: SectionProblem::Repeated }
+        });
+        cases.add(format!("{name} is also the name of .comment"), "only once", |file| {
+            let (original, comment) = (file.section(name), file.section(".comment"));
+            let name_offset = file.get(Section(original, "sh_name"));
+            file.set(Section(comment, "sh_name"), name_offset);
+            Error::Section { section: section(comment, name), problem: SectionProblem::Repeated }
+        });
+    }
+}
+
+fn contents(cases: &mut Cases) {
+    for name in [".modinfo", ".gnu.linkonce.this_module"] {
+        let says = "must have bytes in the file";
+        refuse(cases, name, "sh_type", SHT_NOBITS, says, SectionProblem::NoBytes);
+        refuse(cases, name, "sh_type", 7, says, SectionProblem::NoBytes);
+        refuse(cases, name, "sh_size", 0, says, SectionProblem::NoBytes);
+    }
+}
+
+fn total(cases: &mut Cases) {
+    let word = cases.on.word_max();
+    for size in [LIMIT, LIMIT + 1, 1 << 31, word - 1, word] {
+        cases.add_with(Errno::ENOMEM, format!(".bss of {size:#x} bytes"), "limit", |file| {
+            let bss = file.section(".bss");
+            file.set(Section(bss, "sh_size"), size);
+            too_large(file, bss)
+        });
+    }
+    cases.add_with(Errno::ENOMEM, "two sections whose sizes wrap when added", "limit", |file| {
+        let (data, bss) = (file.section(".data"), file.section(".bss"));
+        file.set(Section(data, "sh_type"), SHT_NOBITS);
+        file.set(Section(data, "sh_size"), word / 2 + 1);
+        file.set(Section(bss, "sh_size"), word / 2 + 1);
+        too_large(file, data)
+    });
+    cases.add_with(Errno::ENOMEM, "gaps for alignment beyond the limit", "limit", |file| {
+        let bss = file.section(".bss");
+        file.set(Section(bss, "sh_size"), 1);
+        file.set(Section(bss, "sh_addralign"), MAX_ALIGN);
+        let rest = LIMIT - sum_up_to(file, file.section_count());
+        let mut last = bss;
+        for _ in 0..=rest / MAX_ALIGN {
+            last = file.add_section_like(bss);
+        }
+        too_large(file, last)
+    });
+}
+
+/// The error that section `last` takes the sum of all loaded sections beyond the limit.
+fn too_large(file: &Edit, last: usize) -> Error {
+    assert!(sum_up_to(file, last) <= LIMIT, "an earlier section is too large already");
+    Error::TooLarge { size: sum_up_to(file, last + 1), limit: LIMIT }
+}
+
+/// What the first `count` sections need in memory, gaps before them included.
+fn sum_up_to(file: &Edit, count: usize) -> u64 {
+    (0..count)
+        .filter(|index| file.get(Section(*index, "sh_flags")) & SHF_ALLOC != 0)
+        .filter(|index| ![".modinfo", "__versions"].contains(&file.section_name(*index).as_str()))
+        .map(|index| {
+            let align = file.get(Section(index, "sh_addralign")).max(1);
+            file.get(Section(index, "sh_size")).saturating_add(align - 1)
+        })
+        .fold(0, u64::saturating_add)
+}

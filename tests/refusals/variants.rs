@@ -1,0 +1,211 @@
+//! Whether every variant of every error is shown by a test.
+//!
+//! The matches have no wildcard: a new variant does not compile until it has a label here, and a
+//! label that no test produces fails the test.
+
+use crate::kernel::{Refusal, outcomes};
+use crate::real::Architecture;
+use crate::{exports, header, identity, link as linked, modinfo, relocations, sections};
+use crate::{out_of_memory, signature, symbols};
+use modlink::image::{
+    Error as ImageError, HeaderProblem, RelocationProblem, SectionProblem, SymbolProblem,
+};
+use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
+use modlink::module::IdentityProblem;
+use modlink::platform::AllocateError;
+use modlink::symbols::ExportProblem;
+use modlink::{ImportProblem, LoadError, UnloadError};
+use std::collections::BTreeSet;
+
+/// Makes a function that labels the variants of an error, and a list of the labels.
+macro_rules! labels {
+    ($function:ident, $all:ident, $error:ty: $($pattern:pat => $label:literal,)*) => {
+        fn $function(error: &$error) -> &'static str {
+            match error {
+                $($pattern => $label,)*
+            }
+        }
+
+        const $all: &[&str] = &[$($label,)*];
+    };
+}
+
+labels! { header_label, HEADER, HeaderProblem:
+    HeaderProblem::Truncated => "header: Truncated",
+    HeaderProblem::Magic => "header: Magic",
+    HeaderProblem::Class(_) => "header: Class",
+    HeaderProblem::ByteOrder(_) => "header: ByteOrder",
+    HeaderProblem::IdentVersion(_) => "header: IdentVersion",
+    HeaderProblem::Version(_) => "header: Version",
+    HeaderProblem::Type(_) => "header: Type",
+    HeaderProblem::Machine(_) => "header: Machine",
+    HeaderProblem::HeaderSize { .. } => "header: HeaderSize",
+    HeaderProblem::SectionHeaderSize { .. } => "header: SectionHeaderSize",
+    HeaderProblem::SectionCount(_) => "header: SectionCount",
+    HeaderProblem::SectionTable => "header: SectionTable",
+    HeaderProblem::NameTable(_) => "header: NameTable",
+}
+
+labels! { section_label, SECTION, SectionProblem:
+    SectionProblem::NotNull => "section: NotNull",
+    SectionProblem::OutsideFile => "section: OutsideFile",
+    SectionProblem::Alignment(_) => "section: Alignment",
+    SectionProblem::EntrySize(_) => "section: EntrySize",
+    SectionProblem::PartialEntry => "section: PartialEntry",
+    SectionProblem::Name => "section: Name",
+    SectionProblem::StringTable => "section: StringTable",
+    SectionProblem::Link(_) => "section: Link",
+    SectionProblem::Target(_) => "section: Target",
+    SectionProblem::AddendKind => "section: AddendKind",
+    SectionProblem::ThreadLocal => "section: ThreadLocal",
+    SectionProblem::Compressed => "section: Compressed",
+    SectionProblem::WritableCode => "section: WritableCode",
+    SectionProblem::Repeated => "section: Repeated",
+    SectionProblem::NoBytes => "section: NoBytes",
+    SectionProblem::ModInfo(_) => "section: ModInfo",
+}
+
+labels! { symbol_label, SYMBOL, SymbolProblem:
+    SymbolProblem::Name => "symbol: Name",
+    SymbolProblem::Section(_) => "symbol: Section",
+    SymbolProblem::ExtendedIndex => "symbol: ExtendedIndex",
+    SymbolProblem::Common => "symbol: Common",
+    SymbolProblem::ThreadLocal => "symbol: ThreadLocal",
+    SymbolProblem::IndirectFunction => "symbol: IndirectFunction",
+    SymbolProblem::Binding(_) => "symbol: Binding",
+    SymbolProblem::OutsideSection { .. } => "symbol: OutsideSection",
+    SymbolProblem::NotNull => "symbol: NotNull",
+}
+
+labels! { relocation_label, RELOCATION, RelocationProblem:
+    RelocationProblem::UnknownType => "relocation: UnknownType",
+    RelocationProblem::OutsideSection => "relocation: OutsideSection",
+    RelocationProblem::SymbolIndex => "relocation: SymbolIndex",
+}
+
+labels! { link_label, LINK, LinkError:
+    LinkError::Block(Part::Core) => "link: core Block",
+    LinkError::Block(Part::Init) => "link: init Block",
+    LinkError::Relocation { problem: Problem::OutOfReach { .. }, .. } => "link: OutOfReach",
+    LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
+    LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
+    LinkError::OutOfMemory => "link: OutOfMemory",
+}
+
+labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
+    ResolveError::Unknown(_) => "resolve: Unknown",
+    ResolveError::Refused { reason: ImportProblem::GplOnly, .. } => "resolve: GplOnly",
+    ResolveError::Refused { reason: ImportProblem::Namespace(_), .. } => "resolve: Namespace",
+    ResolveError::Refused { reason: ImportProblem::Coming(_), .. } => "resolve: Coming",
+    ResolveError::Refused { reason: ImportProblem::Going(_), .. } => "resolve: Going",
+    ResolveError::OutOfMemory => "resolve: OutOfMemory",
+}
+
+labels! { unload_label, UNLOAD, UnloadError:
+    UnloadError::NotFound => "unload: NotFound",
+    UnloadError::UsedBy(_) => "unload: UsedBy",
+    UnloadError::Busy => "unload: Busy",
+    UnloadError::Permanent => "unload: Permanent",
+    UnloadError::Referenced(_) => "unload: Referenced",
+}
+
+/// Labels of the variants that carry no problem of their own.
+const OTHERS: &[&str] = &[
+    "image: SymbolTables",
+    "image: TooLarge",
+    "image: Signature",
+    "image: OutOfMemory",
+    "load: NoName",
+    "load: NameLength",
+    "load: Exists",
+    "load: Busy",
+    "load: no memory",
+    "load: no memory within reach",
+    "load: export Table",
+    "load: export String",
+    "load: export Order",
+    "load: export Duplicate",
+    "load: Entry",
+    "load: Arguments",
+    "load: Protect",
+    "load: Init",
+];
+
+fn label(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Image(ImageError::Header(problem)) => header_label(problem),
+        LoadError::Image(ImageError::Section { problem, .. }) => section_label(problem),
+        LoadError::Image(ImageError::SymbolTables(_)) => "image: SymbolTables",
+        LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
+        LoadError::Image(ImageError::Relocation { problem, .. }) => relocation_label(problem),
+        LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
+        LoadError::Image(ImageError::Signature) => "image: Signature",
+        LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
+        LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
+        LoadError::Identity(IdentityProblem::NameLength(_)) => "load: NameLength",
+        LoadError::Exists(_) => "load: Exists",
+        LoadError::Busy(_) => "load: Busy",
+        LoadError::Memory(AllocateError::Exhausted) => "load: no memory",
+        LoadError::Memory(AllocateError::OutOfReach) => "load: no memory within reach",
+        LoadError::Link(error) => link_label(error),
+        LoadError::Symbol(error) => resolve_label(error),
+        LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
+        LoadError::Export(ExportProblem::String { .. }) => "load: export String",
+        LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
+        LoadError::Export(ExportProblem::Duplicate(_)) => "load: export Duplicate",
+        LoadError::Entry(_) => "load: Entry",
+        LoadError::Arguments(_) => "load: Arguments",
+        LoadError::Protect => "load: Protect",
+        LoadError::Init(_) => "load: Init",
+    }
+}
+
+/// The labels of what the tests on one architecture produce.
+fn produced(on: Architecture) -> BTreeSet<&'static str> {
+    let subjects = [
+        header::cases,
+        sections::cases,
+        symbols::cases,
+        relocations::cases,
+        modinfo::cases,
+        signature::cases,
+        linked::cases,
+        exports::cases,
+        identity::cases,
+    ];
+    let cases = subjects.into_iter().flat_map(|cases| cases(on));
+    let mut produced: BTreeSet<_> = cases.map(|case| label(&case.error)).collect();
+    produced.extend(outcomes(on).iter().map(|outcome| match &outcome.want {
+        Refusal::Load(error) => label(error),
+        Refusal::Unload(error) => unload_label(error),
+    }));
+    produced.extend(out_of_memory::errors(on).iter().map(label));
+    produced.extend([Part::Core, Part::Init].map(|part| link_label(&LinkError::Block(part))));
+    produced
+}
+
+/// What cannot happen on an architecture.
+fn impossible(on: Architecture) -> &'static [&'static str] {
+    match on {
+        Architecture::X86_64 => &[],
+        // Every word reaches the whole address space.
+        Architecture::I386 => {
+            &["link: OutOfReach", "link: TargetNotZero", "load: no memory within reach"]
+        }
+        // Both kinds of relocation section are taken.
+        Architecture::M68k => {
+            &["link: TargetNotZero", "load: no memory within reach", "section: AddendKind"]
+        }
+    }
+}
+
+#[test]
+fn every_variant_of_every_error_is_produced_on_every_architecture_where_it_can_be() {
+    let lists = [HEADER, SECTION, SYMBOL, RELOCATION, LINK, RESOLVE, UNLOAD, OTHERS];
+    for architecture in Architecture::ALL {
+        let all: BTreeSet<&str> = lists.concat().into_iter().collect();
+        let impossible = impossible(architecture).iter().copied().collect();
+        let expected: BTreeSet<&str> = all.difference(&impossible).copied().collect();
+        assert_eq!(produced(architecture), expected, "{architecture:?}");
+    }
+}
