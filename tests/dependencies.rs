@@ -261,7 +261,7 @@ on_every_architecture! {
         let seen = Arc::new(Mutex::new(None));
         let record = seen.clone();
         let weak = Arc::downgrade(&loader);
-        loader.platform().on_event(move |event, module| {
+        loader.platform().on_event(move |_, event, module| {
             if event == Event::Going && module.name().as_bytes() == b"user" {
                 let refused = weak.upgrade().unwrap().unload(b"provider", false);
                 *record.lock().unwrap() = Some(refused);

@@ -50,7 +50,7 @@ on_every_architecture! {
         let kernel = loader.platform();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let record = seen.clone();
-        kernel.on_event(move |event, module| {
+        kernel.on_event(move |_, event, module| {
             let there = module.init().is_some();
             record.lock().unwrap().push((event, module.state(), there));
         });

@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, Weak};
 /// A loader that is part of a [`HostKernel`].
 pub type HostLoader<A> = Loader<HostKernel<A>>;
 
+/// Addresses that are out of every architecture's reach.
+pub const OUT_OF_REACH: RangeInclusive<u64> = 0x1_0000_0000..=0x1_0fff_ffff;
+
 type Start<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync>;
 type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
 
@@ -45,7 +48,7 @@ pub struct HostKernel<A: Arch> {
     arch: PhantomData<A>,
 }
 
-type Watcher<A> = Arc<dyn Fn(Event, &Module<HostKernel<A>>) + Send + Sync>;
+type Watcher<A> = Arc<dyn Fn(&HostKernel<A>, Event, &Module<HostKernel<A>>) + Send + Sync>;
 
 #[derive(Debug)]
 struct Export {
@@ -174,7 +177,7 @@ impl<A: Arch> HostKernel<A> {
     }
 
     /// Calls `watcher` at each event.
-    pub fn on_event(&self, watcher: impl Fn(Event, &Module<Self>) + Send + Sync + 'static) {
+    pub fn on_event(&self, watcher: impl Fn(&Self, Event, &Module<Self>) + Send + Sync + 'static) {
         self.watchers.lock().unwrap().push(Arc::new(watcher));
     }
 
@@ -439,7 +442,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         self.note(Step::Told(event, name));
         let watchers = self.watchers.lock().unwrap().clone();
         for watcher in watchers {
-            watcher(event, module);
+            watcher(self, event, module);
         }
     }
 }

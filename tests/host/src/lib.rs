@@ -34,7 +34,7 @@ mod user;
 
 pub use failures::Operation;
 pub use files::{File, FileKind};
-pub use kernel::{HostKernel, HostLoader};
+pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};
 pub use memory::{HostMemory, NotAllowed};
 pub use module_file::{ModuleFile, address_in};
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};

@@ -1,0 +1,268 @@
+//! Where a module lies: apart or joined, within reach, aligned, and nothing on top of anything.
+
+use modlink::arch::Arch;
+use modlink::platform::{AllocateError, Purpose};
+use modlink::{Errno, LoadError};
+use modlink_host::{
+    HostKernel, HostLoader, ModuleFile, OUT_OF_REACH, Operation, Step, address_in, corpus,
+    on_every_architecture,
+};
+use object::SectionKind;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+fn no_arguments() -> Result<Vec<u8>, Errno> {
+    Ok(Vec::new())
+}
+
+/// A module with several pages in each part.
+fn with_init<A: Arch>() -> ModuleFile<A> {
+    ModuleFile::new("m").init().exit().section(".init.bss", SectionKind::UninitializedData, b"x", 1)
+}
+
+fn purposes<A: Arch>(loader: &HostLoader<A>) -> Vec<Purpose> {
+    loader.platform().requests().iter().map(|request| request.purpose).collect()
+}
+
+/// Loads a module that must be refused for want of memory, and checks that nothing is left.
+fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>) -> AllocateError {
+    let before = loader.platform().snapshot();
+    let error = loader.load(&with_init::<A>().build(), no_arguments).unwrap_err();
+    assert_eq!(error.errno(), Errno::ENOMEM);
+    assert_eq!(loader.platform().snapshot(), before);
+    match error {
+        LoadError::Memory(error) => error,
+        other => panic!("not refused memory, but: {other}"),
+    }
+}
+
+/// The addresses at which a module can lie, by the psABIs: x86-64's kernel code model has the
+/// topmost 2 GiB but the last 16 MiB (section 3.5.1); 32-bit fields reach all of 32 bits.
+fn code_model<A: Arch>() -> RangeInclusive<u64> {
+    match A::NAME {
+        "x86_64" => 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff,
+        _ => 0..=0xffff_ffff,
+    }
+}
+
+on_every_architecture! {
+    fn core_and_init_lie_apart_where_both_are_within_reach<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        let window = code_model::<A>();
+        let high = *window.end() - 0xf_ffff..=*window.end();
+        let low = *window.start()..=*window.start() + 0xf_ffff;
+        kernel.set_room(Purpose::Core, std::slice::from_ref(&high));
+        kernel.set_room(Purpose::Init, std::slice::from_ref(&low));
+
+        let expected = low.clone();
+        kernel.on_init("m", move |loader| {
+            loader.platform().look("m", |module| {
+                assert!(expected.contains(&module.init().unwrap().start));
+            });
+            0
+        });
+        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+
+        assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
+        let module = loader.find(b"m").unwrap();
+        assert!(!module.figures().joined);
+        assert!(high.contains(&module.core().start));
+    }
+
+    fn the_window_is_what_the_code_model_and_the_kernel_allow<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        for request in loader.platform().requests() {
+            assert_eq!(request.window, code_model::<A>(), "{request:x?}");
+        }
+    }
+
+    fn init_is_joined_to_core_where_it_is_out_of_reach<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
+        let file = with_init::<A>().section(".init.data", SectionKind::Data, &[7; 100], 64).build();
+        let before = kernel.snapshot();
+        loader.load(&file, no_arguments).unwrap();
+
+        assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Joined]);
+        let trace = kernel.take_trace();
+        let core_is_given_back_first = [
+            Step::Allocated(Purpose::Core),
+            Step::Freed(Purpose::Core),
+            Step::Allocated(Purpose::Joined),
+        ];
+        assert_eq!(trace[..3], core_is_given_back_first);
+
+        let module = loader.find(b"m").unwrap();
+        let figures = module.figures();
+        assert!(figures.joined);
+        assert_eq!(kernel.snapshot().bytes(), figures.core + figures.init);
+        let (core, init) = (module.core(), module.init().expect("it stays"));
+        assert_eq!(core.end, init.start);
+        let data = address_in(&module, &file, ".init.data");
+        assert_eq!(kernel.peek(data, 100), Ok(vec![7; 100]));
+        assert_eq!(loader.locate(data).unwrap().1, data - init.start);
+        drop(module);
+
+        loader.unload(b"m", false).unwrap();
+        assert_eq!(kernel.snapshot(), before);
+        assert_eq!(kernel.take_trace().last(), Some(&Step::Freed(Purpose::Joined)));
+    }
+
+    fn a_joined_module_can_fail_to_start<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
+        kernel.on_init("m", |_| -19);
+        let before = kernel.snapshot();
+        loader.load(&with_init::<A>().build(), no_arguments).unwrap_err();
+        assert_eq!(kernel.snapshot(), before);
+    }
+
+    fn a_core_that_is_out_of_reach_is_refused<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.platform().set_region(&[OUT_OF_REACH]);
+        assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+        assert_eq!(purposes(&loader), [Purpose::Core]);
+    }
+
+    fn no_memory_at_all_is_refused<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.platform().set_region(&[]);
+        assert_eq!(refusal(&loader), AllocateError::Exhausted);
+        assert_eq!(purposes(&loader), [Purpose::Core]);
+    }
+
+    fn no_memory_for_init_is_no_reason_to_join<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.platform().set_room(Purpose::Init, &[]);
+        assert_eq!(refusal(&loader), AllocateError::Exhausted);
+        assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
+    }
+
+    fn no_memory_for_a_joined_block_is_refused<A>() {
+        for (room, expected) in
+            [(vec![], AllocateError::Exhausted), (vec![OUT_OF_REACH], AllocateError::OutOfReach)]
+        {
+            let loader = HostKernel::<A>::new().boot();
+            loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
+            loader.platform().set_room(Purpose::Joined, &room);
+            assert_eq!(refusal(&loader), expected);
+            assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Joined]);
+        }
+    }
+
+    fn memory_outside_of_the_window_is_refused<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        kernel.ignore_window();
+        let outside = [OUT_OF_REACH];
+        let window = code_model::<A>();
+        let across = [window.end() - 0xfff..=window.end() + 0x1_0000];
+
+        kernel.set_room(Purpose::Core, &outside);
+        assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+        kernel.set_room(Purpose::Core, &across);
+        assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its end is outside");
+
+        kernel.set_room(Purpose::Core, &[window.clone()]);
+        kernel.set_room(Purpose::Joined, &outside);
+        for init in [&outside, &across] {
+            kernel.set_room(Purpose::Init, init);
+            assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+        }
+        kernel.set_room(Purpose::Joined, &[window]);
+        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        assert!(loader.find(b"m").unwrap().figures().joined);
+    }
+
+    fn memory_that_can_be_had_after_a_failure_is_used<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        for nth in [1, 2] {
+            loader.platform().fail(Operation::Allocate, nth);
+            assert_eq!(refusal(&loader), AllocateError::Exhausted);
+        }
+        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+    }
+
+    fn the_strictest_alignment_is_kept<A>() {
+        for align in [1, 16, 4096, 8192, 0x1_0000] {
+            let loader = HostKernel::<A>::new().boot();
+            let kernel = loader.platform();
+            let window = code_model::<A>();
+            kernel.set_region(&[*window.end() - 0x7f_efff..=*window.end()]);
+            let file = with_init::<A>()
+                .section(".data.aligned", SectionKind::Data, b"x", align)
+                .section(".init.data", SectionKind::Data, b"x", align)
+                .build();
+            kernel.on_event(move |_, _, module| {
+                let start = module.init().map(|init| init.start);
+                assert!(start.is_none_or(|start| start.is_multiple_of(align)));
+            });
+            loader.load(&file, no_arguments).unwrap();
+            let module = loader.find(b"m").unwrap();
+            let address = address_in(&module, &file, ".data.aligned");
+            assert!(address.is_multiple_of(align), "{address:#x} for {align:#x}");
+            assert!(kernel.requests().iter().all(|request| request.align >= align));
+        }
+    }
+
+    fn a_joined_init_part_is_aligned_too<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
+        let file =
+            with_init::<A>().section(".init.data", SectionKind::Data, b"x", 0x1_0000).build();
+        loader.load(&file, no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        assert!(address_in(&module, &file, ".init.data").is_multiple_of(0x1_0000));
+    }
+
+    fn a_module_may_end_with_the_address_space<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let last = *code_model::<A>().end();
+        loader.platform().set_region(&[last - 0x3fff..=last]);
+        loader.load(&ModuleFile::<A>::new("m").build(), no_arguments).unwrap();
+
+        let full = ModuleFile::<A>::new("full").section(
+            ".bss",
+            SectionKind::UninitializedData,
+            &[0; 0x2000],
+            1,
+        );
+        let error = loader.load(&full.build(), no_arguments).unwrap_err();
+        assert_eq!(error, LoadError::Memory(AllocateError::Exhausted));
+    }
+
+    fn real_modules_are_linked_at_both_ends_of_the_window<A>() {
+        let window = code_model::<A>();
+        let size = 0xff_ffff;
+        let low = *window.start()..=window.start() + size;
+        let high = window.end() - size..=*window.end();
+        let module_size = 0x100_0000;
+        for name in ["crc7", "libdes", "lz4_compress", "fat"] {
+            let file = corpus::module::<A>(name);
+            for (kernel_at, core, init) in [
+                (&low, &high, &high),
+                (&low, &high, &low),
+                (&high, &low, &low),
+                (&high, &low, &high),
+            ] {
+                let loader = HostKernel::<A>::new()
+                    .with_kernel_at(kernel_at.clone())
+                    .export_all_for(&file, &[])
+                    .boot();
+                let kernel = loader.platform();
+                let beside = |range: &RangeInclusive<u64>| match range == &low {
+                    true => range.start() + module_size..=range.end() + module_size,
+                    false => range.start() - module_size..=range.end() - module_size,
+                };
+                kernel.set_room(Purpose::Core, &[beside(core)]);
+                kernel.set_room(Purpose::Init, &[beside(init)]);
+                loader.load(&file, no_arguments).unwrap();
+                assert!(!loader.find(name.as_bytes()).unwrap().figures().joined);
+            }
+        }
+    }
+}
