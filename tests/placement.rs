@@ -167,7 +167,7 @@ on_every_architecture! {
         kernel.set_room(Purpose::Core, &across);
         assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its end is outside");
 
-        kernel.set_room(Purpose::Core, &[window.clone()]);
+        kernel.set_room(Purpose::Core, std::slice::from_ref(&window));
         kernel.set_room(Purpose::Joined, &outside);
         for init in [&outside, &across] {
             kernel.set_room(Purpose::Init, init);

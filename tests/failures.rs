@@ -1,0 +1,133 @@
+//! Whatever fails, and whenever: nothing is left, and the same load succeeds afterwards.
+
+use modlink::arch::Arch;
+use modlink::platform::Level;
+use modlink::syscall::{delete_module, finit_module, init_module};
+use modlink::{Errno, State};
+use modlink_host::{
+    FileKind, HostKernel, HostLoader, ModuleFile, OUT_OF_REACH, Operation, corpus,
+    on_every_architecture,
+};
+use object::SectionKind;
+use std::sync::Arc;
+
+fn errno(operation: Operation) -> Errno {
+    match operation {
+        Operation::Allocate | Operation::Protect => Errno::ENOMEM,
+        Operation::CopyFromUser => Errno::EFAULT,
+        Operation::Read => Errno::EIO,
+    }
+}
+
+/// Calls `load` with the first operation failing, with the second, and so on, until nothing is
+/// left that could fail. Returns how often it was refused.
+fn fail_each<A: Arch>(
+    loader: &Arc<HostLoader<A>>,
+    operation: Operation,
+    load: impl Fn(&HostLoader<A>) -> Result<(), Errno>,
+) -> usize {
+    let kernel = loader.platform();
+    let before = kernel.snapshot();
+    for nth in 1.. {
+        let done = kernel.count(operation);
+        kernel.fail(operation, nth);
+        let result = load(loader);
+        kernel.fail_nothing();
+        if result.is_ok() {
+            let reached = kernel.count(operation) - done;
+            let unsealed = kernel.take_log().iter().any(|(level, _)| *level == Level::Warning);
+            assert!(reached < nth || unsealed, "failure {nth} of {operation:?} went unnoticed");
+            return nth - 1;
+        }
+        assert_eq!(result, Err(errno(operation)), "{operation:?} {nth}");
+        assert_eq!(kernel.snapshot(), before, "{operation:?} {nth}");
+    }
+    unreachable!("it ends with a success")
+}
+
+fn unload<A: Arch>(loader: &HostLoader<A>) {
+    let name = loader.platform().names().swap_remove(0);
+    assert_eq!(loader.platform().look(&name, |module| module.state()), State::Live);
+    let name = loader.platform().user_string(name);
+    delete_module(loader, name, 0o1000).unwrap();
+}
+
+/// Lets everything fail in turn in both system calls that load a file.
+fn survive<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> [usize; Operation::ALL.len()] {
+    let kernel = loader.platform();
+    let before = kernel.snapshot();
+    let arguments = kernel.user_string("x".repeat(200));
+    let (image, length) = (kernel.user_put(file), file.len() as u64);
+    let descriptor = kernel.put_file(FileKind::regular(file));
+    let refusals = Operation::ALL.map(|operation| {
+        let from_memory =
+            fail_each(loader, operation, |loader| init_module(loader, image, length, arguments));
+        unload(loader);
+        let from_file =
+            fail_each(loader, operation, |loader| finit_module(loader, descriptor, arguments, 0));
+        unload(loader);
+        from_memory + from_file
+    });
+    assert_eq!(kernel.snapshot(), before);
+    refusals
+}
+
+on_every_architecture! {
+    fn every_failure_in_a_load_is_undone<A>() {
+        let provider = ModuleFile::<A>::new("provider").exports("f").build();
+        let file = ModuleFile::<A>::new("m")
+            .init()
+            .exit()
+            .imports("f")
+            .exports("g")
+            .section(".rodata", SectionKind::ReadOnlyData, b"x", 1)
+            .section(".data..ro_after_init", SectionKind::Data, b"x", 1)
+            .section(".init.rodata", SectionKind::ReadOnlyData, b"x", 1);
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&provider, || Ok(Vec::new())).unwrap();
+
+        let [allocate, protect, copy, read] = survive(&loader, &file.build());
+        assert_eq!(allocate, 2 * 2, "core and init, from memory and from a file");
+        assert_eq!(protect, 2 * 4, "text and constants of both parts");
+        assert_eq!(copy, (1 + 4) + 4, "the image, and the arguments in pieces");
+        assert_eq!(read, 1);
+    }
+
+    fn every_failure_in_the_load_of_a_joined_module_is_undone<A>() {
+        let file = ModuleFile::<A>::new("m").init().exit();
+        let loader = HostKernel::<A>::new().boot();
+        loader.platform().set_room(modlink::platform::Purpose::Init, &[OUT_OF_REACH]);
+        let [allocate, ..] = survive(&loader, &file.build());
+        assert_eq!(allocate, 2 * 3, "core, init, and both in one");
+    }
+
+    fn every_failure_in_the_load_of_a_real_module_is_undone<A>() {
+        let mut paths: Vec<_> = corpus::files::<A>().into_values().collect();
+        paths.sort();
+        let every = paths.len().div_ceil(20);
+        for path in paths.iter().step_by(every) {
+            let file = std::fs::read(path).unwrap();
+            let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
+            let [allocate, protect, copy, read] = survive(&loader, &file);
+            assert!(allocate >= 2 && protect >= 2 && copy >= 3 && read == 1, "{}", path.display());
+        }
+    }
+
+    fn a_real_module_that_fails_to_start_gives_its_provider_free<A>() {
+        let (fat, vfat) = (corpus::module::<A>("fat"), corpus::module::<A>("vfat"));
+        let from_fat = corpus::global_symbols(&fat);
+        let from_fat: Vec<_> = from_fat.iter().map(String::as_str).collect();
+        let loader = HostKernel::<A>::new()
+            .export_all_for(&fat, &[])
+            .export_all_for(&vfat, &from_fat)
+            .boot();
+        loader.load(&fat, || Ok(Vec::new())).unwrap();
+        survive(&loader, &vfat);
+
+        let before = loader.platform().snapshot();
+        loader.platform().on_init("vfat", |_| -12);
+        loader.load(&vfat, || Ok(Vec::new())).unwrap_err();
+        assert_eq!(loader.platform().snapshot(), before);
+        loader.unload(b"fat", false).unwrap();
+    }
+}
