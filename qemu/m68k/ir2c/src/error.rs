@@ -146,19 +146,11 @@ pub struct Unsupported {
 
 impl Unsupported {
     pub(crate) fn in_module(construct: Construct) -> Self {
-        Unsupported {
-            symbol: None,
-            instruction: None,
-            construct,
-        }
+        Unsupported { symbol: None, instruction: None, construct }
     }
 
     pub(crate) fn in_symbol(symbol: &str, construct: Construct) -> Self {
-        Unsupported {
-            symbol: Some(symbol.into()),
-            instruction: None,
-            construct,
-        }
+        Unsupported { symbol: Some(symbol.into()), instruction: None, construct }
     }
 
     pub(crate) fn in_instruction(symbol: &str, instruction: &str, construct: Construct) -> Self {
@@ -205,11 +197,7 @@ pub enum TranslateError {
 }
 
 fn lines(found: &[Unsupported]) -> String {
-    found
-        .iter()
-        .map(|one| format!("  {one}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    found.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n")
 }
 
 const MAX_PRINTED: usize = 200;

@@ -168,16 +168,7 @@ mod tests {
 
     #[test]
     fn values_of_options_are_not_inputs() {
-        let line = parse(&[
-            "-L",
-            "dir",
-            "a.o",
-            "-T",
-            "kernel.ld",
-            "-z",
-            "noexecstack",
-            "b.rlib",
-        ]);
+        let line = parse(&["-L", "dir", "a.o", "-T", "kernel.ld", "-z", "noexecstack", "b.rlib"]);
         assert_eq!(inputs(&line), ["a.o", "b.rlib"]);
         assert_eq!(line.output, Path::new("a.out"));
     }

@@ -41,12 +41,7 @@ pub struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     /// Files will be called `<stem>.<number>.bc`, `.c` and `.o`.
     pub fn new(settings: &'a Settings, directory: &'a Path, stem: String) -> Self {
-        Compiler {
-            settings,
-            directory,
-            stem,
-            count: 0,
-        }
+        Compiler { settings, directory, stem, count: 0 }
     }
 
     /// Makes an object file of one bitcode file. `origin` names it in error messages.
@@ -60,11 +55,7 @@ impl<'a> Compiler<'a> {
             eprintln!("ld-ir2c: left out: {left_out}");
         }
         let source = self.write(&format!("{base}.c"), translation.source.as_bytes())?;
-        let debug = if translation.has_debug_info {
-            "-g"
-        } else {
-            "-g0"
-        };
+        let debug = if translation.has_debug_info { "-g" } else { "-g0" };
         // The translator's C is full of what -Wall and even the defaults complain of, such as
         // built-in functions declared with the IR's types.
         self.compile(&source, &[debug, "-w"])
@@ -85,10 +76,7 @@ impl<'a> Compiler<'a> {
     pub fn memory_functions(&self) -> Result<PathBuf, DriverError> {
         let name = format!("{}.mem.c", self.stem);
         let source = self.write(&name, MEMORY_FUNCTIONS.as_bytes())?;
-        self.compile(
-            &source,
-            &["-fno-tree-loop-distribute-patterns", "-ffunction-sections"],
-        )
+        self.compile(&source, &["-fno-tree-loop-distribute-patterns", "-ffunction-sections"])
     }
 
     /// Where GCC's own arithmetic functions are.
@@ -96,9 +84,7 @@ impl<'a> Compiler<'a> {
         let mut command = Command::new(&self.settings.compiler);
         command.args(SEMANTIC_FLAGS).arg("-print-libgcc-file-name");
         let output = super::run(&mut command)?;
-        Ok(PathBuf::from(
-            String::from_utf8_lossy(&output.stdout).trim(),
-        ))
+        Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
     fn write(&self, name: &str, contents: &[u8]) -> Result<PathBuf, DriverError> {
@@ -110,11 +96,7 @@ impl<'a> Compiler<'a> {
     fn compile(&self, source: &Path, flags: &[&str]) -> Result<PathBuf, DriverError> {
         let object = source.with_extension("o");
         let mut command = Command::new(&self.settings.compiler);
-        command
-            .arg("-O2")
-            .args(SEMANTIC_FLAGS)
-            .args(flags)
-            .args(&self.settings.compiler_flags);
+        command.arg("-O2").args(SEMANTIC_FLAGS).args(flags).args(&self.settings.compiler_flags);
         command.arg("-c").arg(source).arg("-o").arg(&object);
         super::run(&mut command)?;
         Ok(object)

@@ -71,22 +71,13 @@ impl Input {
         }
         let members = members(path, &bytes)?;
         // An archive of objects only is better left to ld, which takes just what is needed.
-        let has_bitcode = members
-            .iter()
-            .any(|member| member.kind == MemberKind::Bitcode);
-        Ok(if has_bitcode {
-            Input::Archive(members)
-        } else {
-            Input::PassedOn
-        })
+        let has_bitcode = members.iter().any(|member| member.kind == MemberKind::Bitcode);
+        Ok(if has_bitcode { Input::Archive(members) } else { Input::PassedOn })
     }
 }
 
 fn members(path: &Path, bytes: &[u8]) -> Result<Vec<Member>, DriverError> {
-    let malformed = |source| DriverError::Archive {
-        path: path.into(),
-        source,
-    };
+    let malformed = |source| DriverError::Archive { path: path.into(), source };
     let archive = ArchiveFile::parse(bytes).map_err(malformed)?;
     let mut members = Vec::new();
     for member in archive.members() {
@@ -95,11 +86,7 @@ fn members(path: &Path, bytes: &[u8]) -> Result<Vec<Member>, DriverError> {
         if let Some(kind) = MemberKind::of(contents) {
             let name = String::from_utf8_lossy(member.name());
             let name = format!("{}({name})", path.display());
-            members.push(Member {
-                name,
-                kind,
-                contents: contents.to_vec(),
-            });
+            members.push(Member { name, kind, contents: contents.to_vec() });
         }
     }
     Ok(members)

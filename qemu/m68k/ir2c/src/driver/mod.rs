@@ -80,17 +80,11 @@ pub enum DriverError {
 
 impl DriverError {
     fn read(path: &Path, source: std::io::Error) -> Self {
-        DriverError::Read {
-            path: path.into(),
-            source,
-        }
+        DriverError::Read { path: path.into(), source }
     }
 
     fn write(path: &Path, source: std::io::Error) -> Self {
-        DriverError::Write {
-            path: path.into(),
-            source,
-        }
+        DriverError::Write { path: path.into(), source }
     }
 }
 
@@ -101,12 +95,7 @@ impl DriverError {
 pub fn link(words: Vec<OsString>, settings: &Settings) -> Result<(), DriverError> {
     let line = CommandLine::parse(words)?;
     let temporary = TemporaryOrKept::new(settings)?;
-    let stem = line
-        .output
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let stem = line.output.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut compiler = Compiler::new(settings, temporary.path(), stem);
 
     let mut command = Command::new(&settings.linker);
@@ -120,9 +109,7 @@ pub fn link(words: Vec<OsString>, settings: &Settings) -> Result<(), DriverError
             }
         }
     }
-    command
-        .arg(compiler.memory_functions()?)
-        .arg(compiler.libgcc()?);
+    command.arg(compiler.memory_functions()?).arg(compiler.libgcc()?);
     let output = run(&mut command)?;
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
@@ -136,16 +123,10 @@ fn linkable(path: &Path, compiler: &mut Compiler) -> Result<Vec<PathBuf>, Driver
         Input::Bitcode(bytes) => Ok(vec![compiler.bitcode(&path.display().to_string(), &bytes)?]),
         Input::Archive(members) => members
             .iter()
-            .map(
-                |Member {
-                     name,
-                     kind,
-                     contents,
-                 }| match kind {
-                    MemberKind::Bitcode => compiler.bitcode(name, contents),
-                    MemberKind::Object => compiler.object(contents),
-                },
-            )
+            .map(|Member { name, kind, contents }| match kind {
+                MemberKind::Bitcode => compiler.bitcode(name, contents),
+                MemberKind::Object => compiler.object(contents),
+            })
             .collect(),
     }
 }
@@ -181,10 +162,9 @@ impl TemporaryOrKept {
 
 fn run(command: &mut Command) -> Result<Output, DriverError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|source| DriverError::Start {
-        program: program.clone(),
-        source,
-    })?;
+    let output = command
+        .output()
+        .map_err(|source| DriverError::Start { program: program.clone(), source })?;
     if output.status.success() {
         return Ok(output);
     }

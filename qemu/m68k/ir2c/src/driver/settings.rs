@@ -69,11 +69,7 @@ impl Settings {
         let is_set = |name, expected: &'static str| match variable(name) {
             None => Ok(false),
             Some(value) if value == expected => Ok(true),
-            Some(value) => Err(DriverError::Setting {
-                name,
-                value,
-                expected,
-            }),
+            Some(value) => Err(DriverError::Setting { name, value, expected }),
         };
         let default = Settings::default();
         let flags = variable("IR2C_CFLAGS").unwrap_or_default();
@@ -86,11 +82,7 @@ impl Settings {
             compiler_flags: flags.split_whitespace().map(String::from).collect(),
             keep: variable("IR2C_KEEP").map(PathBuf::from),
             options: Options {
-                floats: if floats {
-                    Floats::Allowed
-                } else {
-                    Floats::Refused
-                },
+                floats: if floats { Floats::Allowed } else { Floats::Refused },
                 unsupported: if trap {
                     UnsupportedFunctions::Trap
                 } else {
@@ -120,10 +112,7 @@ mod tests {
             linker: "IR2C_LD value".into(),
             compiler_flags: vec!["IR2C_CFLAGS".into(), "value".into()],
             keep: Some("IR2C_KEEP value".into()),
-            options: Options {
-                floats: Floats::Allowed,
-                unsupported: UnsupportedFunctions::Trap,
-            },
+            options: Options { floats: Floats::Allowed, unsupported: UnsupportedFunctions::Trap },
         };
         assert_eq!(settings.unwrap(), expected);
     }
@@ -142,9 +131,6 @@ mod tests {
         let error =
             Settings::from_variables(|name| (name == "IR2C_FLOATS").then(|| OsString::from("yes")));
         let message = error.unwrap_err().to_string();
-        assert!(
-            message.contains("IR2C_FLOATS") && message.contains("allow"),
-            "{message}"
-        );
+        assert!(message.contains("IR2C_FLOATS") && message.contains("allow"), "{message}");
     }
 }

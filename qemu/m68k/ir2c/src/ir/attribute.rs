@@ -98,10 +98,7 @@ impl<'m> Value<'m> {
     }
 
     fn function_attribute(self, position: Position, attribute: Attribute) -> LLVMAttributeRef {
-        assert!(
-            self.is_function(),
-            "attributes of a value that is no function"
-        );
+        assert!(self.is_function(), "attributes of a value that is no function");
         // SAFETY: a live function.
         unsafe { LLVMGetEnumAttributeAtIndex(self.raw(), position.index(), attribute.kind()) }
     }
@@ -114,10 +111,7 @@ impl<'m> Value<'m> {
 }
 
 fn attributed_type<'m>(found: LLVMAttributeRef, attribute: Attribute) -> Option<Type<'m>> {
-    assert!(matches!(
-        attribute,
-        Attribute::ByValue | Attribute::StructReturn
-    ));
+    assert!(matches!(attribute, Attribute::ByValue | Attribute::StructReturn));
     // SAFETY: `byval` and `sret` are type attributes in every module that LLVM 22 has verified.
     (!found.is_null()).then(|| unsafe { Type::new(LLVMGetTypeAttributeValue(found)) })
 }

@@ -23,17 +23,9 @@ pub enum Operation<'m> {
     /// Goes to a block.
     Jump(Block<'m>),
     /// Goes to one of two blocks.
-    Branch {
-        condition: Value<'m>,
-        then: Block<'m>,
-        otherwise: Block<'m>,
-    },
+    Branch { condition: Value<'m>, then: Block<'m>, otherwise: Block<'m> },
     /// Goes to the block of the case that equals the value.
-    Switch {
-        value: Value<'m>,
-        cases: Vec<(Value<'m>, Block<'m>)>,
-        default: Block<'m>,
-    },
+    Switch { value: Value<'m>, cases: Vec<(Value<'m>, Block<'m>)>, default: Block<'m> },
     /// Is never reached.
     Unreachable,
     /// Arithmetic or logic on two values of one type.
@@ -41,11 +33,7 @@ pub enum Operation<'m> {
     /// Changes the sign of a floating-point number.
     NegateFloat(Value<'m>),
     /// Room on the stack for so many values of a type.
-    StackSlot {
-        ty: Type<'m>,
-        count: Value<'m>,
-        alignment: u32,
-    },
+    StackSlot { ty: Type<'m>, count: Value<'m>, alignment: u32 },
     /// Reads memory.
     Load(Access<'m>),
     /// Writes memory.
@@ -65,29 +53,15 @@ pub enum Operation<'m> {
     /// Executes assembly.
     Assembly(InlineAssembly<'m>),
     /// Chooses one of two values.
-    Select {
-        condition: Value<'m>,
-        then: Value<'m>,
-        otherwise: Value<'m>,
-    },
+    Select { condition: Value<'m>, then: Value<'m>, otherwise: Value<'m> },
     /// Takes the next argument from a list of unnamed ones.
     VariadicArgument(Value<'m>),
     /// Reads an element of a struct or array.
-    Extract {
-        aggregate: Value<'m>,
-        indices: Vec<u32>,
-    },
+    Extract { aggregate: Value<'m>, indices: Vec<u32> },
     /// Copies a struct or array and replaces an element.
-    Insert {
-        aggregate: Value<'m>,
-        element: Value<'m>,
-        indices: Vec<u32>,
-    },
+    Insert { aggregate: Value<'m>, element: Value<'m>, indices: Vec<u32> },
     /// Orders memory accesses.
-    Fence {
-        ordering: LLVMAtomicOrdering,
-        single_thread: bool,
-    },
+    Fence { ordering: LLVMAtomicOrdering, single_thread: bool },
     /// Writes memory if it holds the expected value.
     CompareExchange {
         pointer: Value<'m>,
@@ -248,10 +222,9 @@ impl<'m> Value<'m> {
                     otherwise: operand(2),
                 },
                 LLVMVAArg => Operation::VariadicArgument(operand(0)),
-                LLVMExtractValue => Operation::Extract {
-                    aggregate: operand(0),
-                    indices: self.indices(),
-                },
+                LLVMExtractValue => {
+                    Operation::Extract { aggregate: operand(0), indices: self.indices() }
+                }
                 LLVMInsertValue => Operation::Insert {
                     aggregate: operand(0),
                     element: operand(1),
@@ -390,9 +363,6 @@ impl Location {
             return None;
         }
         let file = std::path::Path::new(directory).join(file);
-        Some(Location {
-            file: file.to_string_lossy().into_owned(),
-            line,
-        })
+        Some(Location { file: file.to_string_lossy().into_owned(), line })
     }
 }

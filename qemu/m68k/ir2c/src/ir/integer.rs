@@ -15,11 +15,7 @@ pub struct Integer {
 impl Integer {
     /// A constant of up to 64 bits.
     pub fn small(value: u64, width: u32) -> Self {
-        Integer {
-            width,
-            words: [value, 0, 0, 0],
-        }
-        .masked()
+        Integer { width, words: [value, 0, 0, 0] }.masked()
     }
 
     /// A constant as LLVM prints it: decimal, with a sign.

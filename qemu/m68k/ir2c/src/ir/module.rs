@@ -39,10 +39,7 @@ impl Module {
         // SAFETY: the buffer is copied from a live slice and belongs to us until it is disposed of
         // below; the context is new, and `Module` disposes of it, after the module.
         unsafe {
-            let mut module = Module {
-                context: LLVMContextCreate(),
-                module: ptr::null_mut(),
-            };
+            let mut module = Module { context: LLVMContextCreate(), module: ptr::null_mut() };
             let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(
                 input.as_ptr().cast(),
                 input.len(),
@@ -114,9 +111,7 @@ impl Module {
     pub fn functions(&self) -> Vec<Value<'_>> {
         // SAFETY: a live module and the functions that walk its list of functions.
         let all = unsafe { self.list(LLVMGetFirstFunction, LLVMGetNextFunction) };
-        all.into_iter()
-            .filter(|function| !function.is_intrinsic())
-            .collect()
+        all.into_iter().filter(|function| !function.is_intrinsic()).collect()
     }
 
     /// All variables, declared ones too.
@@ -177,10 +172,7 @@ impl Module {
     pub fn offset_of(&self, aggregate: Type<'_>, index: u64) -> u64 {
         match aggregate.kind() {
             TypeKind::Struct(count) => {
-                assert!(
-                    index < u64::from(count),
-                    "no element {index} in {aggregate}"
-                );
+                assert!(index < u64::from(count), "no element {index} in {aggregate}");
                 // SAFETY: a live layout and a struct type that has this element.
                 unsafe { LLVMOffsetOfElement(self.layout(), aggregate.raw(), index as u32) }
             }
@@ -234,9 +226,7 @@ impl<'m> Block<'m> {
         unsafe {
             let terminator = LLVMGetBasicBlockTerminator(self.0);
             let count = LLVMGetNumSuccessors(terminator);
-            (0..count)
-                .map(|index| Block::new(LLVMGetSuccessor(terminator, index)))
-                .collect()
+            (0..count).map(|index| Block::new(LLVMGetSuccessor(terminator, index))).collect()
         }
     }
 }

@@ -26,9 +26,7 @@ pub unsafe fn borrowed(start: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: not null, so the caller vouches for the terminator.
-    unsafe { CStr::from_ptr(start) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned()
 }
 
 /// Copies a message and gives LLVM's own back.

@@ -158,11 +158,7 @@ impl<'m> Type<'m> {
     fn assert_function(self) {
         // SAFETY: a live type.
         let kind = unsafe { LLVMGetTypeKind(self.0) };
-        assert_eq!(
-            kind,
-            LLVMTypeKind::LLVMFunctionTypeKind,
-            "not a function type"
-        );
+        assert_eq!(kind, LLVMTypeKind::LLVMFunctionTypeKind, "not a function type");
     }
 }
 

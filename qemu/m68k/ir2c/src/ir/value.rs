@@ -141,9 +141,9 @@ impl<'m> Value<'m> {
             }
             LLVMValueKind::LLVMConstantStructValueKind
             | LLVMValueKind::LLVMConstantArrayValueKind => Operand::Elements(self.elements()),
-            LLVMValueKind::LLVMConstantDataArrayValueKind => self
-                .bytes()
-                .map_or_else(|| Operand::Elements(self.elements()), Operand::Bytes),
+            LLVMValueKind::LLVMConstantDataArrayValueKind => {
+                self.bytes().map_or_else(|| Operand::Elements(self.elements()), Operand::Bytes)
+            }
             LLVMValueKind::LLVMConstantExprValueKind => Operand::Expression(self.expression()),
             _ => Operand::Other,
         }
@@ -157,16 +157,10 @@ impl<'m> Value<'m> {
         let width = self.ty().integer_width()?;
         if width <= 64 {
             // SAFETY: a live integer constant of at most 64 bits.
-            return Some(Integer::small(
-                unsafe { LLVMConstIntGetZExtValue(self.0) },
-                width,
-            ));
+            return Some(Integer::small(unsafe { LLVMConstIntGetZExtValue(self.0) }, width));
         }
         // LLVM's C interface gives wide constants only as text: the type, then the number.
-        self.to_string()
-            .rsplit(' ')
-            .next()
-            .and_then(|number| Integer::parse(number, width))
+        self.to_string().rsplit(' ').next().and_then(|number| Integer::parse(number, width))
     }
 
     fn real(self) -> Operand<'m> {
@@ -230,9 +224,7 @@ impl<'m> Value<'m> {
         // SAFETY: a live instruction or expression, and indices below the number of operands.
         unsafe {
             let count = LLVMGetNumOperands(self.0) as u32;
-            (0..count)
-                .map(|index| Value::new(LLVMGetOperand(self.0, index)))
-                .collect()
+            (0..count).map(|index| Value::new(LLVMGetOperand(self.0, index))).collect()
         }
     }
 
@@ -389,9 +381,7 @@ impl<'m> Value<'m> {
         assert!(self.is_function(), "not a function");
         // SAFETY: a live function, and indices below the number of its parameters.
         unsafe {
-            (0..LLVMCountParams(self.0))
-                .map(|i| Value::new(LLVMGetParam(self.0, i)))
-                .collect()
+            (0..LLVMCountParams(self.0)).map(|i| Value::new(LLVMGetParam(self.0, i))).collect()
         }
     }
 

@@ -69,11 +69,7 @@ impl<'m> Attributed<'m> {
 
 /// Refuses calling conventions other than C's.
 pub fn check_convention(number: u32) -> Result<(), Construct> {
-    if C_CONVENTIONS.contains(&number) {
-        Ok(())
-    } else {
-        Err(Construct::CallingConvention(number))
-    }
+    if C_CONVENTIONS.contains(&number) { Ok(()) } else { Err(Construct::CallingConvention(number)) }
 }
 
 impl<'m> Context<'m> {
@@ -127,11 +123,7 @@ impl<'m> Context<'m> {
                 None => self.passed_type(ty, attributed, position)?,
             });
         }
-        Ok(Signature {
-            result,
-            parameters,
-            variadic: function_type.is_variadic(),
-        })
+        Ok(Signature { result, parameters, variadic: function_type.is_variadic() })
     }
 
     fn passed_type(
@@ -152,9 +144,7 @@ impl<'m> Context<'m> {
     pub fn check_interface(&self, function: Value<'m>) -> Result<(), Construct> {
         check_convention(function.calling_convention())?;
         let is_foreign = matches!(function.linkage(), Linkage::External | Linkage::Weak)
-            && !RUST_PREFIXES
-                .iter()
-                .any(|prefix| function.name().starts_with(prefix));
+            && !RUST_PREFIXES.iter().any(|prefix| function.name().starts_with(prefix));
         if !is_foreign {
             return Ok(());
         }

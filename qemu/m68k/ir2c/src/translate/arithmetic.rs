@@ -14,24 +14,13 @@ pub fn binary(opcode: Opcode, left: &str, right: &str, width: u32) -> Result<Str
     let unsigned = |value: &str| format!("(u{bits}){value}");
     // More than the width is undefined in the IR, but C must not take advantage of it.
     let count = || {
-        let mask = if matches!(width, 32 | 64) {
-            width - 1
-        } else {
-            bits - 1
-        };
+        let mask = if matches!(width, 32 | 64) { width - 1 } else { bits - 1 };
         format!("((u32){right}&{mask})")
     };
-    let unsigned_operation = |operator: &str| {
-        masked(
-            &format!("{}{operator}{}", unsigned(left), unsigned(right)),
-            width,
-        )
-    };
+    let unsigned_operation =
+        |operator: &str| masked(&format!("{}{operator}{}", unsigned(left), unsigned(right)), width);
     let signed_operation = |operator: &str| {
-        masked(
-            &format!("{}{operator}{}", signed(left, width), signed(right, width)),
-            width,
-        )
+        masked(&format!("{}{operator}{}", signed(left, width), signed(right, width)), width)
     };
     Ok(match opcode {
         Opcode::LLVMAdd => unsigned_operation("+"),
@@ -43,10 +32,9 @@ pub fn binary(opcode: Opcode, left: &str, right: &str, width: u32) -> Result<Str
         Opcode::LLVMSRem => signed_operation("%"),
         Opcode::LLVMShl => masked(&format!("{}<<{}", unsigned(left), count()), width),
         Opcode::LLVMLShr => format!("({}>>{})", unsigned(left), count()),
-        Opcode::LLVMAShr => masked(
-            &format!("(s{bits}){}>>{}", signed(left, width), count()),
-            width,
-        ),
+        Opcode::LLVMAShr => {
+            masked(&format!("(s{bits}){}>>{}", signed(left, width), count()), width)
+        }
         Opcode::LLVMAnd => format!("({left}&{right})"),
         Opcode::LLVMOr => format!("({left}|{right})"),
         Opcode::LLVMXor => format!("({left}^{right})"),

@@ -28,14 +28,10 @@ impl<'m> Body<'_, 'm> {
         {
             let c_type = self.context.types.byte_struct(size);
             let identifier = self.context.names.identifier(callee);
-            let (result, arguments) = arguments
-                .split_first()
-                .ok_or(Construct::Parameter("missing sret"))?;
+            let (result, arguments) =
+                arguments.split_first().ok_or(Construct::Parameter("missing sret"))?;
             let arguments = arguments.join(",");
-            self.assign(
-                &format!("*({c_type} *)({result})"),
-                &format!("{identifier}({arguments})"),
-            );
+            self.assign(&format!("*({c_type} *)({result})"), &format!("{identifier}({arguments})"));
             return Ok(());
         }
 
@@ -43,9 +39,7 @@ impl<'m> Body<'_, 'm> {
         let function = if is_direct {
             self.context.names.identifier(callee)
         } else {
-            let signature = self
-                .context
-                .call_signature(instruction, call.function_type)?;
+            let signature = self.context.call_signature(instruction, call.function_type)?;
             let declaration = signature.declare("(*function)", false);
             let address = self.value(callee)?;
             self.emit(&format!("{{{declaration} = (void *)({address});"));

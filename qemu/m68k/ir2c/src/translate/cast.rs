@@ -17,10 +17,7 @@ impl<'m> Body<'_, 'm> {
     ) -> Result<String, Construct> {
         let from = operand.ty();
         let value = self.value(operand)?;
-        let unsupported = || Construct::Conversion {
-            from: from.to_string(),
-            to: to.to_string(),
-        };
+        let unsupported = || Construct::Conversion { from: from.to_string(), to: to.to_string() };
         match (opcode, from.kind(), to.kind()) {
             (Opcode::LLVMTrunc, TypeKind::Integer(_), TypeKind::Integer(_))
             | (Opcode::LLVMZExt, TypeKind::Integer(_), TypeKind::Integer(_))
@@ -37,15 +34,10 @@ impl<'m> Body<'_, 'm> {
                 Opcode::LLVMPtrToInt | Opcode::LLVMPtrToAddr,
                 TypeKind::Pointer,
                 TypeKind::Integer(width),
-            ) => Ok(zero_extended(
-                &masked(&format!("(u32){value}"), width.min(32)),
-                32,
-                width,
-            )),
-            (Opcode::LLVMIntToPtr, TypeKind::Integer(width), TypeKind::Pointer) => Ok(format!(
-                "((pointer)(u32){})",
-                truncated(&value, width, width.min(32))
-            )),
+            ) => Ok(zero_extended(&masked(&format!("(u32){value}"), width.min(32)), 32, width)),
+            (Opcode::LLVMIntToPtr, TypeKind::Integer(width), TypeKind::Pointer) => {
+                Ok(format!("((pointer)(u32){})", truncated(&value, width, width.min(32))))
+            }
             (Opcode::LLVMBitCast, ..) => bit_cast(&value, from, to).ok_or_else(unsupported),
             (Opcode::LLVMFPTrunc | Opcode::LLVMFPExt, ..) => {
                 Format::of(from)?;
@@ -56,11 +48,7 @@ impl<'m> Body<'_, 'm> {
                 if integer::is_wide(width) {
                     return Err(unsupported());
                 }
-                let sign = if opcode == Opcode::LLVMFPToUI {
-                    "u64"
-                } else {
-                    "s64"
-                };
+                let sign = if opcode == Opcode::LLVMFPToUI { "u64" } else { "s64" };
                 Ok(masked(&format!("({sign}){value}"), width))
             }
             (Opcode::LLVMUIToFP | Opcode::LLVMSIToFP, TypeKind::Integer(width), _) => {
@@ -68,12 +56,7 @@ impl<'m> Body<'_, 'm> {
                 if width > 128 {
                     return Err(unsupported());
                 }
-                Ok(to_float(
-                    &value,
-                    width,
-                    format,
-                    opcode == Opcode::LLVMSIToFP,
-                ))
+                Ok(to_float(&value, width, format, opcode == Opcode::LLVMSIToFP))
             }
             _ => Err(unsupported()),
         }
@@ -102,10 +85,7 @@ fn zero_extended(value: &str, from: u32, to: u32) -> String {
 
 fn sign_extended(value: &str, from: u32, to: u32) -> String {
     if !integer::is_wide(to) {
-        masked(
-            &format!("(s{}){}", integer::arithmetic(to), signed(value, from)),
-            to,
-        )
+        masked(&format!("(s{}){}", integer::arithmetic(to), signed(value, from)), to)
     } else if integer::is_wide(from) {
         wide_masked(&wide_signed(value, from), to)
     } else {

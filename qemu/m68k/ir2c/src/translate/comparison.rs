@@ -48,12 +48,7 @@ fn compare_wide(predicate: IntegerPredicate, left: &str, right: &str, width: u32
 
 /// The same for pointers, which are compared as unsigned 32-bit integers.
 pub fn compare_pointers(predicate: IntegerPredicate, left: &str, right: &str) -> String {
-    compare(
-        predicate,
-        &format!("(u32){left}"),
-        &format!("(u32){right}"),
-        32,
-    )
+    compare(predicate, &format!("(u32){left}"), &format!("(u32){right}"), 32)
 }
 
 #[cfg(test)]

@@ -69,10 +69,7 @@ impl<'m> Context<'m> {
         match *expression {
             ConstantExpression::ElementPointer => {
                 let base = self.constant(value.operand_at(0))?;
-                Ok(format!(
-                    "({base}+({}))",
-                    self.constant_element_offset(value)?
-                ))
+                Ok(format!("({base}+({}))", self.constant_element_offset(value)?))
             }
             ConstantExpression::PointerToInteger(operand) => {
                 let address = self.constant(operand)?;
@@ -111,10 +108,7 @@ impl<'m> Context<'m> {
     pub fn symbol_address(&self, value: Value<'m>) -> Result<SymbolAddress<'m>, Construct> {
         let unsupported = || Construct::constant(value);
         match value.operand() {
-            Operand::Symbol => Ok(SymbolAddress {
-                symbol: value,
-                offset: 0,
-            }),
+            Operand::Symbol => Ok(SymbolAddress { symbol: value, offset: 0 }),
             Operand::Expression(ConstantExpression::ElementPointer) => {
                 let base = self.symbol_address(value.operand_at(0))?;
                 let offset = base.offset + self.constant_element_offset(value)?;
@@ -169,8 +163,6 @@ fn integer_constant(number: Integer) -> String {
         let suffix = if width > 32 { "ull" } else { "u" };
         return format!("((u{}){}{suffix})", integer::container(width), number.low());
     }
-    let words: String = (0..8)
-        .map(|index| format!("{}u,", number.word32(index)))
-        .collect();
+    let words: String = (0..8).map(|index| format!("{}u,", number.word32(index))).collect();
     format!("((wide){{{{{words}}}}})")
 }

@@ -16,12 +16,7 @@ pub struct Context<'m> {
 
 impl<'m> Context<'m> {
     pub fn new(module: &'m Module, options: Options) -> Self {
-        Context {
-            module,
-            options,
-            types: Types::default(),
-            names: Names::new(module),
-        }
+        Context { module, options, types: Types::default(), names: Names::new(module) }
     }
 
     /// Whether values of this type may be computed with.
@@ -33,9 +28,7 @@ impl<'m> Context<'m> {
             }
             TypeKind::Vector => Err(Construct::Vector(ty.to_string())),
             TypeKind::Array(element, _) => self.check_usable(element),
-            TypeKind::Struct(_) => ty
-                .elements()
-                .try_for_each(|element| self.check_usable(element)),
+            TypeKind::Struct(_) => ty.elements().try_for_each(|element| self.check_usable(element)),
             _ => Ok(()),
         }
     }

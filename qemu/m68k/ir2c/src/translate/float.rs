@@ -64,20 +64,12 @@ impl Format {
 
     /// The sign cleared.
     pub fn absolute(&self, number: &str) -> String {
-        format!(
-            "{}({}({number})&~{})",
-            self.of_bits, self.bits_of, self.sign
-        )
+        format!("{}({}({number})&~{})", self.of_bits, self.bits_of, self.sign)
     }
 
     /// The magnitude of one number with the sign of another.
     pub fn copy_sign(&self, number: &str, sign: &str) -> String {
-        let Format {
-            of_bits,
-            bits_of,
-            sign: bit,
-            ..
-        } = self;
+        let Format { of_bits, bits_of, sign: bit, .. } = self;
         format!("{of_bits}(({bits_of}({number})&~{bit})|({bits_of}({sign})&{bit}))")
     }
 
@@ -96,9 +88,7 @@ impl Format {
     /// The smaller or larger number; a number if the other is none; of zeros, the negative is the
     /// smaller.
     pub fn extremum(&self, x: &str, y: &str, maximum: bool) -> String {
-        let Format {
-            of_bits, bits_of, ..
-        } = self;
+        let Format { of_bits, bits_of, .. } = self;
         // Equal numbers have equal bits but for the sign of zero.
         let (operator, both) = if maximum { ('>', '&') } else { ('<', '|') };
         let equal = format!("{of_bits}({bits_of}({x}){both}{bits_of}({y}))");
@@ -107,13 +97,7 @@ impl Format {
 
     /// Whether a number is of one of the classes in LLVM's mask for `is.fpclass`.
     pub fn is_class(&self, number: &str, mask: &str) -> String {
-        let Format {
-            bits,
-            bits_of,
-            infinity,
-            quiet,
-            ..
-        } = self;
+        let Format { bits, bits_of, infinity, quiet, .. } = self;
         format!(
             "({{{bits} all={bits_of}({number}),negative=all>>(sizeof all*8-1),size=all<<1>>1;\
              u32 class=size>{infinity}?((size&{quiet})?2:1):size=={infinity}?(negative?4:512):\

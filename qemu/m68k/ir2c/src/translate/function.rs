@@ -43,24 +43,16 @@ fn declaration<'m>(context: &mut Context<'m>, function: Value<'m>) -> Result<Str
             attributes.push(name.to_string());
         }
     }
-    if let Some(alignment) = function
-        .symbol_alignment()
-        .filter(|alignment| *alignment > 2)
-    {
+    if let Some(alignment) = function.symbol_alignment().filter(|alignment| *alignment > 2) {
         attributes.push(format!("aligned({alignment})"));
     }
     if MEMORY_FUNCTIONS.contains(&function.name().as_str()) && !function.is_declaration() {
         attributes.push("optimize(\"no-tree-loop-distribute-patterns\")".into());
     }
     let identifier = context.names.identifier(function);
-    let prototype = context
-        .function_signature(function)?
-        .declare(&identifier, false);
+    let prototype = context.function_signature(function)?.declare(&identifier, false);
     let suffix = context.names.suffix(function, &attributes)?;
-    Ok(format!(
-        "{}{prototype} {suffix};\n",
-        context.names.storage(function)
-    ))
+    Ok(format!("{}{prototype} {suffix};\n", context.names.storage(function)))
 }
 
 /// Translates the bodies of all functions that have one. Those with something unsupported in them
@@ -108,9 +100,7 @@ fn trapping<'m>(
 
 fn head<'m>(context: &mut Context<'m>, function: Value<'m>) -> Result<String, Construct> {
     let identifier = context.names.identifier(function);
-    let prototype = context
-        .function_signature(function)?
-        .declare(&identifier, true);
+    let prototype = context.function_signature(function)?.declare(&identifier, true);
     let storage = match function.linkage() {
         Linkage::Internal | Linkage::Private => "static ",
         _ => "",
@@ -134,14 +124,8 @@ fn definition<'m>(
     if !found.is_empty() {
         return Err(found);
     }
-    let Body {
-        variables,
-        statements,
-        ..
-    } = body;
-    let line = function
-        .function_location()
-        .map(|location| line_directive(&location));
+    let Body { variables, statements, .. } = body;
+    let line = function.function_location().map(|location| line_directive(&location));
     let line = line.unwrap_or_default();
     Ok(format!("{line}{head}\n{{\n{variables}{statements}}}\n"))
 }
@@ -162,11 +146,8 @@ pub struct Body<'c, 'm> {
 impl<'c, 'm> Body<'c, 'm> {
     fn new(context: &'c mut Context<'m>, function: Value<'m>) -> Result<Self, Construct> {
         let blocks = function.blocks();
-        let numbers: HashMap<_, _> = blocks
-            .iter()
-            .enumerate()
-            .map(|(number, block)| (*block, number))
-            .collect();
+        let numbers: HashMap<_, _> =
+            blocks.iter().enumerate().map(|(number, block)| (*block, number)).collect();
         let mut body = Body {
             slots: StackSlots::assign(context.module, &blocks, &numbers),
             context,
@@ -214,12 +195,8 @@ impl<'c, 'm> Body<'c, 'm> {
     /// One variable for the result of each instruction, and for a phi a second one, which the
     /// edges set and the head of the block copies: so phis of one block may use each other.
     fn declare_results(&mut self, found: &mut Vec<Unsupported>) {
-        let instructions: Vec<_> = self
-            .function
-            .blocks()
-            .into_iter()
-            .flat_map(Block::instructions)
-            .collect();
+        let instructions: Vec<_> =
+            self.function.blocks().into_iter().flat_map(Block::instructions).collect();
         for instruction in instructions {
             let kind = instruction.ty().kind();
             if matches!(kind, TypeKind::Void | TypeKind::Token) {

@@ -22,10 +22,7 @@ pub struct Initializer<'m> {
 impl<'m> Context<'m> {
     /// Flattens an initialiser of `size` bytes.
     pub fn flattened(&self, value: Value<'m>, size: usize) -> Result<Initializer<'m>, Construct> {
-        let mut flat = Initializer {
-            bytes: vec![0; size],
-            addresses: BTreeMap::new(),
-        };
+        let mut flat = Initializer { bytes: vec![0; size], addresses: BTreeMap::new() };
         self.flatten(value, 0, &mut flat)?;
         Ok(flat)
     }

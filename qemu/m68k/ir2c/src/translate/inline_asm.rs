@@ -78,10 +78,8 @@ fn gcc_template(template: &str) -> Result<String, Construct> {
                     }
                 }
                 Some('{') => {
-                    let operand: String = characters
-                        .by_ref()
-                        .take_while(|character| *character != '}')
-                        .collect();
+                    let operand: String =
+                        characters.by_ref().take_while(|character| *character != '}').collect();
                     let number = operand.trim_end_matches(':');
                     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
                         return Err(Construct::AssemblyOperand(format!("${{{operand}}}")));
@@ -126,11 +124,7 @@ impl<'m> Body<'_, 'm> {
         }
         let template = quoted(&gcc_template(&assembly.template)?);
         let mut statement = Statement::default();
-        for constraint in assembly
-            .constraints
-            .split(',')
-            .filter(|text| !text.is_empty())
-        {
+        for constraint in assembly.constraints.split(',').filter(|text| !text.is_empty()) {
             match Constraint::parse(constraint)? {
                 Constraint::Clobber(name) => statement.clobbers.push(quoted(&name)),
                 Constraint::Output { early, place } => {
@@ -145,19 +139,8 @@ impl<'m> Body<'_, 'm> {
                 }
             }
         }
-        let volatile = if assembly.side_effects {
-            " volatile"
-        } else {
-            ""
-        };
-        let Statement {
-            values,
-            bindings,
-            outputs,
-            inputs,
-            clobbers,
-            results,
-        } = statement;
+        let volatile = if assembly.side_effects { " volatile" } else { "" };
+        let Statement { values, bindings, outputs, inputs, clobbers, results } = statement;
         self.emit(&format!(
             "{{{values}{bindings}__asm__{volatile}({template}:{}:{}:{});{results}}}",
             outputs.join(","),
@@ -179,10 +162,9 @@ impl<'m> Body<'_, 'm> {
         let unsupported = || Construct::AssemblyConstraint(format!("output {number}"));
         let (ty, field) = match instruction.ty().kind() {
             TypeKind::Void => return Err(unsupported()),
-            TypeKind::Struct(count) if number < count as usize => (
-                instruction.ty().element(number as u64),
-                format!(".f{number}"),
-            ),
+            TypeKind::Struct(count) if number < count as usize => {
+                (instruction.ty().element(number as u64), format!(".f{number}"))
+            }
             TypeKind::Struct(_) => return Err(unsupported()),
             _ => (instruction.ty(), String::new()),
         };
@@ -194,9 +176,7 @@ impl<'m> Body<'_, 'm> {
         };
         let early = if early { "&" } else { "" };
         statement.bindings += &format!("{storage}{c_type} output{number}{binding};");
-        statement
-            .outputs
-            .push(format!("\"={early}{letters}\"(output{number})"));
+        statement.outputs.push(format!("\"={early}{letters}\"(output{number})"));
         statement.results += &format!("{target}{field} = output{number};");
         Ok(())
     }
@@ -214,9 +194,7 @@ impl<'m> Body<'_, 'm> {
             Place::Immediate(letters) => statement.inputs.push(format!("\"{letters}\"({value})")),
             Place::Class(letters) => {
                 statement.values += &format!("{c_type} input{number} = {value};");
-                statement
-                    .inputs
-                    .push(format!("\"{letters}\"(input{number})"));
+                statement.inputs.push(format!("\"{letters}\"(input{number})"));
             }
             // Whatever computes the values must not come between the registers being set and the
             // assembly, so the values are computed first.
@@ -255,24 +233,12 @@ mod tests {
         let class = |letters: &str| Place::Class(letters.into());
         assert_eq!(
             Constraint::parse("=&d"),
-            Ok(Constraint::Output {
-                early: true,
-                place: class("d")
-            })
+            Ok(Constraint::Output { early: true, place: class("d") })
         );
         assert_eq!(Constraint::parse("0"), Ok(Constraint::Input(class("0"))));
-        assert_eq!(
-            Constraint::parse("{d3}"),
-            Ok(Constraint::Input(Place::Register("d3".into())))
-        );
-        assert_eq!(
-            Constraint::parse("~{ccr}"),
-            Ok(Constraint::Clobber("cc".into()))
-        );
-        assert_eq!(
-            Constraint::parse("i"),
-            Ok(Constraint::Input(Place::Immediate("i".into())))
-        );
+        assert_eq!(Constraint::parse("{d3}"), Ok(Constraint::Input(Place::Register("d3".into()))));
+        assert_eq!(Constraint::parse("~{ccr}"), Ok(Constraint::Clobber("cc".into())));
+        assert_eq!(Constraint::parse("i"), Ok(Constraint::Input(Place::Immediate("i".into()))));
     }
 
     #[test]

@@ -33,18 +33,10 @@ impl<'m> Body<'_, 'm> {
                 self.emit(&edge);
                 return Ok(());
             }
-            Operation::Branch {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Operation::Branch { condition, then, otherwise } => {
                 return self.branch(block, condition, then, otherwise);
             }
-            Operation::Switch {
-                value,
-                cases,
-                default,
-            } => {
+            Operation::Switch { value, cases, default } => {
                 return self.switch(block, value, &cases, default);
             }
             Operation::Unreachable => {
@@ -60,10 +52,7 @@ impl<'m> Body<'_, 'm> {
             }
             Operation::NegateFloat(value) => Format::of(ty)?.negate(&self.value(value)?),
             Operation::StackSlot { .. } => {
-                let slot = self
-                    .slots
-                    .number(instruction)
-                    .ok_or(Construct::DynamicAlloca)?;
+                let slot = self.slots.number(instruction).ok_or(Construct::DynamicAlloca)?;
                 format!("(pointer)slot{slot}")
             }
             Operation::Load(access) => return self.load(&target, ty, &access),
@@ -86,11 +75,7 @@ impl<'m> Body<'_, 'm> {
             Operation::Phi(_) => format!("{target}_next"),
             Operation::Call(call) => return self.call(instruction, &call, &target),
             Operation::Assembly(assembly) => return self.assembly(instruction, &assembly, &target),
-            Operation::Select {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Operation::Select { condition, then, otherwise } => {
                 let condition = self.value(condition)?;
                 let (then, otherwise) = (self.value(then)?, self.value(otherwise)?);
                 format!("{condition} ? {then} : {otherwise}")
@@ -108,32 +93,19 @@ impl<'m> Body<'_, 'm> {
             Operation::Extract { aggregate, indices } => {
                 format!("{}{}", self.value(aggregate)?, field(&indices))
             }
-            Operation::Insert {
-                aggregate,
-                element,
-                indices,
-            } => {
+            Operation::Insert { aggregate, element, indices } => {
                 let (aggregate, element) = (self.value(aggregate)?, self.value(element)?);
                 self.assign(&target, &aggregate);
                 self.assign(&format!("{target}{}", field(&indices)), &element);
                 return Ok(());
             }
-            Operation::Fence {
-                ordering,
-                single_thread,
-            } => {
+            Operation::Fence { ordering, single_thread } => {
                 let order = memory_order(ordering)?;
                 let scope = if single_thread { "signal" } else { "thread" };
                 self.emit(&format!("__atomic_{scope}_fence({order});"));
                 return Ok(());
             }
-            Operation::CompareExchange {
-                pointer,
-                expected,
-                replacement,
-                success,
-                failure,
-            } => {
+            Operation::CompareExchange { pointer, expected, replacement, success, failure } => {
                 let operands = [pointer, expected, replacement];
                 return self.compare_exchange(&target, operands, success, failure);
             }

@@ -27,7 +27,7 @@ pub fn arithmetic(width: u32) -> u32 {
 pub fn c_type(width: u32) -> Result<String, Construct> {
     match width {
         0..=MAX_NATIVE => Ok(format!("u{}", container(width))),
-        ..=MAX_WIDE => Ok("wide".into()),
+        _ if width <= MAX_WIDE => Ok("wide".into()),
         _ => Err(Construct::IntegerWidth(width)),
     }
 }

@@ -48,21 +48,15 @@ impl<'m> Body<'_, 'm> {
         if WITHOUT_EFFECT.contains(&name) {
             return Ok(());
         }
-        let arguments = call
-            .arguments
-            .iter()
-            .map(|value| self.value(*value))
-            .collect::<Result<Vec<_>, _>>()?;
+        let arguments =
+            call.arguments.iter().map(|value| self.value(*value)).collect::<Result<Vec<_>, _>>()?;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
 
         if let Some(statement) = self.effect(name, call, &arguments)? {
             self.emit(&statement);
             return Ok(());
         }
-        let operand = call
-            .arguments
-            .first()
-            .ok_or_else(|| Construct::Intrinsic(full.clone()))?;
+        let operand = call.arguments.first().ok_or_else(|| Construct::Intrinsic(full.clone()))?;
         if let Some(expression) = float_result(name, *operand, instruction, &arguments)? {
             self.assign(target, &expression);
             return Ok(());
@@ -73,16 +67,12 @@ impl<'m> Body<'_, 'm> {
         }
         let width = operand.ty().integer_width();
         let statements =
-            width.and_then(
-                |width| match (Overflow::of_intrinsic(name), &arguments[..]) {
-                    (Some(overflow), [left, right]) => {
-                        overflow.statements(target, left, right, width)
-                    }
-                    (Some(_), _) => None,
-                    (None, _) => integer_result(name, &arguments, width)
-                        .map(|expression| format!("{target} = {expression};")),
-                },
-            );
+            width.and_then(|width| match (Overflow::of_intrinsic(name), &arguments[..]) {
+                (Some(overflow), [left, right]) => overflow.statements(target, left, right, width),
+                (Some(_), _) => None,
+                (None, _) => integer_result(name, &arguments, width)
+                    .map(|expression| format!("{target} = {expression};")),
+            });
         let statements = statements.ok_or(Construct::Intrinsic(full))?;
         self.emit(&statements);
         Ok(())
@@ -104,9 +94,7 @@ impl<'m> Body<'_, 'm> {
                 [to, from, count, _],
             ) => {
                 let function = name.trim_end_matches(".inline");
-                let is_volatile = call.arguments[3]
-                    .integer()
-                    .is_none_or(|flag| flag.low() != 0);
+                let is_volatile = call.arguments[3].integer().is_none_or(|flag| flag.low() != 0);
                 if is_volatile {
                     return Err(Construct::VolatileBlock(function.into()));
                 }
@@ -156,10 +144,7 @@ fn pointer_result(
         ("ucmp", [left, right]) if operand.ty().is_pointer() => {
             let above = compare_pointers(LLVMIntUGT, left, right);
             let below = compare_pointers(LLVMIntULT, left, right);
-            Some(masked(
-                &format!("{above}-{below}"),
-                instruction.ty().integer_width()?,
-            ))
+            Some(masked(&format!("{above}-{below}"), instruction.ty().integer_width()?))
         }
         ("ucmp" | "scmp", [left, right]) => {
             let (above, below) = match name {
@@ -169,10 +154,7 @@ fn pointer_result(
             let width = operand.ty().integer_width()?;
             let above = compare(above, left, right, width);
             let below = compare(below, left, right, width);
-            Some(masked(
-                &format!("{above}-{below}"),
-                instruction.ty().integer_width()?,
-            ))
+            Some(masked(&format!("{above}-{below}"), instruction.ty().integer_width()?))
         }
         _ => None,
     }
@@ -209,13 +191,7 @@ fn saturating_to_integer(number: &str, width: u32, is_signed: bool) -> String {
     let power = |exponent: u32| 2f64.powi(exponent as i32);
     let (low, high, smallest, largest, sign) = if is_signed {
         let smallest = 1u64 << (width - 1);
-        (
-            -power(width - 1),
-            power(width - 1),
-            smallest,
-            smallest - 1,
-            's',
-        )
+        (-power(width - 1), power(width - 1), smallest, smallest - 1, 's')
     } else {
         (0.0, power(width), 0, u64::MAX >> (64 - width), 'u')
     };
@@ -239,10 +215,9 @@ fn integer_result(name: &str, arguments: &[&str], width: u32) -> Option<String> 
             wide_unary(name, x, width)
         }
         (_, [x]) | ("ctlz" | "cttz" | "abs", [x, _]) => unary(name, x, width),
-        ("clmul", [x, y]) if integer::is_wide(width) => Some(wide_masked(
-            &format!("wide_carryless_mul({x},{y},{width})"),
-            width,
-        )),
+        ("clmul", [x, y]) if integer::is_wide(width) => {
+            Some(wide_masked(&format!("wide_carryless_mul({x},{y},{width})"), width))
+        }
         ("clmul", [x, y]) => {
             let product = format!("wide_carryless_mul(wide_from({x}),wide_from({y}),{width})");
             Some(masked(&format!("wide_low({product})"), width))
@@ -280,9 +255,7 @@ fn funnel_shift(left: bool, [x, y, count]: [&str; 3], width: u32) -> Option<Stri
         (false, false) => format!("n?x<<({width}-n)|y>>n:y"),
     };
     let shifted = masked(&shifted, width);
-    Some(format!(
-        "({{u{bits} x={x},y={y};u32 n=(u32)({count}%{width});{shifted};}})"
-    ))
+    Some(format!("({{u{bits} x={x},y={y};u32 n=(u32)({count}%{width});{shifted};}})"))
 }
 
 fn unary(name: &str, x: &str, width: u32) -> Option<String> {
@@ -291,14 +264,10 @@ fn unary(name: &str, x: &str, width: u32) -> Option<String> {
     let long = if bits == 64 { "ll" } else { "" };
     match name {
         "bswap" if width == container => Some(format!("__builtin_bswap{width}({x})")),
-        "bitreverse" => Some(format!(
-            "((u{container})(reverse_bits({x})>>{}))",
-            integer::MAX_NATIVE - width
-        )),
-        "ctlz" => Some(format!(
-            "({x}?__builtin_clz{long}({x})-{}:{width})",
-            bits - width
-        )),
+        "bitreverse" => {
+            Some(format!("((u{container})(reverse_bits({x})>>{}))", integer::MAX_NATIVE - width))
+        }
+        "ctlz" => Some(format!("({x}?__builtin_clz{long}({x})-{}:{width})", bits - width)),
         "cttz" => Some(format!("({x}?__builtin_ctz{long}({x}):{width})")),
         "ctpop" => Some(format!("__builtin_popcount{long}({x})")),
         "abs" => {
@@ -311,15 +280,12 @@ fn unary(name: &str, x: &str, width: u32) -> Option<String> {
 
 fn wide_unary(name: &str, x: &str, width: u32) -> Option<String> {
     match name {
-        "bswap" if width % 16 == 0 => Some(format!("wide_swap_bytes({x},{})", width / 8)),
+        "bswap" if width.is_multiple_of(16) => Some(format!("wide_swap_bytes({x},{})", width / 8)),
         "bitreverse" => Some(format!("wide_reverse_bits({x},{width})")),
         "ctlz" => Some(format!("wide_from(wide_leading_zeros({x},{width}))")),
         "cttz" => Some(format!("wide_from(wide_trailing_zeros({x},{width}))")),
         "ctpop" => Some(format!("wide_from(wide_ones({x}))")),
-        "abs" => Some(wide_masked(
-            &format!("wide_magnitude({})", wide_signed(x, width)),
-            width,
-        )),
+        "abs" => Some(wide_masked(&format!("wide_magnitude({})", wide_signed(x, width)), width)),
         _ => None,
     }
 }
@@ -331,10 +297,7 @@ mod tests {
     #[test]
     fn types_at_the_end_of_a_name_are_dropped() {
         assert_eq!(base_name("llvm.memcpy.inline.p0.p0.i32"), "memcpy.inline");
-        assert_eq!(
-            base_name("llvm.umul.with.overflow.i64"),
-            "umul.with.overflow"
-        );
+        assert_eq!(base_name("llvm.umul.with.overflow.i64"), "umul.with.overflow");
         assert_eq!(base_name("llvm.is.fpclass.f32"), "is.fpclass");
         assert_eq!(base_name("llvm.fptoui.sat.i32.f64"), "fptoui.sat");
         assert_eq!(base_name("llvm.trap"), "trap");

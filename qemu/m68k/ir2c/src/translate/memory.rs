@@ -20,7 +20,7 @@ struct Manner {
 impl Manner {
     /// For an element at an offset from what is accessed.
     fn at_offset(self, offset: u64) -> Manner {
-        let alignment = if offset % 2 == 0 { self.alignment } else { 1 };
+        let alignment = if offset.is_multiple_of(2) { self.alignment } else { 1 };
         Manner { alignment, ..self }
     }
 }
@@ -42,10 +42,7 @@ impl<'m> Body<'_, 'm> {
             self.assign(target, &format!("({c_type}){loaded}"));
             return Ok(());
         }
-        let manner = Manner {
-            alignment: access.alignment,
-            volatile: access.volatile,
-        };
+        let manner = Manner { alignment: access.alignment, volatile: access.volatile };
         self.load_part(target, ty, &pointer, manner)
     }
 
@@ -107,10 +104,7 @@ impl<'m> Body<'_, 'm> {
             ));
             return Ok(());
         }
-        let manner = Manner {
-            alignment: access.alignment,
-            volatile: access.volatile,
-        };
+        let manner = Manner { alignment: access.alignment, volatile: access.volatile };
         self.store_part(ty, &value, &pointer, manner)
     }
 
@@ -143,11 +137,7 @@ impl<'m> Body<'_, 'm> {
             }
             TypeKind::Integer(width) => {
                 let bytes = width.div_ceil(8);
-                let store = if integer::is_wide(width) {
-                    "wide_store"
-                } else {
-                    "store_bytes"
-                };
+                let store = if integer::is_wide(width) { "wide_store" } else { "store_bytes" };
                 self.emit(&format!("{store}({pointer},{bytes},{value});"));
                 Ok(())
             }
@@ -250,10 +240,7 @@ impl<'m> Body<'_, 'm> {
                 return Ok(());
             }
         };
-        self.assign(
-            target,
-            &format!("({c_type}){builtin}({pointer},({cell}){operand},{order})"),
-        );
+        self.assign(target, &format!("({c_type}){builtin}({pointer},({cell}){operand},{order})"));
         Ok(())
     }
 }

@@ -85,18 +85,12 @@ pub fn translate(
     origin: &str,
     options: Options,
 ) -> Result<Translation, TranslateError> {
-    let malformed = |message| TranslateError::Malformed {
-        origin: origin.to_string(),
-        message,
-    };
+    let malformed = |message| TranslateError::Malformed { origin: origin.to_string(), message };
     let mut module = Module::parse(input, origin).map_err(malformed)?;
     let layout = module.data_layout();
     if layout != DATA_LAYOUT {
         let found = vec![Unsupported::in_module(Construct::DataLayout(layout))];
-        return Err(TranslateError::Unsupported {
-            origin: origin.into(),
-            found,
-        });
+        return Err(TranslateError::Unsupported { origin: origin.into(), found });
     }
     module.drop_unused().map_err(malformed)?;
 
@@ -108,10 +102,7 @@ pub fn translate(
     let mut left_out = Vec::new();
     let bodies = function::definitions(&mut context, &mut found, &mut left_out);
     if !found.is_empty() {
-        return Err(TranslateError::Unsupported {
-            origin: origin.into(),
-            found,
-        });
+        return Err(TranslateError::Unsupported { origin: origin.into(), found });
     }
 
     let source = [
@@ -125,11 +116,7 @@ pub fn translate(
         &bodies,
     ]
     .concat();
-    Ok(Translation {
-        source,
-        has_debug_info: module.has_debug_info(),
-        left_out,
-    })
+    Ok(Translation { source, has_debug_info: module.has_debug_info(), left_out })
 }
 
 /// `global_asm!` and naked functions, which rustc makes of them.
@@ -138,8 +125,5 @@ fn module_assembly(module: &Module) -> String {
     if assembly.is_empty() {
         return String::new();
     }
-    format!(
-        "__asm__({});\n",
-        quoted(&format!(".text\n{assembly}\n\t.text\n"))
-    )
+    format!("__asm__({});\n", quoted(&format!(".text\n{assembly}\n\t.text\n")))
 }

@@ -28,12 +28,7 @@ impl Overflow {
             "mul" if !saturates => ("mul", '*'),
             _ => return None,
         };
-        Some(Overflow {
-            operation,
-            operator,
-            is_signed,
-            saturates,
-        })
+        Some(Overflow { operation, operator, is_signed, saturates })
     }
 
     /// C statements that set `target`; none if this width is not supported.
@@ -76,10 +71,7 @@ impl Overflow {
             // Both operations can only leave the range on the left operand's side.
             let smallest = 1u64 << (width - 1);
             let largest = smallest - 1;
-            format!(
-                "{}<0?(u{width}){smallest}ull:(u{width}){largest}ull",
-                signed(left, width)
-            )
+            format!("{}<0?(u{width}){smallest}ull:(u{width}){largest}ull", signed(left, width))
         } else if self.operator == '+' {
             format!("(u{width})-1")
         } else {
@@ -94,22 +86,13 @@ impl Overflow {
             true => format!("(s64){}", signed(value, width)),
             false => format!("(s64){value}"),
         };
-        format!(
-            "s64 exact = {}{}{};",
-            operand(left),
-            self.operator,
-            operand(right)
-        )
+        format!("s64 exact = {}{}{};", operand(left), self.operator, operand(right))
     }
 
     fn odd_flag(&self, target: &str, left: &str, right: &str, width: u32) -> String {
         let exact = self.odd_exact(left, right, width);
         let kept = masked("exact", width);
-        let back = if self.is_signed {
-            signed("exact", width)
-        } else {
-            kept.clone()
-        };
+        let back = if self.is_signed { signed("exact", width) } else { kept.clone() };
         format!("{{{exact} {target}.f0 = {kept}; {target}.f1 = exact != (s64){back};}}")
     }
 
@@ -134,11 +117,7 @@ impl Overflow {
     }
 
     fn extended(&self, value: &str, width: u32) -> String {
-        if self.is_signed {
-            wide_signed(value, width)
-        } else {
-            value.into()
-        }
+        if self.is_signed { wide_signed(value, width) } else { value.into() }
     }
 
     fn wide_flag(&self, target: &str, left: &str, right: &str, width: u32) -> String {
@@ -153,10 +132,7 @@ impl Overflow {
         let exact = self.wide_exact(left, right, width);
         let power = |bit: u32| format!("wide_shl(wide_from(1),{bit})");
         let (smallest, beyond) = if self.is_signed {
-            (
-                format!("wide_negate({})", power(width - 1)),
-                power(width - 1),
-            )
+            (format!("wide_negate({})", power(width - 1)), power(width - 1))
         } else {
             ("wide_from(0)".into(), power(width))
         };
@@ -175,12 +151,7 @@ mod tests {
 
     #[test]
     fn intrinsics_are_recognised_by_name() {
-        for name in [
-            "sadd.with.overflow",
-            "umul.with.overflow",
-            "usub.sat",
-            "sadd.sat",
-        ] {
+        for name in ["sadd.with.overflow", "umul.with.overflow", "usub.sat", "sadd.sat"] {
             assert!(Overflow::of_intrinsic(name).is_some(), "{name}");
         }
         for name in ["umul.sat", "sshl.sat", "fptoui.sat", "add.sat", "uadd"] {

@@ -73,25 +73,12 @@ impl<'m> StackSlots<'m> {
 
 fn entry_rooms<'m>(module: &'m Module, blocks: &[Block<'m>]) -> Vec<Room<'m>> {
     let mut rooms = Vec::new();
-    for instruction in blocks
-        .first()
-        .into_iter()
-        .flat_map(|block| block.instructions())
-    {
-        if let Operation::StackSlot {
-            ty,
-            count,
-            alignment,
-        } = instruction.operation()
+    for instruction in blocks.first().into_iter().flat_map(|block| block.instructions()) {
+        if let Operation::StackSlot { ty, count, alignment } = instruction.operation()
             && let Some(count) = count.integer()
         {
             let size = module.size_of(ty) * count.low();
-            rooms.push(Room {
-                alloca: instruction,
-                size,
-                alignment,
-                marked: false,
-            });
+            rooms.push(Room { alloca: instruction, size, alignment, marked: false });
         }
     }
     rooms
@@ -99,11 +86,8 @@ fn entry_rooms<'m>(module: &'m Module, blocks: &[Block<'m>]) -> Vec<Room<'m>> {
 
 /// The markers of each block, in order.
 fn lifetime_markers<'m>(blocks: &[Block<'m>], rooms: &mut [Room<'m>]) -> Vec<Vec<Marker>> {
-    let numbers: HashMap<_, _> = rooms
-        .iter()
-        .enumerate()
-        .map(|(number, room)| (room.alloca, number))
-        .collect();
+    let numbers: HashMap<_, _> =
+        rooms.iter().enumerate().map(|(number, room)| (room.alloca, number)).collect();
     let mut of_block = |block: &Block<'m>| {
         let mut markers = Vec::new();
         for instruction in block.instructions() {
@@ -141,11 +125,7 @@ fn conflicts<'m>(
         }
         for marker in markers {
             if let Marker::Start(room) = *marker {
-                conflicts.extend(
-                    alive
-                        .iter()
-                        .flat_map(|other| [(*other, room), (room, *other)]),
-                );
+                conflicts.extend(alive.iter().flat_map(|other| [(*other, room), (room, *other)]));
             }
             marker.apply(&mut alive);
         }
@@ -191,17 +171,9 @@ fn share<'m>(rooms: &[Room<'m>], conflicts: &HashSet<(usize, usize)>) -> StackSl
             let mut members = slot.members.iter();
             members.all(|other| rooms[*other].marked && !conflicts.contains(&(number, *other)))
         };
-        let shared = if room.marked {
-            slots.iter().position(fits)
-        } else {
-            None
-        };
+        let shared = if room.marked { slots.iter().position(fits) } else { None };
         let index = shared.unwrap_or_else(|| {
-            slots.push(Slot {
-                size: room.size,
-                alignment: 1,
-                members: Vec::new(),
-            });
+            slots.push(Slot { size: room.size, alignment: 1, members: Vec::new() });
             slots.len() - 1
         });
         let slot = &mut slots[index];

@@ -26,21 +26,11 @@ pub struct Names<'m> {
 impl<'m> Names<'m> {
     pub fn new(module: &'m Module) -> Self {
         let (functions, variables) = (module.functions(), module.variables());
-        let symbols = functions
-            .iter()
-            .chain(&variables)
-            .copied()
-            .chain(module.aliases());
+        let symbols = functions.iter().chain(&variables).copied().chain(module.aliases());
         let writable = |variable: &&Value<'m>| !variable.is_constant_variable();
         Names {
-            numbers: symbols
-                .enumerate()
-                .map(|(number, symbol)| (symbol, number))
-                .collect(),
-            kept: variables
-                .iter()
-                .flat_map(|variable| listed(*variable))
-                .collect(),
+            numbers: symbols.enumerate().map(|(number, symbol)| (symbol, number)).collect(),
+            kept: variables.iter().flat_map(|variable| listed(*variable)).collect(),
             writable_sections: variables
                 .iter()
                 .filter(writable)
@@ -58,11 +48,7 @@ impl<'m> Names<'m> {
         }
         let name = symbol.name();
         let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if plain {
-            format!("f{number}_{name}")
-        } else {
-            format!("f{number}")
-        }
+        if plain { format!("f{number}_{name}") } else { format!("f{number}") }
     }
 
     /// The symbol's address as a C expression.
@@ -116,10 +102,7 @@ impl<'m> Names<'m> {
         }
         attributes.extend_from_slice(more);
         let label = quoted(&self.label(symbol)?);
-        Ok(format!(
-            "__asm__({label}) __attribute__(({}))",
-            attributes.join(",")
-        ))
+        Ok(format!("__asm__({label}) __attribute__(({}))", attributes.join(",")))
     }
 
     /// Whether a variable can be `const`: GCC makes a section writable or not as a whole, so that
@@ -156,10 +139,7 @@ fn is_assembler_name(name: &str) -> bool {
 pub fn refusals(module: &Module) -> Vec<Unsupported> {
     let mut found = Vec::new();
     for symbol in module.ifuncs() {
-        found.push(Unsupported::in_symbol(
-            &symbol.name(),
-            Construct::IndirectFunction,
-        ));
+        found.push(Unsupported::in_symbol(&symbol.name(), Construct::IndirectFunction));
     }
     for variable in module.variables() {
         let name = variable.name();
@@ -178,10 +158,7 @@ pub fn refusals(module: &Module) -> Vec<Unsupported> {
         }
     }
     for variable in module.variables() {
-        if let Some(section) = variable
-            .section()
-            .filter(|name| code_sections.contains_key(name))
-        {
+        if let Some(section) = variable.section().filter(|name| code_sections.contains_key(name)) {
             let construct = Construct::MixedSection(section);
             found.push(Unsupported::in_symbol(&variable.name(), construct));
         }
@@ -202,9 +179,7 @@ pub fn aliases<'m>(context: &mut Context<'m>, found: &mut Vec<Unsupported>) -> S
 }
 
 fn alias_declaration<'m>(context: &Context<'m>, alias: Value<'m>) -> Result<String, Construct> {
-    let address = context
-        .symbol_address(alias.aliasee())
-        .map_err(|_| Construct::Alias)?;
+    let address = context.symbol_address(alias.aliasee()).map_err(|_| Construct::Alias)?;
     if address.offset != 0 {
         return Err(Construct::Alias);
     }

@@ -73,11 +73,7 @@ impl<'m> Types<'m> {
     pub fn definitions(&self) -> String {
         let mut text = String::new();
         for size in &self.byte_structs {
-            let alignment = if size % 2 == 0 {
-                " __attribute__((aligned(2)))"
-            } else {
-                ""
-            };
+            let alignment = if size % 2 == 0 { " __attribute__((aligned(2)))" } else { "" };
             text += &format!("struct bytes{size} {{ u8 byte[{size}]; }}{alignment};\n");
         }
         text + &self.aggregate_definitions

@@ -46,9 +46,7 @@ fn add<'m>(
 
     let ty = variable.value_type();
     let size = context.module.size_of(ty) as usize;
-    let alignment = variable
-        .symbol_alignment()
-        .unwrap_or(context.module.alignment_of(ty));
+    let alignment = variable.symbol_alignment().unwrap_or(context.module.alignment_of(ty));
     let contents = match initializer.operand() {
         // Not flattened: it may be a heap of many megabytes.
         Operand::Zero | Operand::Undefined => Contents::zero(size),
@@ -56,19 +54,9 @@ fn add<'m>(
     };
 
     let storage = context.names.storage(variable);
-    let constness = if context.names.is_const(variable) {
-        "const "
-    } else {
-        ""
-    };
-    let suffix = context
-        .names
-        .suffix(variable, &[format!("aligned({alignment})")])?;
-    let declared = if storage.is_empty() {
-        "extern "
-    } else {
-        storage
-    };
+    let constness = if context.names.is_const(variable) { "const " } else { "" };
+    let suffix = context.names.suffix(variable, &[format!("aligned({alignment})")])?;
+    let declared = if storage.is_empty() { "extern " } else { storage };
     let Contents { fields, values } = contents;
     variables.declarations += &format!(
         "struct {identifier}_type {{{fields}}} __attribute__((packed));\n\
@@ -88,10 +76,7 @@ struct Contents {
 impl Contents {
     fn zero(size: usize) -> Self {
         let values = if size == 0 { "" } else { " = {{0}}" };
-        Contents {
-            fields: format!("u8 b0[{size}];"),
-            values: values.into(),
-        }
+        Contents { fields: format!("u8 b0[{size}];"), values: values.into() }
     }
 
     fn of(context: &Context<'_>, initializer: &Initializer<'_>) -> Self {
@@ -107,21 +92,14 @@ impl Contents {
         for (&offset, address) in &initializer.addresses {
             run(done, offset, &mut fields, &mut values);
             fields += &format!("pointer p{offset};");
-            values += &format!(
-                "{}+({}),",
-                context.names.address(address.symbol),
-                address.offset
-            );
+            values += &format!("{}+({}),", context.names.address(address.symbol), address.offset);
             done = offset + ADDRESS_SIZE;
         }
         run(done, size, &mut fields, &mut values);
         if fields.is_empty() {
             return Contents::zero(size);
         }
-        Contents {
-            fields,
-            values: format!(" = {{{values}}}"),
-        }
+        Contents { fields, values: format!(" = {{{values}}}") }
     }
 }
 
