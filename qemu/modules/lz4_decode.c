@@ -29,7 +29,7 @@ static int whole_length(struct input *in, unsigned nibble, size_t *length)
 	return 0;
 }
 
-/* The number of bytes written to `to`, or -1 if the input is not an LZ4 block or the room is out. */
+/* The number of bytes written to `to`; -1 if the input is no LZ4 block or the room is too small. */
 int lz4_decode(const uint8_t *from, uint8_t *to, int from_size, int room)
 {
 	struct input in = { from, from + from_size };
