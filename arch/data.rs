@@ -6,7 +6,9 @@ use super::{DoesNotFit, Encoding, Endian};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data {
     width: Width,
-    fits: Fits,
+    /// A value fits if, with `bias` added, it is at most `span`.
+    bias: u64,
+    span: u64,
     order: Endian,
 }
 
@@ -35,32 +37,44 @@ pub enum Fits {
 impl Data {
     /// No bytes at all.
     pub const fn none(order: Endian) -> Self {
-        Self { width: Width::None, fits: Fits::Always, order }
+        Self::new(Width::None, 64, Fits::Always, order)
     }
 
     /// One byte.
     pub const fn byte(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Byte, fits, order }
+        Self::new(Width::Byte, 8, fits, order)
     }
 
     /// Two bytes.
     pub const fn half(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Half, fits, order }
+        Self::new(Width::Half, 16, fits, order)
     }
 
     /// Four bytes.
     pub const fn word(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Word, fits, order }
+        Self::new(Width::Word, 32, fits, order)
     }
 
     /// Eight bytes, which hold every value.
     pub const fn xword(order: Endian) -> Self {
-        Self { width: Width::Xword, fits: Fits::Always, order }
+        Self::new(Width::Xword, 64, Fits::Always, order)
+    }
+
+    const fn new(width: Width, bits: u32, fits: Fits, order: Endian) -> Self {
+        let half = 1_u64 << (bits - 1);
+        let all = u64::MAX >> (64 - bits);
+        let (bias, span) = match fits {
+            Fits::Always => (0, u64::MAX),
+            Fits::Signed => (half, all),
+            Fits::Unsigned => (0, all),
+            Fits::Either => (half, all + half),
+        };
+        Self { width, bias, span, order }
     }
 }
 
 impl Encoding for Data {
-    #[inline]
+    #[inline(always)]
     fn width(self) -> usize {
         match self.width {
             Width::None => 0,
@@ -71,46 +85,34 @@ impl Encoding for Data {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn addend(self, bytes: &[u8]) -> Option<i64> {
         let big = self.order == Endian::Big;
         Some(match self.width {
-            Width::None => 0,
-            Width::Byte => i64::from(i8::from_ne_bytes(*bytes.first_chunk()?)),
-            Width::Half => {
-                let b = *bytes.first_chunk()?;
-                i64::from(if big { i16::from_be_bytes(b) } else { i16::from_le_bytes(b) })
-            }
             Width::Word => {
-                let b = *bytes.first_chunk()?;
-                i64::from(if big { i32::from_be_bytes(b) } else { i32::from_le_bytes(b) })
+                let bytes = *bytes.first_chunk()?;
+                i64::from(if big { i32::from_be_bytes(bytes) } else { i32::from_le_bytes(bytes) })
             }
             Width::Xword => {
-                let b = *bytes.first_chunk()?;
-                if big { i64::from_be_bytes(b) } else { i64::from_le_bytes(b) }
+                let bytes = *bytes.first_chunk()?;
+                if big { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) }
             }
+            Width::Half => {
+                let bytes = *bytes.first_chunk()?;
+                i64::from(if big { i16::from_be_bytes(bytes) } else { i16::from_le_bytes(bytes) })
+            }
+            Width::Byte => i64::from(i8::from_ne_bytes(*bytes.first_chunk()?)),
+            Width::None => 0,
         })
     }
 
-    #[inline]
-    fn is_zero(self, bytes: &[u8]) -> bool {
-        self.addend(bytes) == Some(0)
-    }
-
-    #[inline]
+    #[inline(always)]
     fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
-        if !self.fits.holds(value, self.width() as u32 * 8) {
+        if value.wrapping_add(self.bias) > self.span {
             return Err(DoesNotFit);
         }
         let big = self.order == Endian::Big;
         match self.width {
-            Width::None => {}
-            Width::Byte => *bytes.first_chunk_mut().ok_or(DoesNotFit)? = [value as u8],
-            Width::Half => {
-                let cut = value as u16;
-                let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
-                *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
-            }
             Width::Word => {
                 let cut = value as u32;
                 let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
@@ -120,22 +122,14 @@ impl Encoding for Data {
                 let cut = if big { value.to_be_bytes() } else { value.to_le_bytes() };
                 *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
             }
+            Width::Half => {
+                let cut = value as u16;
+                let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
+                *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
+            }
+            Width::Byte => *bytes.first_chunk_mut().ok_or(DoesNotFit)? = [value as u8],
+            Width::None => {}
         }
         Ok(())
-    }
-}
-
-impl Fits {
-    #[inline]
-    fn holds(self, value: u64, bits: u32) -> bool {
-        let unused = 64_u32.saturating_sub(bits).min(63);
-        let signed = |value: u64| (value << unused) as i64 >> unused == value as i64;
-        let unsigned = |value: u64| (value << unused) >> unused == value;
-        match self {
-            Self::Always => true,
-            Self::Signed => signed(value),
-            Self::Unsigned => unsigned(value),
-            Self::Either => signed(value) || unsigned(value),
-        }
     }
 }

@@ -2,7 +2,7 @@
 //! section 4.4, "Relocation".
 
 use super::data::{Data, Fits};
-use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use super::{Addends, Arch, Container, Endian, Handler, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_386;
@@ -29,30 +29,24 @@ impl Arch for I386 {
 
     type Encoding = Data;
 
-    #[inline]
-    fn relocation(r_type: u32, before: &[u8]) -> Option<Relocation<Data>> {
+    #[inline(always)]
+    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
         let word = Data::word(Fits::Always, ORDER);
-        let (operation, encoding) = match r_type {
-            R_386_NONE => (None, Data::none(ORDER)),
-            R_386_32 => (Absolute, word),
-            R_386_PC32 | R_386_PLT32 => (PlaceRelative, word),
-            R_386_GOTOFF => (GotRelative, word),
-            R_386_GOTPC => (GotFromPlace, word),
-            R_386_GOT32 | R_386_GOT32X => {
-                (if has_base_register(before) { SlotOffset } else { SlotAddress }, word)
-            }
+        Some(match r_type {
+            R_386_NONE => handler.handle(None, Data::none(ORDER)),
+            R_386_32 => handler.handle(Absolute, word),
+            R_386_PC32 | R_386_PLT32 => handler.handle(PlaceRelative, word),
+            R_386_GOTOFF => handler.handle(GotRelative, word),
+            R_386_GOTPC => handler.handle(GotFromPlace, word),
+            R_386_GOT32 | R_386_GOT32X => handler.handle(SlotByInstruction, word),
             _ => return Option::None,
-        };
-        Some(Relocation { operation, encoding })
+        })
     }
-}
-
-/// Whether the instruction adds a register to the 32-bit displacement that follows `before`.
-///
-/// Its last byte is then the ModR/M byte; mod 00 with r/m 101 is a bare displacement, and the
-/// psABI (section 4.4.1, `R_386_GOT32X`) makes that one the address of the slot instead of its
-/// offset.
-fn has_base_register(before: &[u8]) -> bool {
-    before.last().is_none_or(|modrm| modrm & 0xc7 != 0x05)
+    /// The last byte before a 32-bit displacement is the ModR/M byte; mod 00 with r/m 101 is a bare
+    /// displacement, without a base register, and the psABI (`R_386_GOT32X`) makes that one the
+    /// address of the slot.
+    fn takes_slot_address(before: &[u8]) -> bool {
+        before.last().is_some_and(|modrm| modrm & 0xc7 == 0x05)
+    }
 }

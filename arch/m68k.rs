@@ -2,7 +2,7 @@
 //! chapter 4, "Relocation".
 
 use super::data::{Data, Fits};
-use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use super::{Addends, Arch, Container, Endian, Handler, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_68K;
@@ -28,27 +28,30 @@ impl Arch for M68k {
 
     type Encoding = Data;
 
-    #[inline]
-    fn relocation(r_type: u32, _before: &[u8]) -> Option<Relocation<Data>> {
+    #[inline(always)]
+    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
         let word = Data::word(Fits::Always, ORDER);
-        let (operation, encoding) = match r_type {
-            R_68K_NONE => (None, Data::none(ORDER)),
-            R_68K_32 => (Absolute, word),
-            R_68K_16 => (Absolute, Data::half(Fits::Either, ORDER)),
-            R_68K_8 => (Absolute, Data::byte(Fits::Either, ORDER)),
-            R_68K_PC32 | R_68K_PLT32 => (PlaceRelative, word),
-            R_68K_PC16 | R_68K_PLT16 => (PlaceRelative, Data::half(Fits::Signed, ORDER)),
-            R_68K_PC8 | R_68K_PLT8 => (PlaceRelative, Data::byte(Fits::Signed, ORDER)),
-            R_68K_GOT32O => (SlotOffset, word),
-            R_68K_GOT16O => (SlotOffset, Data::half(Fits::Signed, ORDER)),
-            R_68K_GOT8O => (SlotOffset, Data::byte(Fits::Signed, ORDER)),
-            R_68K_GOT32 => (SlotFromPlace, word),
-            R_68K_GOT16 => (SlotFromPlace, Data::half(Fits::Signed, ORDER)),
-            R_68K_GOT8 => (SlotFromPlace, Data::byte(Fits::Signed, ORDER)),
+        Some(match r_type {
+            R_68K_NONE => handler.handle(None, Data::none(ORDER)),
+            R_68K_32 => handler.handle(Absolute, word),
+            R_68K_16 => handler.handle(Absolute, Data::half(Fits::Either, ORDER)),
+            R_68K_8 => handler.handle(Absolute, Data::byte(Fits::Either, ORDER)),
+            R_68K_PC32 | R_68K_PLT32 => handler.handle(PlaceRelative, word),
+            R_68K_PC16 | R_68K_PLT16 => {
+                handler.handle(PlaceRelative, Data::half(Fits::Signed, ORDER))
+            }
+            R_68K_PC8 | R_68K_PLT8 => {
+                handler.handle(PlaceRelative, Data::byte(Fits::Signed, ORDER))
+            }
+            R_68K_GOT32O => handler.handle(SlotOffset, word),
+            R_68K_GOT16O => handler.handle(SlotOffset, Data::half(Fits::Signed, ORDER)),
+            R_68K_GOT8O => handler.handle(SlotOffset, Data::byte(Fits::Signed, ORDER)),
+            R_68K_GOT32 => handler.handle(SlotFromPlace, word),
+            R_68K_GOT16 => handler.handle(SlotFromPlace, Data::half(Fits::Signed, ORDER)),
+            R_68K_GOT8 => handler.handle(SlotFromPlace, Data::byte(Fits::Signed, ORDER)),
             _ => return Option::None,
-        };
-        Some(Relocation { operation, encoding })
+        })
     }
 }
 

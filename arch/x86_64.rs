@@ -3,7 +3,7 @@
 //! Constraints", the kernel code model.
 
 use super::data::{Data, Fits};
-use super::{Addends, Arch, Container, Endian, Operation, Relocation, SyscallNumbers};
+use super::{Addends, Arch, Container, Endian, Handler, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_X86_64;
@@ -31,21 +31,22 @@ impl Arch for X86_64 {
 
     type Encoding = Data;
 
-    #[inline]
-    fn relocation(r_type: u32, _before: &[u8]) -> Option<Relocation<Data>> {
+    #[inline(always)]
+    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
-        let (operation, encoding) = match r_type {
-            R_X86_64_NONE => (None, Data::none(ORDER)),
-            R_X86_64_64 => (Absolute, Data::xword(ORDER)),
-            R_X86_64_32 => (Absolute, Data::word(Fits::Unsigned, ORDER)),
-            R_X86_64_32S => (Absolute, Data::word(Fits::Signed, ORDER)),
-            R_X86_64_PC32 | R_X86_64_PLT32 => (PlaceRelative, Data::word(Fits::Signed, ORDER)),
-            R_X86_64_PC64 => (PlaceRelative, Data::xword(ORDER)),
+        Some(match r_type {
+            R_X86_64_NONE => handler.handle(None, Data::none(ORDER)),
+            R_X86_64_64 => handler.handle(Absolute, Data::xword(ORDER)),
+            R_X86_64_32 => handler.handle(Absolute, Data::word(Fits::Unsigned, ORDER)),
+            R_X86_64_32S => handler.handle(Absolute, Data::word(Fits::Signed, ORDER)),
+            R_X86_64_PC32 | R_X86_64_PLT32 => {
+                handler.handle(PlaceRelative, Data::word(Fits::Signed, ORDER))
+            }
+            R_X86_64_PC64 => handler.handle(PlaceRelative, Data::xword(ORDER)),
             R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX => {
-                (SlotFromPlace, Data::word(Fits::Signed, ORDER))
+                handler.handle(SlotFromPlace, Data::word(Fits::Signed, ORDER))
             }
             _ => return Option::None,
-        };
-        Some(Relocation { operation, encoding })
+        })
     }
 }

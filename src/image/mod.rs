@@ -87,17 +87,9 @@ impl<'a, A: Arch> Image<'a, A> {
         self.signature
     }
 
-    /// Describes a relocation for a message.
-    pub(crate) fn relocation_ref(&self, target: usize, relocation: &Relocation) -> RelocationRef {
-        let Relocation { offset, r_type, symbol, .. } = *relocation;
-        relocations::relocation_ref(
-            &self.sections,
-            &self.symbols,
-            target,
-            offset as u64,
-            r_type,
-            symbol,
-        )
+    /// Describes the relocation of that index in a table for a message.
+    pub(crate) fn relocation_ref(&self, table: &Relocations<'a, A>, index: usize) -> RelocationRef {
+        relocations::relocation_ref(&self.sections, &self.symbols, table, index)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `.modinfo` section: what a module says of itself.
 
+use core::ffi::CStr;
+
 /// The strings `key=value` of a module, in the order of the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ModInfo<'a>(&'a [u8]);
@@ -8,15 +10,16 @@ impl<'a> ModInfo<'a> {
     /// Checks the contents of a `.modinfo` section: each string ends in NUL and is either empty
     /// (padding) or has the form `key=value`. The error is the offset of the first that is not so.
     pub fn new(section: &'a [u8]) -> Result<Self, usize> {
-        let mut offset = 0;
-        for string in section.split_inclusive(|byte| *byte == 0) {
+        let mut rest = section;
+        while !rest.is_empty() {
+            let string =
+                CStr::from_bytes_until_nul(rest).map_err(|_| section.len() - rest.len())?;
+            let string = string.to_bytes();
             let key = string.iter().position(|byte| *byte == b'=');
-            let is_pair = !matches!(key, None | Some(0));
-            let ends = string.last() == Some(&0);
-            if !ends || !is_pair && string.len() > 1 {
-                return Err(offset);
+            if !string.is_empty() && matches!(key, None | Some(0)) {
+                return Err(section.len() - rest.len());
             }
-            offset += string.len();
+            rest = rest.get(string.len() + 1..).unwrap_or_default();
         }
         Ok(Self(section))
     }

@@ -59,19 +59,19 @@ impl<'a, A: Arch> Fields<'a, A> {
         Self { rest: bytes, arch: PhantomData }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*field)
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Option<u8> {
         self.take().map(u8::from_ne_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn half(&mut self) -> Option<u16> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -80,7 +80,7 @@ impl<'a, A: Arch> Fields<'a, A> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self) -> Option<u32> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -89,7 +89,7 @@ impl<'a, A: Arch> Fields<'a, A> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn xword(&mut self) -> Option<u64> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -99,7 +99,7 @@ impl<'a, A: Arch> Fields<'a, A> {
     }
 
     /// A field that is as wide as the class: an address, an offset, a size.
-    #[inline]
+    #[inline(always)]
     pub fn native(&mut self) -> Option<u64> {
         match A::CLASS {
             Container::Little => self.word().map(u64::from),
@@ -144,7 +144,7 @@ pub(crate) fn section_header<A: Arch>(bytes: &[u8]) -> Option<SectionHeader> {
     })
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
     let mut fields = Fields::<A>::new(bytes);
     let st_name = fields.word()? as usize;
@@ -164,7 +164,7 @@ pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
     })
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option<Reloc> {
     let mut fields = Fields::<A>::new(bytes);
     let r_offset = fields.native()?;
@@ -178,7 +178,7 @@ pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option
 }
 
 /// A class-wide number, sign-extended.
-#[inline]
+#[inline(always)]
 pub(crate) fn signed<A: Arch>(native: u64) -> i64 {
     match A::CLASS {
         Container::Little => i64::from(native as u32 as i32),

@@ -3,7 +3,7 @@
 use super::sections::{Section, takes_addends};
 use super::symbols::Symbols;
 use super::{Error, RelocationProblem, RelocationRef, SectionProblem, SymbolRef, raw, section_ref};
-use crate::arch::{self, Arch, Encoding};
+use crate::arch::{Addends, Arch, Encoding, Handler, Operation};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use goblin::elf::reloc::Reloc;
@@ -34,6 +34,18 @@ pub struct Relocation {
     pub addend: Option<i64>,
 }
 
+impl From<Reloc> for Relocation {
+    #[inline(always)]
+    fn from(entry: Reloc) -> Self {
+        Self {
+            offset: entry.r_offset as usize,
+            r_type: entry.r_type,
+            symbol: entry.r_sym,
+            addend: entry.r_addend,
+        }
+    }
+}
+
 impl<'a, A: Arch> Relocations<'a, A> {
     /// How many there are.
     pub fn len(&self) -> usize {
@@ -46,23 +58,29 @@ impl<'a, A: Arch> Relocations<'a, A> {
     }
 
     /// All of them in the order of the file.
-    #[inline]
+    #[inline(always)]
     pub fn iter(&self) -> impl Iterator<Item = Relocation> + use<'a, A> {
-        let explicit = self.explicit_addends;
+        let explicit = self.has_explicit_addends();
         self.entries
             .chunks_exact(self.entry_size())
             .filter_map(move |entry| raw::relocation::<A>(entry, explicit))
-            .map(|entry| Relocation {
-                offset: entry.r_offset as usize,
-                r_type: entry.r_type,
-                symbol: entry.r_sym,
-                addend: entry.r_addend,
-            })
+            .map(Relocation::from)
     }
 
+    /// Known when the crate is compiled where the architecture has one kind only.
+    #[inline(always)]
+    fn has_explicit_addends(&self) -> bool {
+        match A::ADDENDS {
+            Addends::Explicit => true,
+            Addends::InPlace => false,
+            Addends::Both => self.explicit_addends,
+        }
+    }
+
+    #[inline(always)]
     fn entry_size(&self) -> usize {
         let sizes = raw::sizes::<A>();
-        if self.explicit_addends { sizes.rela } else { sizes.rel }
+        if self.has_explicit_addends() { sizes.rela } else { sizes.rel }
     }
 }
 
@@ -134,65 +152,76 @@ fn each<'a, A: Arch>(
     symbols: &Symbols<'a, A>,
     sections: &[Section<'a>],
 ) -> Result<bool, Error> {
-    let symbol_count = symbols.len();
+    let (size, symbol_count) = (changed.data.len(), symbols.len());
+    first_problem(table, size, symbol_count).map_err(|(index, problem)| Error::Relocation {
+        relocation: relocation_ref(sections, symbols, table, index),
+        problem,
+    })
+}
+
+fn first_problem<A: Arch>(
+    table: &Relocations<'_, A>,
+    size: usize,
+    symbol_count: usize,
+) -> Result<bool, (usize, RelocationProblem)> {
     let mut needs_got = false;
-    let entries = table.entries.chunks_exact(table.entry_size());
-    for entry in entries.filter_map(|bytes| raw::relocation::<A>(bytes, table.explicit_addends)) {
-        let checked = one::<A>(&entry, changed, symbol_count);
-        needs_got |= checked.map_err(|problem| Error::Relocation {
-            relocation: relocation_ref(
-                sections,
-                symbols,
-                table.target,
-                entry.r_offset,
-                entry.r_type,
-                entry.r_sym,
-            ),
-            problem,
-        })?;
+    for (index, relocation) in table.iter().enumerate() {
+        let checked = one::<A>(relocation, size, symbol_count);
+        needs_got |= checked.map_err(|problem| (index, problem))?;
     }
     Ok(needs_got)
 }
 
-#[inline]
+#[inline(always)]
 fn one<A: Arch>(
-    entry: &Reloc,
-    changed: &Section<'_>,
+    entry: Relocation,
+    size: usize,
     symbol_count: usize,
 ) -> Result<bool, RelocationProblem> {
-    if entry.r_sym >= symbol_count {
+    if entry.symbol >= symbol_count {
         return Err(RelocationProblem::SymbolIndex);
     }
-    let (before, place) = usize::try_from(entry.r_offset)
-        .ok()
-        .and_then(|offset| changed.data.split_at_checked(offset))
-        .ok_or(RelocationProblem::OutsideSection)?;
-    let arch::Relocation { operation, encoding } =
-        A::relocation(entry.r_type, before).ok_or(RelocationProblem::UnknownType)?;
-    if place.len() < encoding.width() {
-        return Err(RelocationProblem::OutsideSection);
-    }
-    Ok(operation.needs_got())
+    let check = CheckPlace { offset: entry.offset, size };
+    A::relocation(entry.r_type, check).unwrap_or(Err(RelocationProblem::UnknownType))
 }
 
-/// Describes a relocation for a message.
+/// Checks the place of a relocation once its meaning is known.
+struct CheckPlace {
+    offset: usize,
+    size: usize,
+}
+
+impl<E: Encoding> Handler<E> for CheckPlace {
+    /// Whether the relocation needs a global offset table.
+    type Output = Result<bool, RelocationProblem>;
+
+    #[inline(always)]
+    fn handle(self, operation: Operation, encoding: E) -> Self::Output {
+        match self.size.checked_sub(encoding.width()) {
+            Some(last) if self.offset <= last => Ok(operation.needs_got()),
+            _ => Err(RelocationProblem::OutsideSection),
+        }
+    }
+}
+
+/// Describes the relocation of that index in a table for a message.
+#[cold]
 pub(crate) fn relocation_ref<A: Arch>(
     sections: &[Section<'_>],
     symbols: &Symbols<'_, A>,
-    target: usize,
-    offset: u64,
-    r_type: u32,
-    symbol: usize,
+    table: &Relocations<'_, A>,
+    index: usize,
 ) -> RelocationRef {
-    let found = symbols.get(symbol);
-    let name = match found.map(|found| (found.name(), found.definition)) {
-        Some((b"", super::Definition::Section(index))) => section_ref(sections, index).name,
+    let none = Relocation { offset: 0, r_type: 0, symbol: 0, addend: None };
+    let Relocation { offset, r_type, symbol, .. } = table.iter().nth(index).unwrap_or(none);
+    let name = match symbols.get(symbol).map(|found| (found.name(), found.definition)) {
+        Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
         Some((name, _)) => name.into(),
         None => (&b""[..]).into(),
     };
     RelocationRef {
-        section: section_ref(sections, target),
-        offset,
+        section: section_ref(sections, table.target),
+        offset: offset as u64,
         r_type,
         symbol: SymbolRef { index: symbol, name },
     }

@@ -1,5 +1,7 @@
 //! String tables (gABI, "String Table").
 
+use core::ffi::CStr;
+
 /// A string table whose last byte is NUL, so that every string in it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a>(&'a [u8]);
@@ -15,9 +17,15 @@ impl<'a> Strings<'a> {
         self.0.len()
     }
 
-    /// The string at `offset`, without its NUL.
+    /// The string at `offset`, without its NUL; `None` if that is not in the table.
     pub fn get(&self, offset: usize) -> Option<&'a [u8]> {
-        let string = self.0.get(offset..)?;
-        string.split(|byte| *byte == 0).next()
+        let string = CStr::from_bytes_until_nul(self.0.get(offset..)?).ok()?;
+        Some(string.to_bytes())
+    }
+
+    /// Whether `string` stands at `offset`.
+    pub fn is_at(&self, offset: usize, string: &[u8]) -> bool {
+        let rest = self.0.get(offset..).and_then(|rest| rest.strip_prefix(string));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 }

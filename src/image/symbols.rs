@@ -61,6 +61,11 @@ impl<'a> Symbol<'a> {
     pub fn name(&self) -> &'a [u8] {
         self.strings.get(self.name).unwrap_or_default()
     }
+
+    /// Whether that is its name.
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        self.strings.is_at(self.name, name)
+    }
 }
 
 impl<'a, A: Arch> Symbols<'a, A> {
@@ -121,12 +126,14 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
         let count = sections.iter().filter(|section| section.kind == SHT_SYMTAB).count();
         return Err(Error::SymbolTables(count));
     };
-    let refuse = |problem| Error::Section { section: section_ref(sections, index), problem };
+    let refuse = |index, problem| Error::Section { section: section_ref(sections, index), problem };
+    let link = table.link as usize;
     let strings = sections
-        .get(table.link as usize)
+        .get(link)
         .filter(|strings| strings.kind == SHT_STRTAB)
-        .ok_or_else(|| refuse(SectionProblem::Link(table.link)))?;
-    let strings = Strings::new(strings.data).ok_or_else(|| refuse(SectionProblem::StringTable))?;
+        .ok_or_else(|| refuse(index, SectionProblem::Link(table.link)))?;
+    let strings =
+        Strings::new(strings.data).ok_or_else(|| refuse(link, SectionProblem::StringTable))?;
     let entries = table.data.chunks_exact(raw::sizes::<A>().symbol);
     for (index, entry) in entries.filter_map(raw::symbol::<A>).enumerate() {
         one(index, &entry, strings, sections).map_err(|problem| {

@@ -6,7 +6,7 @@
 use super::error::Error;
 use super::plan::{Location, Part};
 use crate::arch::{Arch, Container};
-use crate::image::{Definition, Image};
+use crate::image::{Definition, Image, Symbol};
 use alloc::vec::Vec;
 
 /// The name by which objects refer to the table itself.
@@ -28,20 +28,17 @@ impl Got {
     /// Gives a slot to each symbol that a relocation needs one for.
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
         let tables = || image.relocations().iter().filter(|table| table.needs_got);
-        let base = image.symbols().iter().position(|symbol| {
-            symbol.definition == Definition::Undefined && symbol.name() == SYMBOL
-        });
-        let needed = base.is_some() || tables().next().is_some();
+        let needed = tables().next().is_some();
+        let is_base = |symbol: &Symbol<'_>| {
+            symbol.definition == Definition::Undefined && symbol.is_named(SYMBOL)
+        };
+        let base = if needed { image.symbols().iter().position(|s| is_base(&s)) } else { None };
         let mut got = Self { slots: Vec::new(), base, word: word::<A>(), needed, offset: 0 };
-        for table in tables() {
-            let section = image.sections().get(table.target).map_or(&[][..], |found| found.data);
-            for relocation in table.iter() {
-                let before = section.get(..relocation.offset).unwrap_or_default();
-                let needs_slot = A::relocation(relocation.r_type, before)
-                    .is_some_and(|relocation| relocation.operation.needs_slot());
-                if needs_slot && Some(relocation.symbol) != base {
-                    got.add(relocation.symbol)?;
-                }
+        for relocation in tables().flat_map(|table| table.iter()) {
+            let needs_slot = A::meaning(relocation.r_type)
+                .is_some_and(|relocation| relocation.operation.needs_slot());
+            if needs_slot && Some(relocation.symbol) != base {
+                got.add(relocation.symbol)?;
             }
         }
         Ok(got)

@@ -9,7 +9,7 @@ use core::fmt;
 use core::ops::Range;
 
 /// How long a section is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// As long as the module is loaded.
     Core,
@@ -18,7 +18,7 @@ pub enum Part {
 }
 
 /// Sections that are protected alike, in the order in which they lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// Instructions.
     Text,
@@ -79,7 +79,18 @@ pub struct Plan {
     pub init: Layout,
     pub(super) got: Got,
     locations: Vec<Option<Location>>,
-    order: Vec<usize>,
+    /// The loaded sections in the order in which they lie in memory.
+    order: Vec<Placing>,
+}
+
+/// A section that is to be placed.
+#[derive(Clone, Copy, Debug)]
+struct Placing {
+    part: Part,
+    group: Group,
+    index: usize,
+    size: u64,
+    align: u64,
 }
 
 impl fmt::Display for Part {
@@ -95,7 +106,7 @@ impl Layout {
     /// The offsets, in bytes, between which the sections of a group lie. Groups that are
     /// protected differently have no page in common.
     pub fn group(&self, group: Group) -> Range<u64> {
-        self.groups[group as usize].clone()
+        self.groups.get(group as usize).cloned().unwrap_or_default()
     }
 }
 
@@ -108,16 +119,23 @@ impl Plan {
     /// [`Error::OutOfMemory`].
     pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, Error> {
         let got = Got::plan(image)?;
+        let sections = image.sections();
         let mut locations = Vec::new();
-        locations.try_reserve_exact(image.sections().len()).map_err(|_| Error::OutOfMemory)?;
-        locations.resize(image.sections().len(), None);
+        locations.try_reserve_exact(sections.len()).map_err(|_| Error::OutOfMemory)?;
+        locations.resize(sections.len(), None);
         let mut order = Vec::new();
         let loaded = image.loaded_sections().count();
         order.try_reserve_exact(loaded).map_err(|_| Error::OutOfMemory)?;
-        let mut plan =
-            Self { core: Layout::empty(page), init: Layout::empty(page), got, locations, order };
+        let kinds = image.loaded_sections().map(|(index, section)| {
+            let (part, group) = (part_of(section), group_of(section));
+            Placing { part, group, index, size: section.size, align: section.align }
+        });
+        order.extend(kinds);
+        order.sort_unstable_by_key(|placing| (placing.part, placing.group, placing.index));
+        let (core, init) = (Layout::empty(page), Layout::empty(page));
+        let mut plan = Self { core, init, got, locations, order };
         for part in [Part::Core, Part::Init] {
-            plan.lay_out(image, part, page);
+            plan.lay_out(part, page);
         }
         Ok(plan)
     }
@@ -145,34 +163,35 @@ impl Plan {
 
     /// The sections in the order in which they lie in memory, the core part first.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, Location)> {
-        self.order.iter().filter_map(|index| Some((*index, self.location(*index)?)))
+        self.order.iter().filter_map(|placing| Some((placing.index, self.location(placing.index)?)))
     }
 
-    fn lay_out<A: Arch>(&mut self, image: &Image<'_, A>, part: Part, page: u64) {
+    fn lay_out(&mut self, part: Part, page: u64) {
         let layout = match part {
             Part::Core => &mut self.core,
             Part::Init => &mut self.init,
         };
+        let mut placings = self.order.iter().filter(|placing| placing.part == part).peekable();
         let mut end = 0_u64;
         for group in Group::ALL {
             if group != Group::Zeroed {
                 end = end.next_multiple_of(page);
             }
             let start = end;
-            for (index, section) in image.loaded_sections() {
-                if part_of(section) != part || group_of(section) != group {
-                    continue;
+            while let Some(placing) = placings.next_if(|placing| placing.group == group) {
+                let offset = end.next_multiple_of(placing.align);
+                end = offset + placing.size;
+                layout.align = layout.align.max(placing.align);
+                if let Some(location) = self.locations.get_mut(placing.index) {
+                    *location = Some(Location { part, offset, size: placing.size });
                 }
-                let offset = end.next_multiple_of(section.align);
-                end = offset + section.size;
-                layout.align = layout.align.max(section.align);
-                self.locations[index] = Some(Location { part, offset, size: section.size });
-                self.order.push(index);
             }
             if part == Part::Core && group == Group::ReadOnly {
                 end = self.got.place_at(end);
             }
-            layout.groups[group as usize] = start..end;
+            if let Some(range) = layout.groups.get_mut(group as usize) {
+                *range = start..end;
+            }
         }
         layout.size = end.next_multiple_of(page);
     }

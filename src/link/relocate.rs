@@ -2,10 +2,12 @@
 
 use super::error::{Error, Problem};
 use super::place::Placed;
+use super::plan::Plan;
 use super::resolve::Values;
-use crate::arch::{Arch, Data, Encoding, Operation};
+use crate::arch::{self, Arch, Data, Encoding, Handler, Operation};
 use crate::image::raw::signed;
 use crate::image::{Image, Relocation, Relocations};
+use core::marker::PhantomData;
 use goblin::container::Container;
 
 impl Placed<'_, '_> {
@@ -34,7 +36,7 @@ impl Placed<'_, '_> {
         let plan = self.plan;
         let got = self.bytes_mut(location);
         let word = match A::CLASS {
-            Container::Little => Data::word(crate::arch::data::Fits::Always, A::ORDER),
+            Container::Little => Data::word(arch::data::Fits::Always, A::ORDER),
             Container::Big => Data::xword(A::ORDER),
         };
         for (symbol, offset) in plan.got.slots() {
@@ -56,64 +58,109 @@ impl Placed<'_, '_> {
         let plan = self.plan;
         let got = plan.got().map_or(0, |got| self.address(got));
         let address = self.address(location);
-        let bytes = self.bytes_mut(location);
-        for relocation in table.iter() {
-            let place = Place { bytes, address, got };
-            let slot = |symbol| plan.got.slot(symbol);
-            apply::<A>(place, &relocation, values, slot).map_err(|problem| Error::Relocation {
-                relocation: image.relocation_ref(table.target, &relocation),
-                problem,
-            })?;
+        let mut section = Target { address, bytes: self.bytes_mut(location) };
+        match section.apply_all(table, plan, got, values) {
+            Ok(()) => Ok(table.len()),
+            Err((index, problem)) => {
+                let relocation = image.relocation_ref(table, index);
+                Err(Error::Relocation { relocation, problem })
+            }
         }
-        Ok(table.len())
     }
 }
 
-/// The section that a relocation changes.
-struct Place<'b> {
-    bytes: &'b mut [u8],
+/// A section that is being relocated.
+struct Target<'b> {
     address: u64,
-    got: u64,
+    bytes: &'b mut [u8],
 }
 
-#[inline]
-fn apply<A: Arch>(
-    section: Place<'_>,
-    relocation: &Relocation,
-    values: &Values,
-    slot: impl Fn(usize) -> Option<u64>,
-) -> Result<(), Problem> {
-    let Some((before, place)) = section.bytes.split_at_mut_checked(relocation.offset) else {
-        return Ok(());
-    };
-    let Some(meaning) = A::relocation(relocation.r_type, before) else {
-        return Ok(());
-    };
-    let (operation, encoding) = (meaning.operation, meaning.encoding);
-    if operation == Operation::None {
-        return Ok(());
-    }
-    let symbol = values.get(relocation.symbol).ok_or(Problem::NotLoaded)?;
-    let addend = match relocation.addend {
-        None => encoding.addend(place).unwrap_or(0),
-        Some(_) if A::RELA_TARGET_IS_ZERO && !encoding.is_zero(place) => {
-            return Err(Problem::TargetNotZero);
+impl Target<'_> {
+    /// Applies all relocations of a table. The error names the first that fails by its index.
+    fn apply_all<A: Arch>(
+        &mut self,
+        table: &Relocations<'_, A>,
+        plan: &Plan,
+        got: u64,
+        values: &Values,
+    ) -> Result<(), (usize, Problem)> {
+        for (index, relocation) in table.iter().enumerate() {
+            self.apply::<A>(plan, got, values, relocation).map_err(|problem| (index, problem))?;
         }
-        Some(addend) => addend,
-    } as u64;
-    let p = section.address.wrapping_add(relocation.offset as u64);
-    let got = section.got;
-    let g = || slot(relocation.symbol).unwrap_or(0);
-    let value = match operation {
-        Operation::None => return Ok(()),
-        Operation::Absolute => symbol.wrapping_add(addend),
-        Operation::PlaceRelative => symbol.wrapping_add(addend).wrapping_sub(p),
-        Operation::GotRelative => symbol.wrapping_add(addend).wrapping_sub(got),
-        Operation::GotFromPlace => got.wrapping_add(addend).wrapping_sub(p),
-        Operation::SlotOffset => g().wrapping_add(addend),
-        Operation::SlotAddress => got.wrapping_add(g()).wrapping_add(addend),
-        Operation::SlotFromPlace => got.wrapping_add(g()).wrapping_add(addend).wrapping_sub(p),
-    };
-    let value = signed::<A>(value) as u64;
-    encoding.write(place, value).map_err(|_| Problem::OutOfReach { value })
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn apply<A: Arch>(
+        &mut self,
+        plan: &Plan,
+        got: u64,
+        values: &Values,
+        relocation: Relocation,
+    ) -> Result<(), Problem> {
+        // That there is a place and a meaning, the image has established.
+        let Some((before, place)) = self.bytes.split_at_mut_checked(relocation.offset) else {
+            return Ok(());
+        };
+        let p = self.address.wrapping_add(relocation.offset as u64);
+        let arch = PhantomData::<A>;
+        let apply = Apply { arch, before, place, p, plan, got, values, relocation };
+        A::relocation(relocation.r_type, apply).unwrap_or(Ok(()))
+    }
+}
+
+/// Applies a relocation once its meaning is known.
+struct Apply<'r, A> {
+    arch: PhantomData<A>,
+    before: &'r [u8],
+    place: &'r mut [u8],
+    p: u64,
+    plan: &'r Plan,
+    got: u64,
+    values: &'r Values,
+    relocation: Relocation,
+}
+
+impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
+    type Output = Result<(), Problem>;
+
+    #[inline(always)]
+    fn handle(self, operation: Operation, encoding: A::Encoding) -> Result<(), Problem> {
+        let Self { before, place, p, plan, got, values, relocation, .. } = self;
+        if operation == Operation::None {
+            return Ok(());
+        }
+        let s = values.get(relocation.symbol).ok_or(Problem::NotLoaded)?;
+        let in_place = encoding.addend(place).unwrap_or(0);
+        let a = match relocation.addend {
+            None => in_place,
+            Some(_) if A::RELA_TARGET_IS_ZERO && in_place != 0 => {
+                return Err(Problem::TargetNotZero);
+            }
+            Some(addend) => addend,
+        } as u64;
+        let value = match operation {
+            Operation::None | Operation::Absolute => s.wrapping_add(a),
+            Operation::PlaceRelative => s.wrapping_add(a).wrapping_sub(p),
+            through_got => {
+                let g = plan.got.slot(relocation.symbol).unwrap_or(0);
+                let by_address = A::takes_slot_address(before);
+                got_value(through_got, by_address, [s, a, p, got, g])
+            }
+        };
+        let value = signed::<A>(value) as u64;
+        encoding.write(place, value).map_err(|_| Problem::OutOfReach { value })
+    }
+}
+
+/// The value of an operation that involves the global offset table, from S, A, P, GOT and G.
+#[cold]
+fn got_value(operation: Operation, by_address: bool, [s, a, p, got, g]: [u64; 5]) -> u64 {
+    match operation {
+        Operation::GotRelative => s.wrapping_add(a).wrapping_sub(got),
+        Operation::GotFromPlace => got.wrapping_add(a).wrapping_sub(p),
+        Operation::SlotFromPlace => g.wrapping_add(got).wrapping_add(a).wrapping_sub(p),
+        Operation::SlotByInstruction if by_address => g.wrapping_add(got).wrapping_add(a),
+        _ => g.wrapping_add(a),
+    }
 }

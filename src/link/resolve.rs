@@ -4,6 +4,7 @@ use super::error::ResolveError;
 use super::place::Placed;
 use crate::arch::Arch;
 use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
@@ -13,7 +14,7 @@ pub struct Values(Vec<Option<u64>>);
 impl Values {
     /// The address that the symbol of that index stands for; `None` if the symbol is in a section
     /// that has contents and is not loaded, so that nothing may refer to it.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, symbol: usize) -> Option<u64> {
         self.0.get(symbol).copied().flatten()
     }
@@ -33,12 +34,15 @@ impl Placed<'_, '_> {
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values, ResolveError<E>> {
         let symbols = image.symbols();
+        let sections = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Vec::new();
         values.try_reserve_exact(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
         for (index, symbol) in symbols.iter().enumerate() {
             let value = match symbol.definition {
+                Definition::Section(section) => sections
+                    .get(section)
+                    .and_then(|address| Some((*address)?.wrapping_add(symbol.value))),
                 Definition::Absolute => Some(symbol.value),
-                Definition::Section(section) => self.own(image, section, symbol.value),
                 Definition::Undefined if index == 0 => Some(0),
                 Definition::Undefined if self.plan.got.is_base(index) => {
                     self.plan.got().map(|got| self.address(got))
@@ -50,15 +54,20 @@ impl Placed<'_, '_> {
         Ok(Values(values))
     }
 
-    /// The address of a symbol `value` bytes into a section. A section that is not loaded has
-    /// none, unless it is empty: then its symbols enclose nothing, wherever that is, and GNU ld
-    /// puts it at 0 too. (Each m68k module refers so to the start and end of a list of fixups,
-    /// which most have not.)
-    fn own<A: Arch>(&self, image: &Image<'_, A>, section: usize, value: u64) -> Option<u64> {
-        match self.plan.location(section) {
-            Some(location) => Some(self.address(location).wrapping_add(value)),
-            None => image.sections().get(section).filter(|section| section.size == 0).map(|_| 0),
+    /// The addresses of all sections. One that is not loaded has none, unless it is empty: then its
+    /// symbols enclose nothing, wherever that is, and GNU ld puts it at 0 too. (Each m68k module
+    /// refers so to the start and end of a list of fixups, which most have not.)
+    fn section_addresses<A: Arch>(
+        &self,
+        image: &Image<'_, A>,
+    ) -> Result<Vec<Option<u64>>, TryReserveError> {
+        let mut addresses = Vec::new();
+        addresses.try_reserve_exact(image.sections().len())?;
+        for (index, section) in image.sections().iter().enumerate() {
+            let address = self.plan.location(index).map(|location| self.address(location));
+            addresses.push(address.or((section.size == 0).then_some(0)));
         }
+        Ok(addresses)
     }
 }
 

@@ -24,10 +24,12 @@ impl EntryPoints {
             if symbol.binding != Binding::Global || !defined {
                 continue;
             }
-            let point = match symbol.name() {
-                b"init_module" => &mut entry.init,
-                b"cleanup_module" => &mut entry.exit,
-                _ => continue,
+            let point = if symbol.is_named(b"init_module") {
+                &mut entry.init
+            } else if symbol.is_named(b"cleanup_module") {
+                &mut entry.exit
+            } else {
+                continue;
             };
             let describe = || SymbolRef { index, name: symbol.name().into() };
             *point = Some(code_address(image, values, index, &symbol).ok_or_else(describe)?);

@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 use modlink::arch::{
-    Addends, Arch, Container, DoesNotFit, Encoding, Endian, I386, M68k, Relocation, SyscallNumbers,
-    X86_64,
+    Addends, Arch, Container, DoesNotFit, Encoding, Endian, Handler, I386, M68k, Relocation,
+    SyscallNumbers, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
 use object::elf::*;
@@ -41,10 +41,14 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
 
     type Encoding = Skewed<A::Encoding>;
 
-    fn relocation(r_type: u32, before: &[u8]) -> Option<Relocation<Self::Encoding>> {
-        let Relocation { operation, encoding } = A::relocation(r_type, before)?;
+    fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output> {
+        let Relocation { operation, encoding } = A::meaning(r_type)?;
         let skew = u64::from(r_type == TYPE);
-        Some(Relocation { operation, encoding: Skewed { right: encoding, skew } })
+        Some(handler.handle(operation, Skewed { right: encoding, skew }))
+    }
+
+    fn takes_slot_address(before: &[u8]) -> bool {
+        A::takes_slot_address(before)
     }
 }
 
@@ -55,10 +59,6 @@ impl<E: Encoding> Encoding for Skewed<E> {
 
     fn addend(self, bytes: &[u8]) -> Option<i64> {
         self.right.addend(bytes)
-    }
-
-    fn is_zero(self, bytes: &[u8]) -> bool {
-        self.right.is_zero(bytes)
     }
 
     fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
