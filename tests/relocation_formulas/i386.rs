@@ -1,0 +1,64 @@
+//! System V Application Binary Interface, Intel386 Architecture Processor Supplement, table 4.8,
+//! "Relocation Types". Its G is the address of the slot; here it is the offset, as in the other
+//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word.
+
+use crate::formula::{Addend, Letters, Range, Type, expect_all};
+use modlink::arch::I386;
+
+/// A ModR/M byte that adds %ebx to the displacement that follows.
+const WITH_BASE: u8 = 0x83;
+
+/// One of a bare displacement.
+const WITHOUT_BASE: u8 = 0x0d;
+
+const fn word(name: &'static str, number: u32, formula: fn(Letters) -> i128) -> Type {
+    Type { name, number, width: 4, range: Range::Any, formula, slot_type: None, before: 0 }
+}
+
+const fn slot(name: &'static str, number: u32, before: u8, formula: fn(Letters) -> i128) -> Type {
+    Type { name, number, width: 4, range: Range::Any, formula, slot_type: Some(number), before }
+}
+
+const TYPES: [Type; 3] = [
+    word("R_386_32", 1, |l| l.S + l.A),
+    word("R_386_PC32", 2, |l| l.S + l.A - l.P),
+    word("R_386_PLT32", 4, |l| l.S + l.A - l.P),
+];
+
+const SLOTS: [Type; 4] = [
+    slot("R_386_GOT32 with a base register", 3, WITH_BASE, |l| l.G + l.A),
+    slot("R_386_GOT32 without one", 3, WITHOUT_BASE, |l| l.G + l.GOT + l.A),
+    slot("R_386_GOT32X with a base register", 43, WITH_BASE, |l| l.G + l.A),
+    slot("R_386_GOT32X without one", 43, WITHOUT_BASE, |l| l.G + l.GOT + l.A),
+];
+
+const NONE: Type = Type { width: 0, ..word("R_386_NONE", 0, |_| 0) };
+
+const CORE: u64 = 0xf800_0000;
+
+#[test]
+fn every_type_follows_its_formula() {
+    let symbols = [1, 0x7fff_ffff, 0x8000_0000, 0xc123_4567, CORE, CORE + 0x10, 0xffff_ffff];
+    let addends = [0, 1, -1, -4, 0x7fff_ffff, -0x8000_0000, 0x1122_3344];
+    let cores = [CORE, 0x1000, 0x7fff_f000, 0xfff0_0000];
+    for each in TYPES.into_iter().chain(SLOTS).chain([NONE]) {
+        each.check::<I386>(Addend::InPlace, &symbols, &addends, &cores);
+    }
+}
+
+#[test]
+fn values_that_were_computed_by_hand_are_written() {
+    let find = |number| TYPES.into_iter().find(|each| each.number == number).expect("a type");
+    let written = |number, s, a| find(number).bytes::<I386>(Addend::InPlace, s, a, CORE);
+    // The place is at 0xf8000010.
+    assert_eq!(written(1, 0xc123_4567, 0x1122_3344), [0xab, 0x78, 0x45, 0xd2]);
+    assert_eq!(written(1, 0xffff_ffff, 2), [0x01, 0x00, 0x00, 0x00]);
+    assert_eq!(written(2, 0xc123_4567, -4), [0x53, 0x45, 0x23, 0xc9]);
+    assert_eq!(written(4, 0xc123_4567, -4), [0x53, 0x45, 0x23, 0xc9]);
+    assert_eq!(written(2, 0x0000_0000, 0), [0xf0, 0xff, 0xff, 0x07]);
+}
+
+#[test]
+fn every_type_that_modules_may_have_is_tried() {
+    expect_all::<I386>(TYPES.into_iter().chain(SLOTS).chain([NONE]));
+}
