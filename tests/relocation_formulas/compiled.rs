@@ -65,7 +65,7 @@ impl Compiled {
                 let name = symbol.name().expect("a name").to_owned();
                 let s = match symbol.section() {
                     SymbolSection::Section(home) => linked.section(home.0) + symbol.address(),
-                    _ if name == "_GLOBAL_OFFSET_TABLE_" => linked.got(),
+                    _ if name == "_GLOBAL_OFFSET_TABLE_" => linked.got().expect("a table"),
                     _ => outer(&name, kernel).expect("a symbol of the kernel"),
                 };
                 let in_place = relocation.has_implicit_addend();
@@ -166,7 +166,7 @@ fn i386_instructions_reach_the_slots_of_their_symbols_from_the_table() {
     for options in [&["-fpic"][..], &["-fpic", "-fno-plt"]] {
         let file = compile(gcc, "pic.c", SOURCE, options);
         let compiled = Compiled::new::<I386>(&file, I386_CORE, I386_KERNEL);
-        let got = compiled.linked.got();
+        let got = compiled.linked.got().expect("a table");
         for place in compiled.of_types(&[GOTPC]) {
             // `add $_GLOBAL_OFFSET_TABLE_, %reg`: A is how far the place is behind the address
             // that the thunk has put into the register.
@@ -200,7 +200,7 @@ fn i386_instructions_without_a_base_register_reach_the_slots_of_their_symbols() 
     ";
     let file = compile("i686-linux-gnu-gcc", "got.s", source, &[]);
     let compiled = Compiled::new::<I386>(&file, I386_CORE, I386_KERNEL);
-    let got = compiled.linked.got();
+    let got = compiled.linked.got().expect("a table");
     let places: Vec<&Place> = compiled.of_types(&GOT32).collect();
     assert_eq!(places.len(), 6);
     for (number, place) in places.into_iter().enumerate() {
@@ -223,7 +223,7 @@ fn m68k_instructions_reach_the_slots_of_their_symbols_from_the_table() {
     for (option, r_type, width) in [("-fpic", 11, 2), ("-fPIC", 10, 4)] {
         let file = compile(gcc, "pic.c", SOURCE, &["-mcpu=68040", option]);
         let compiled = Compiled::new::<M68k>(&file, M68K_CORE, M68K_KERNEL);
-        let got = compiled.linked.got();
+        let got = compiled.linked.got().expect("a table");
         for place in compiled.of_types(&[R_68K_GOT32]) {
             // `lea (_GLOBAL_OFFSET_TABLE_@GOTPC, %pc), %a5`: the extension word, two bytes before
             // the place, is what the displacement counts from.

@@ -5,7 +5,6 @@ use crate::linked::{Linked, Place, object, word};
 use modlink::arch::{Arch, Endian};
 use modlink::link::{Error, Problem};
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 
 /// What a formula is about; the letters are the psABIs'.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +103,7 @@ impl Type {
         };
         match result {
             Ok(linked) => {
-                let got = if self.has_slot() { linked.got() } else { 0 };
+                let got = linked.got().unwrap_or(0);
                 let g = if self.has_slot() { slot_of::<A>(&linked, s, &what) } else { 0 };
                 let value = (self.formula)(letters(got.into(), g.into()));
                 assert!(self.holds::<A>(value), "{what}: {value:#x} does not fit and was written");

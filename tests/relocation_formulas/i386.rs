@@ -19,10 +19,12 @@ const fn slot(name: &'static str, number: u32, before: u8, formula: fn(Letters) 
     Type { name, number, width: 4, range: Range::Any, formula, slot_type: Some(number), before }
 }
 
-const TYPES: [Type; 3] = [
+const TYPES: [Type; 5] = [
     word("R_386_32", 1, |l| l.S + l.A),
     word("R_386_PC32", 2, |l| l.S + l.A - l.P),
     word("R_386_PLT32", 4, |l| l.S + l.A - l.P),
+    word("R_386_GOTOFF", 9, |l| l.S + l.A - l.GOT),
+    word("R_386_GOTPC", 10, |l| l.GOT + l.A - l.P),
 ];
 
 const SLOTS: [Type; 4] = [

@@ -117,9 +117,9 @@ impl Linked {
         i64::from_le_bytes(bytes.try_into().expect("eight bytes"))
     }
 
-    /// The address of the global offset table.
-    pub fn got(&self) -> u64 {
-        self.got.expect("the object needs a table").0
+    /// The address of the global offset table, if the object needs one.
+    pub fn got(&self) -> Option<u64> {
+        self.got.map(|(address, _)| address)
     }
 
     /// The words of the global offset table.
