@@ -37,12 +37,17 @@ impl Arch for I386 {
             R_386_NONE => handler.handle(None, Data::none(ORDER)),
             R_386_32 => handler.handle(Absolute, word),
             R_386_PC32 | R_386_PLT32 => handler.handle(PlaceRelative, word),
+            R_386_16 => handler.handle(Absolute, Data::half(Fits::Either, ORDER)),
+            R_386_PC16 => handler.handle(PlaceRelative, Data::half(Fits::Signed, ORDER)),
+            R_386_8 => handler.handle(Absolute, Data::byte(Fits::Either, ORDER)),
+            R_386_PC8 => handler.handle(PlaceRelative, Data::byte(Fits::Signed, ORDER)),
             R_386_GOTOFF => handler.handle(GotRelative, word),
             R_386_GOTPC => handler.handle(GotFromPlace, word),
             R_386_GOT32 | R_386_GOT32X => handler.handle(SlotByInstruction, word),
             _ => return Option::None,
         })
     }
+
     /// The last byte before a 32-bit displacement is the ModR/M byte; mod 00 with r/m 101 is a bare
     /// displacement, without a base register, and the psABI (`R_386_GOT32X`) makes that one the
     /// address of the slot.

@@ -80,12 +80,15 @@ impl<'a, A: Arch> Symbols<'a, A> {
     }
 
     /// All symbols in the order of their indices.
+    #[inline(always)]
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'a>> + use<'a, A> {
         let strings = self.strings;
-        self.entries
-            .chunks_exact(raw::sizes::<A>().symbol)
-            .filter_map(raw::symbol::<A>)
-            .map(move |entry| checked(&entry, strings))
+        self.entries().map(move |entry| checked(&entry, strings))
+    }
+
+    #[inline(always)]
+    fn entries(&self) -> impl Iterator<Item = Sym> + use<'a, A> {
+        self.entries.chunks_exact(raw::sizes::<A>().symbol).filter_map(raw::symbol::<A>)
     }
 
     /// The symbol of that index.
@@ -98,6 +101,7 @@ impl<'a, A: Arch> Symbols<'a, A> {
 }
 
 /// The symbol behind an entry that [`check`] has let pass.
+#[inline(always)]
 fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
     Symbol {
         definition: match entry.st_shndx as u32 {
@@ -134,32 +138,42 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
         .ok_or_else(|| refuse(index, SectionProblem::Link(table.link)))?;
     let strings =
         Strings::new(strings.data).ok_or_else(|| refuse(link, SectionProblem::StringTable))?;
-    let entries = table.data.chunks_exact(raw::sizes::<A>().symbol);
-    for (index, entry) in entries.filter_map(raw::symbol::<A>).enumerate() {
-        one(index, &entry, strings, sections).map_err(|problem| {
-            let name = strings.get(entry.st_name).unwrap_or_default().into();
-            Error::Symbol { symbol: SymbolRef { index, name }, problem }
-        })?;
-    }
-    Ok(Symbols { entries: table.data, strings, arch: PhantomData })
+    let symbols = Symbols { entries: table.data, strings, arch: PhantomData };
+    first_problem(&symbols, sections).map_err(|(index, problem)| {
+        let name = symbols.get(index).map_or(&b""[..], |symbol| symbol.name());
+        Error::Symbol { symbol: SymbolRef { index, name: name.into() }, problem }
+    })?;
+    Ok(symbols)
 }
 
+fn first_problem<A: Arch>(
+    symbols: &Symbols<'_, A>,
+    sections: &[Section<'_>],
+) -> Result<(), (usize, SymbolProblem)> {
+    for (index, entry) in symbols.entries().enumerate() {
+        one(index, entry, symbols.strings, sections).map_err(|problem| (index, problem))?;
+    }
+    Ok(())
+}
+
+#[inline(always)]
 fn one(
     index: usize,
-    entry: &Sym,
+    entry: Sym,
     strings: Strings<'_>,
     sections: &[Section<'_>],
 ) -> Result<(), SymbolProblem> {
-    null(index, entry)?;
+    null(index, &entry)?;
     if entry.st_name >= strings.len() {
         return Err(SymbolProblem::Name);
     }
-    binding(entry)?;
-    kind(entry)?;
-    definition(entry, sections)
+    binding(&entry)?;
+    kind(&entry)?;
+    definition(&entry, sections)
 }
 
 /// Established: the symbol at index 0 refers to nothing.
+#[inline(always)]
 fn null(index: usize, entry: &Sym) -> Result<(), SymbolProblem> {
     if index == 0 && (entry.st_shndx as u32 != SHN_UNDEF || entry.st_name != 0) {
         return Err(SymbolProblem::NotNull);
@@ -168,6 +182,7 @@ fn null(index: usize, entry: &Sym) -> Result<(), SymbolProblem> {
 }
 
 /// Established: local, global or weak; GNU's unique symbols are global ones to a kernel.
+#[inline(always)]
 fn binding(entry: &Sym) -> Result<(), SymbolProblem> {
     match entry.st_bind() {
         STB_LOCAL | STB_GLOBAL | STB_WEAK | STB_GNU_UNIQUE => Ok(()),
@@ -176,6 +191,7 @@ fn binding(entry: &Sym) -> Result<(), SymbolProblem> {
 }
 
 /// Established: neither thread-local nor an indirect function.
+#[inline(always)]
 fn kind(entry: &Sym) -> Result<(), SymbolProblem> {
     match entry.st_type() {
         STT_TLS => Err(SymbolProblem::ThreadLocal),
@@ -185,6 +201,7 @@ fn kind(entry: &Sym) -> Result<(), SymbolProblem> {
 }
 
 /// Established: undefined, absolute, or within a section that exists.
+#[inline(always)]
 fn definition(entry: &Sym, sections: &[Section<'_>]) -> Result<(), SymbolProblem> {
     match entry.st_shndx as u32 {
         SHN_UNDEF | SHN_ABS => return Ok(()),

@@ -3,7 +3,7 @@
 use super::error::ResolveError;
 use super::place::Placed;
 use crate::arch::Arch;
-use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
+use crate::image::{Binding, Definition, Image, SymbolRef, Symbols};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
@@ -47,7 +47,7 @@ impl Placed<'_, '_> {
                 Definition::Undefined if self.plan.got.is_base(index) => {
                     self.plan.got().map(|got| self.address(got))
                 }
-                Definition::Undefined => Some(import(index, &symbol, &mut lookup)?),
+                Definition::Undefined => Some(import(symbols, index, &mut lookup)?),
             };
             values.push(value);
         }
@@ -71,11 +71,13 @@ impl Placed<'_, '_> {
     }
 }
 
-fn import<E>(
+/// The value of the undefined symbol of that index.
+fn import<A: Arch, E>(
+    symbols: &Symbols<'_, A>,
     index: usize,
-    symbol: &Symbol<'_>,
     lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
 ) -> Result<u64, ResolveError<E>> {
+    let Some(symbol) = symbols.get(index) else { return Ok(0) };
     let name = symbol.name();
     let describe = || SymbolRef { index, name: name.into() };
     match lookup(name, symbol.binding) {

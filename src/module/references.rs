@@ -109,6 +109,8 @@ impl<P: Platform> Deref for Reference<P> {
 }
 
 impl<P: Platform> Drop for Reference<P> {
+    /// The count goes first, so another processor may take the module out before this handle is
+    /// gone; then it is this one that gives its memory back, some instructions later.
     fn drop(&mut self) {
         self.0.references.give_back();
     }
