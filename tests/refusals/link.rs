@@ -117,6 +117,16 @@ fn isolate(file: &mut Edit) -> (usize, usize, usize) {
     (text, table, offset)
 }
 
+/// Makes the addend of the first relocation 0, wherever it is.
+fn clear_addend(file: &mut Edit, text: usize, table: usize) {
+    if file.get(Section(table, "sh_type")) == SHT_RELA {
+        file.set(Relocation(table, 0, "r_addend"), 0);
+    } else {
+        let offset = file.get(Relocation(table, 0, "r_offset")) as usize;
+        file.contents_mut(text)[offset..offset + 4].fill(0);
+    }
+}
+
 fn places_that_are_not_zero(cases: &mut Cases) {
     if cases.on != Architecture::X86_64 {
         return;
@@ -191,7 +201,12 @@ fn fields(on: Architecture) -> Vec<Field> {
             field(10, false, (0, u32::MAX.into())),
             field(11, false, signed(32)),
         ],
-        Architecture::I386 => Vec::new(),
+        Architecture::I386 => vec![
+            field(20, false, either(16)),
+            field(21, true, signed(16)),
+            field(22, false, either(8)),
+            field(23, true, signed(8)),
+        ],
         Architecture::M68k => vec![
             field(2, false, either(16)),
             field(3, false, either(8)),
@@ -210,7 +225,7 @@ impl Field {
         let index = file.get(Relocation(table, 0, "r_sym")) as usize;
         undefine(&mut file, index);
         file.set(Relocation(table, 0, "r_type"), self.r_type);
-        file.set(Relocation(table, 0, "r_addend"), 0);
+        clear_addend(&mut file, text, table);
         let place = if self.relative { on.core() + offset as u64 } else { 0 };
         let link = |value: i64| {
             let address = place.wrapping_add_signed(value) & on.word_max();
@@ -248,7 +263,7 @@ fn out_of_reach(cases: &mut Cases) {
                 file.set(Symbol(index, "st_shndx"), SHN_ABS);
                 file.set(Symbol(index, "st_value"), value);
                 file.set(Relocation(table, 0, "r_type"), r_type);
-                file.set(Relocation(table, 0, "r_addend"), 0);
+                clear_addend(file, text, table);
                 Error::Relocation {
                     relocation: described(file, text, table),
                     problem: Problem::OutOfReach { value },

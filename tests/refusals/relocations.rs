@@ -53,7 +53,9 @@ fn relocations_of_sections_that_are_not_loaded_are_not_looked_at() {
 pub fn widths(on: Architecture) -> Vec<(u64, u64)> {
     match on {
         Architecture::X86_64 => vec![(0, 0), (10, 4), (2, 4), (1, 8), (24, 8), (9, 4)],
-        Architecture::I386 => vec![(0, 0), (1, 4), (2, 4), (3, 4)],
+        Architecture::I386 => {
+            vec![(0, 0), (22, 1), (23, 1), (20, 2), (21, 2), (1, 4), (2, 4), (3, 4)]
+        }
         Architecture::M68k => {
             vec![(0, 0), (3, 1), (6, 1), (12, 1), (2, 2), (5, 2), (11, 2), (1, 4), (4, 4), (10, 4)]
         }
@@ -65,7 +67,7 @@ pub fn widths(on: Architecture) -> Vec<(u64, u64)> {
 fn known(on: Architecture) -> Vec<u64> {
     match on {
         Architecture::X86_64 => vec![0, 1, 2, 4, 9, 10, 11, 24, 41, 42],
-        Architecture::I386 => vec![0, 1, 2, 3, 4, 9, 10, 43],
+        Architecture::I386 => vec![0, 1, 2, 3, 4, 9, 10, 20, 21, 22, 23, 43],
         Architecture::M68k => (0..=15).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! System V Application Binary Interface, Intel386 Architecture Processor Supplement, table 4.8,
 //! "Relocation Types". Its G is the address of the slot; here it is the offset, as in the other
-//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word.
+//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word; absolute fields
+//! of 8 and 16 bits take what either extension restores.
 
 use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::I386;
@@ -15,16 +16,30 @@ const fn word(name: &'static str, number: u32, formula: fn(Letters) -> i128) -> 
     Type { name, number, width: 4, range: Range::Any, formula, slot_type: None, before: 0 }
 }
 
+const fn narrow(
+    name: &'static str,
+    number: u32,
+    width: usize,
+    range: Range,
+    formula: fn(Letters) -> i128,
+) -> Type {
+    Type { width, range, ..word(name, number, formula) }
+}
+
 const fn slot(name: &'static str, number: u32, before: u8, formula: fn(Letters) -> i128) -> Type {
     Type { name, number, width: 4, range: Range::Any, formula, slot_type: Some(number), before }
 }
 
-const TYPES: [Type; 5] = [
+const TYPES: [Type; 9] = [
     word("R_386_32", 1, |l| l.S + l.A),
     word("R_386_PC32", 2, |l| l.S + l.A - l.P),
     word("R_386_PLT32", 4, |l| l.S + l.A - l.P),
     word("R_386_GOTOFF", 9, |l| l.S + l.A - l.GOT),
     word("R_386_GOTPC", 10, |l| l.GOT + l.A - l.P),
+    narrow("R_386_16", 20, 2, Range::SignedOrUnsigned, |l| l.S + l.A),
+    narrow("R_386_PC16", 21, 2, Range::Signed, |l| l.S + l.A - l.P),
+    narrow("R_386_8", 22, 1, Range::SignedOrUnsigned, |l| l.S + l.A),
+    narrow("R_386_PC8", 23, 1, Range::Signed, |l| l.S + l.A - l.P),
 ];
 
 const SLOTS: [Type; 4] = [
@@ -40,7 +55,22 @@ const CORE: u64 = 0xf800_0000;
 
 #[test]
 fn every_type_follows_its_formula() {
-    let symbols = [1, 0x7fff_ffff, 0x8000_0000, 0xc123_4567, CORE, CORE + 0x10, 0xffff_ffff];
+    let symbols = [
+        1,
+        0x80,
+        0xff,
+        0x100,
+        0xffff,
+        0x1_0000,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xc123_4567,
+        CORE,
+        CORE + 0x10,
+        CORE + 0x800f,
+        0xffff_8000,
+        0xffff_ffff,
+    ];
     let addends = [0, 1, -1, -4, 0x7fff_ffff, -0x8000_0000, 0x1122_3344];
     let cores = [CORE, 0x1000, 0x7fff_f000, 0xfff0_0000];
     for each in TYPES.into_iter().chain(SLOTS).chain([NONE]) {
@@ -58,6 +88,34 @@ fn values_that_were_computed_by_hand_are_written() {
     assert_eq!(written(2, 0xc123_4567, -4), [0x53, 0x45, 0x23, 0xc9]);
     assert_eq!(written(4, 0xc123_4567, -4), [0x53, 0x45, 0x23, 0xc9]);
     assert_eq!(written(2, 0x0000_0000, 0), [0xf0, 0xff, 0xff, 0x07]);
+    assert_eq!(written(20, 0xffff_8000, 1), [0x01, 0x80]);
+    assert_eq!(written(20, 0x8000, 1), [0x01, 0x80]);
+    assert_eq!(written(21, 0xf800_0000, 2), [0xf2, 0xff]);
+    assert_eq!(written(22, 0x7f, 1), [0x80]);
+    assert_eq!(written(22, 0xffff_ff81, -1), [0x80]);
+    assert_eq!(written(23, 0xf800_0090, -1), [0x7f]);
+}
+
+#[test]
+fn the_bounds_are_exact() {
+    const PLACE: u64 = CORE + 0x10;
+    for each in TYPES.into_iter().filter(|each| each.range != Range::Any) {
+        let half = 1_i64 << (8 * each.width - 1);
+        let (base, last) = match each.range {
+            Range::SignedOrUnsigned => (0, 2 * half - 1),
+            _ => (PLACE as i64, half - 1),
+        };
+        let fits = |value: i64, a: i64| {
+            let s = (base + value - a) as u64 & 0xffff_ffff;
+            each.check_one::<I386>(Addend::InPlace, s, a, CORE)
+        };
+        for a in [0, 3, -3] {
+            assert!(fits(last, a), "{}", each.name);
+            assert!(!fits(last + 1, a), "{}", each.name);
+            assert!(fits(-half, a), "{}", each.name);
+            assert!(!fits(-half - 1, a), "{}", each.name);
+        }
+    }
 }
 
 #[test]
