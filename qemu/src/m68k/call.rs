@@ -40,10 +40,7 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
             out("d1") second,
         );
     }
-    Returned {
-        word: first as usize,
-        wide: u64::from(first) << 32 | u64::from(second),
-    }
+    Returned { word: first as usize, wide: u64::from(first) << 32 | u64::from(second) }
 }
 
 /// The machine code of a C function that returns `value`, as an integer and as a pointer.

@@ -29,10 +29,7 @@ const BLOCK: usize = 16 << 20;
 
 /// Addresses in the 16 MiB blocks in which device registers are.
 pub fn blocks() -> [usize; 2] {
-    [
-        TTY.load(Ordering::Relaxed),
-        CONTROLLER.load(Ordering::Relaxed),
-    ]
+    [TTY.load(Ordering::Relaxed), CONTROLLER.load(Ordering::Relaxed)]
 }
 
 /// The serial line.

@@ -39,16 +39,9 @@ extern "C" fn m68k_start() -> ! {
 /// Shares out the memory between the boot information and the initial RAM disk, which QEMU puts
 /// at the end.
 fn boot(info: &BootInfo<'static>) -> Boot {
-    assert!(
-        info.memory.contains(&layout::kernel_end()),
-        "the kernel is not in the first memory"
-    );
+    assert!(info.memory.contains(&layout::kernel_end()), "the kernel is not in the first memory");
     let start = (layout::kernel_end() + info.length).next_multiple_of(PAGE_SIZE);
-    let end = if info.ramdisk.is_empty() {
-        info.memory.end
-    } else {
-        info.ramdisk.start
-    };
+    let end = if info.ramdisk.is_empty() { info.memory.end } else { info.ramdisk.start };
     let end = end / PAGE_SIZE * PAGE_SIZE;
     let middle = (start + end.saturating_sub(start) / 2).next_multiple_of(PAGE_SIZE);
     let initrd = ptr::with_exposed_provenance(info.ramdisk.start);

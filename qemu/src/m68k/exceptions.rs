@@ -2,9 +2,7 @@
 //! reported as a fault (M68000 Family Programmer's Reference Manual, "Exception Processing").
 
 use crate::fault::{self, Fault};
-use crate::machine::{Machine, Outcome, This};
 use core::arch::{asm, global_asm};
-use core::sync::atomic::{AtomicBool, Ordering};
 
 // All vectors lead to one place: the frame that the processor pushes holds the vector's offset. It
 // may begin at any even address, while compiled code wants the stack at a multiple of four.
@@ -83,16 +81,11 @@ fn frame_size(format: u16) -> usize {
     }
 }
 
-const REGISTERS: [&str; 15] = [
-    "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
-];
+const REGISTERS: [&str; 15] =
+    ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "a0", "a1", "a2", "a3", "a4", "a5", "a6"];
 
 #[unsafe(no_mangle)]
 extern "C" fn m68k_fault(frame: &Frame) -> ! {
-    static REPORTING: AtomicBool = AtomicBool::new(false);
-    if REPORTING.swap(true, Ordering::Relaxed) {
-        This::exit(Outcome::Failure);
-    }
     let vector = (frame.format_and_vector & 0xfff) / 4;
     let mut instruction = frame.instruction;
     let mut what = name(vector);
@@ -117,13 +110,7 @@ extern "C" fn m68k_fault(frame: &Frame) -> ! {
     registers[15] = ("sp", stack);
     registers[16] = ("sr", frame.status.into());
     registers[17] = ("vector", usize::from(vector));
-    fault::report(&Fault {
-        what,
-        instruction,
-        address,
-        stack,
-        registers: &registers,
-    })
+    fault::report(&Fault { what, instruction, address, stack, registers: &registers })
 }
 
 impl AccessFault {
@@ -133,10 +120,7 @@ impl AccessFault {
         const READ: u16 = 1 << 8;
         const MODIFIER: u16 = 0b111;
         const SUPERVISOR_CODE: u16 = 6;
-        match (
-            self.special_status & READ != 0,
-            self.special_status & MODIFIER,
-        ) {
+        match (self.special_status & READ != 0, self.special_status & MODIFIER) {
             (_, SUPERVISOR_CODE) => "instruction fetch from where nothing is mapped",
             (true, _) => "read from where nothing is mapped",
             (false, _) => "write to where nothing may be written",

@@ -63,9 +63,7 @@ pub unsafe fn protect(page: usize, access: Access) {
 
 fn change(page: usize, new: impl FnOnce(u32) -> u32) {
     let translation = TRANSLATION.lock();
-    let translation = translation
-        .as_ref()
-        .expect("translation is switched on at boot");
+    let translation = translation.as_ref().expect("translation is switched on at boot");
     let slot = translation.slot(page);
     slot.store(new(slot.load(Ordering::Relaxed)), Ordering::Relaxed);
     forget();
@@ -109,8 +107,7 @@ impl Translation {
     /// Maps the pages that touch `range` to the physical pages of the same addresses.
     fn map_all(&self, range: Range<usize>, access: Access) {
         for page in (range.start / PAGE_SIZE * PAGE_SIZE..range.end).step_by(PAGE_SIZE) {
-            self.slot(page)
-                .store(descriptor(page, access), Ordering::Relaxed);
+            self.slot(page).store(descriptor(page, access), Ordering::Relaxed);
         }
     }
 

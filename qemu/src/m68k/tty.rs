@@ -62,8 +62,7 @@ impl Tty {
             _ => {}
         }
         let mut byte = 0u8;
-        self.registers
-            .write(DATA_ADDRESS, (&raw mut byte).expose_provenance() as u32);
+        self.registers.write(DATA_ADDRESS, (&raw mut byte).expose_provenance() as u32);
         self.registers.write(DATA_LENGTH, 1);
         super::cache::push();
         self.registers.write(COMMAND, READ_BUFFER);
