@@ -3,6 +3,7 @@
 use modlink::platform::Event;
 use modlink::{Errno, ImportProblem, LoadError, State, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, corpus, on_every_architecture};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 fn no_arguments() -> Result<Vec<u8>, Errno> {
@@ -274,7 +275,7 @@ on_every_architecture! {
 
     fn real_modules_use_each_other<A>() {
         let (fat, vfat) = (corpus::module::<A>("fat"), corpus::module::<A>("vfat"));
-        let from_fat = corpus::global_symbols(&fat);
+        let from_fat = corpus::exported_symbols(&fat);
         let from_fat: Vec<_> = from_fat.iter().map(String::as_str).collect();
         let loader = HostKernel::<A>::new()
             .export_all_for(&fat, &[])
@@ -295,4 +296,58 @@ on_every_architecture! {
         loader.unload(b"fat", false).unwrap();
         assert_eq!(loader.platform().snapshot(), before);
     }
+
+    fn a_real_tree_of_modules_is_used_as_modpost_says<A>() {
+        let root = if A::NAME == "m68k" { "vfat" } else { "nfsv4" };
+        let mut files = Vec::new();
+        collect_with_needed::<A>(root, &mut files);
+        let exported = files.iter().flat_map(|(_, file)| corpus::exported_symbols(file));
+        let exported: Vec<_> = exported.collect();
+        let exported: Vec<_> = exported.iter().map(String::as_str).collect();
+        let kernel = HostKernel::<A>::new();
+        let loader = files
+            .iter()
+            .fold(kernel, |kernel, (_, file)| kernel.export_all_for(file, &exported))
+            .boot();
+        let before = loader.platform().snapshot();
+
+        for (name, file) in &files {
+            loader.load(file, no_arguments).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        let loaded = loader.platform().snapshot();
+        let mut users = BTreeMap::<_, u32>::new();
+        for (name, file) in &files {
+            let uses = loaded.module(name).unwrap().uses.iter().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(uses, corpus::needed_modules(file), "{name}");
+            uses.into_iter().for_each(|used| *users.entry(used).or_default() += 1);
+        }
+        for (name, _) in &files {
+            let references = loaded.module(name).unwrap().references;
+            assert_eq!(references, users.get(name).copied().unwrap_or(0), "{name}");
+        }
+
+        for (name, _) in files.iter().rev() {
+            for (used, _) in files.iter().filter(|(used, _)| users.contains_key(used)) {
+                if loader.platform().references(used) > 0 {
+                    let error = loader.unload(used.as_bytes(), true).unwrap_err();
+                    assert_eq!(error.errno(), Errno::EWOULDBLOCK);
+                }
+            }
+            loader.unload(name.as_bytes(), true).unwrap();
+            users.remove(name);
+        }
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+}
+
+/// Adds a real module to `files`, those that it needs before it.
+fn collect_with_needed<A: modlink::arch::Arch>(name: &str, files: &mut Vec<(String, Vec<u8>)>) {
+    if files.iter().any(|(there, _)| there == name) {
+        return;
+    }
+    let file = corpus::module::<A>(name);
+    for needed in corpus::needed_modules(&file) {
+        collect_with_needed::<A>(&needed, files);
+    }
+    files.push((name.to_owned(), file));
 }

@@ -228,7 +228,7 @@ on_every_architecture! {
                 .exports()
                 .map(|symbol| String::from_utf8(symbol.name.to_vec()).unwrap())
                 .collect();
-            assert_eq!(exported, marked_for_export(&file), "{name}");
+            assert_eq!(exported, corpus::exported_symbols(&file), "{name}");
             assert!(!exported.is_empty());
             for symbol in module.exports() {
                 let found = loader.symbol(symbol.name).unwrap();
@@ -237,17 +237,4 @@ on_every_architecture! {
             }
         }
     }
-}
-
-/// The exported symbols of a real module: those whose names stand in `__ksymtab_strings`.
-fn marked_for_export(file: &[u8]) -> BTreeSet<String> {
-    use object::{Object, ObjectSection};
-    let object = object::File::parse(file).unwrap();
-    let strings = object.section_by_name("__ksymtab_strings").unwrap();
-    let strings = strings.data().unwrap().split(|byte| *byte == 0);
-    let globals = corpus::global_symbols(file);
-    strings
-        .map(|string| String::from_utf8(string.to_vec()).unwrap())
-        .filter(|string| globals.contains(string))
-        .collect()
 }

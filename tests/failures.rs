@@ -115,7 +115,7 @@ on_every_architecture! {
 
     fn a_real_module_that_fails_to_start_gives_its_provider_free<A>() {
         let (fat, vfat) = (corpus::module::<A>("fat"), corpus::module::<A>("vfat"));
-        let from_fat = corpus::global_symbols(&fat);
+        let from_fat = corpus::exported_symbols(&fat);
         let from_fat: Vec<_> = from_fat.iter().map(String::as_str).collect();
         let loader = HostKernel::<A>::new()
             .export_all_for(&fat, &[])

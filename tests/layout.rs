@@ -1,8 +1,8 @@
 //! What holds of every layout, whatever sections a module has.
 
-use modlink::arch::{Arch, I386, M68k, X86_64};
+use modlink::arch::{Arch, Container, I386, M68k, X86_64};
 use modlink::image::{Flags, Image, Section};
-use modlink::link::{Block, Group, Layout, Location, Part, Plan};
+use modlink::link::{Block, Error, Group, Layout, Location, Part, Plan};
 use modlink_host::{ModuleFile, corpus, on_every_architecture};
 use object::SectionKind;
 use proptest::prelude::*;
@@ -198,5 +198,34 @@ on_every_architecture! {
         let file = file.build();
         let error = Image::<A>::check(&file, LIMIT).unwrap_err();
         assert!(matches!(error, modlink::image::Error::TooLarge { .. }), "{error}");
+    }
+
+    fn blocks_that_do_not_suit_the_layout_are_refused<A>() {
+        let wish = |name| Wish { name, kind: SectionKind::Data, size: 10, align: 0x2000 };
+        let file = file_with::<A>(&[wish(".data.more"), wish(".init.data")]);
+        let image = Image::<A>::check(&file, LIMIT).unwrap();
+        let plan = Plan::new(&image, PAGE).unwrap();
+        let (core_size, init_size) = (plan.core.size as usize, plan.init.size as usize);
+        let last = match A::CLASS {
+            Container::Big => u64::MAX,
+            Container::Little => u64::from(u32::MAX),
+        };
+        let place = |core: (u64, usize), init: (u64, usize)| {
+            let (mut core_bytes, mut init_bytes) = (vec![0; core.1], vec![0; init.1]);
+            let core = Block { address: core.0, bytes: &mut core_bytes };
+            let init = Block { address: init.0, bytes: &mut init_bytes };
+            plan.place(&image, core, init).map(drop)
+        };
+        let (core, init) = ((0xc000_0000, core_size), (0xd000_0000, init_size));
+        assert_eq!(place(core, init), Ok(()));
+        let wrapping = (last - 0x1fff, core_size.max(init_size));
+        for unsuitable in
+            [(core.0, core.1 - 1), (core.0 + 0x1000, core.1), (core.0 + 1, core.1), wrapping]
+        {
+            assert_eq!(place(unsuitable, init), Err(Error::Block(Part::Core)), "{unsuitable:x?}");
+        }
+        for unsuitable in [(init.0, init.1 - 1), (init.0 + 0x1000, init.1)] {
+            assert_eq!(place(core, unsuitable), Err(Error::Block(Part::Init)), "{unsuitable:x?}");
+        }
     }
 }

@@ -166,6 +166,10 @@ on_every_architecture! {
         assert_eq!(refusal(&loader), AllocateError::OutOfReach);
         kernel.set_room(Purpose::Core, &across);
         assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its end is outside");
+        if let Some(below) = window.start().checked_sub(0x1000) {
+            kernel.set_room(Purpose::Core, &[below..=below + 0x1_0000]);
+            assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its start is outside");
+        }
 
         kernel.set_room(Purpose::Core, std::slice::from_ref(&window));
         kernel.set_room(Purpose::Joined, &outside);

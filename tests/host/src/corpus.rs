@@ -1,25 +1,26 @@
 //! Real modules: those that `make corpus` has fetched or built.
 
 use modlink::arch::Arch;
-use object::{Object, ObjectSymbol};
-use std::collections::HashMap;
+use object::{Object, ObjectSection, ObjectSymbol};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use walkdir::WalkDir;
 
-/// A real module for the architecture `A`, by the name of its file without `.ko`.
+/// A real module for the architecture `A`, by its name or that of its file without `.ko`; in the
+/// first, `_` stands where the file has `-`.
 ///
 /// # Panics
 /// If it is not there.
 pub fn module<A: Arch>(name: &str) -> Vec<u8> {
     let path = files::<A>()
-        .get(name)
+        .get(&name.replace('-', "_"))
         .unwrap_or_else(|| panic!("no {name}.ko for {}: run `make corpus`", A::NAME))
         .clone();
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The paths of all real modules for the architecture `A`, by name.
+/// The paths of all real modules for the architecture `A`, by the modules' names.
 ///
 /// # Panics
 /// If there are none.
@@ -43,17 +44,37 @@ pub fn undefined_symbols(file: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// The names of the symbols that a module file defines for others.
+/// The names of the symbols that a module file exports: its global ones whose names also stand in
+/// `__ksymtab_strings`.
 ///
 /// # Panics
 /// If the file is not one that the `object` crate can read.
-pub fn global_symbols(file: &[u8]) -> Vec<String> {
+pub fn exported_symbols(file: &[u8]) -> BTreeSet<String> {
     let object = object::File::parse(file).expect("an ELF file");
+    let Some(strings) = object.section_by_name("__ksymtab_strings") else {
+        return BTreeSet::new();
+    };
+    let strings = strings.data().expect("bytes in the file");
+    let strings: BTreeSet<_> = strings.split(|byte| *byte == 0).collect();
     object
         .symbols()
         .filter(|symbol| symbol.is_global() && !symbol.is_undefined())
+        .filter(|symbol| symbol.name_bytes().is_ok_and(|name| strings.contains(name)))
         .map(|symbol| symbol.name().expect("a name in UTF-8").to_owned())
         .collect()
+}
+
+/// The names of the modules that a module file says it needs (`depends=` in `.modinfo`).
+///
+/// # Panics
+/// If the file is not one that the `object` crate can read.
+pub fn needed_modules(file: &[u8]) -> BTreeSet<String> {
+    let object = object::File::parse(file).expect("an ELF file");
+    let modinfo = object.section_by_name(".modinfo").expect("a module");
+    let modinfo = modinfo.data().expect("bytes in the file");
+    let names = modinfo.split(|byte| *byte == 0).find_map(|line| line.strip_prefix(b"depends="));
+    let names = String::from_utf8(names.unwrap_or_default().to_vec()).expect("names in UTF-8");
+    names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The folder of the corpora is `$CACHE/corpus`, as in the Makefile.
@@ -77,7 +98,7 @@ fn find(folder: &Path) -> HashMap<String, PathBuf> {
     let found: HashMap<_, _> = files
         .map(walkdir::DirEntry::into_path)
         .filter(|path| path.extension().is_some_and(|end| end == "ko"))
-        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('-', "_"), path)))
         .collect();
     assert!(!found.is_empty(), "no modules in {}: run `make corpus`", folder.display());
     found
