@@ -15,8 +15,8 @@ const OBJECT_MAGIC: &[u8] = b"\x7fELF";
 
 /// An input file and what becomes of it.
 pub enum Input {
-    /// An LLVM module to translate.
-    Bitcode(Vec<u8>),
+    /// An LLVM module to translate, in bitcode or, if its name ends in `.ll`, in assembly.
+    Module(Vec<u8>),
     /// An archive with LLVM modules in it, such as an rlib, unpacked.
     Archive(Vec<Member>),
     /// Rust's arithmetic and memory functions, for which libgcc and C ones are linked.
@@ -63,8 +63,8 @@ impl Input {
             return Ok(Input::CompilerBuiltins);
         }
         let bytes = fs::read(path).map_err(|error| DriverError::read(path, error))?;
-        if is_bitcode(&bytes) {
-            return Ok(Input::Bitcode(bytes));
+        if is_bitcode(&bytes) || path.extension().is_some_and(|extension| extension == "ll") {
+            return Ok(Input::Module(bytes));
         }
         if !bytes.starts_with(ARCHIVE_MAGIC) {
             return Ok(Input::PassedOn);

@@ -120,7 +120,7 @@ fn linkable(path: &Path, compiler: &mut Compiler) -> Result<Vec<PathBuf>, Driver
     match Input::read(path)? {
         Input::CompilerBuiltins => Ok(Vec::new()),
         Input::PassedOn => Ok(vec![path.into()]),
-        Input::Bitcode(bytes) => Ok(vec![compiler.bitcode(&path.display().to_string(), &bytes)?]),
+        Input::Module(bytes) => Ok(vec![compiler.bitcode(&path.display().to_string(), &bytes)?]),
         Input::Archive(members) => members
             .iter()
             .map(|Member { name, kind, contents }| match kind {
