@@ -3,7 +3,8 @@
 use modlink::arch::{Arch, X86_64};
 use modlink::{Errno, State};
 use modlink_host::{HostKernel, HostLoader, ModuleFile};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -20,7 +21,7 @@ fn within_limit(test: impl FnOnce() + Send + 'static) {
     });
     match is_done.recv_timeout(LIMIT) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        _ => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        _ => running.join().unwrap_or_else(|panic| panic::resume_unwind(panic)),
     }
 }
 
@@ -185,5 +186,38 @@ fn providers_outlive_their_users_whoever_loads_and_unloads() {
             let _ = loader.unload(name.as_bytes(), false);
         }
         assert_eq!(kernel.snapshot(), before);
+    });
+}
+
+#[test]
+fn what_an_unloaded_module_held_is_free_when_the_unload_returns() {
+    within_limit(|| {
+        let loader = HostKernel::<X86_64>::new().boot();
+        let kernel = loader.platform();
+        load(&loader, &ModuleFile::<X86_64>::new("provider").exports("f").build()).unwrap();
+        let before = kernel.snapshot();
+        let user = ModuleFile::<X86_64>::new("user").imports("f").build();
+        let finished = AtomicBool::new(false);
+
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !finished.load(Ordering::SeqCst) {
+                        drop(loader.find(b"user"));
+                    }
+                });
+            }
+            let checks = panic::catch_unwind(AssertUnwindSafe(|| {
+                for _ in 0..2000 {
+                    load(&loader, &user).unwrap();
+                    while let Err(error) = loader.unload(b"user", false) {
+                        assert_eq!(error.errno(), Errno::EWOULDBLOCK);
+                    }
+                    assert_eq!(kernel.snapshot(), before);
+                }
+            }));
+            finished.store(true, Ordering::SeqCst);
+            checks.unwrap_or_else(|panic| panic::resume_unwind(panic));
+        });
     });
 }

@@ -204,6 +204,20 @@ on_every_architecture! {
         loader.load(&file, no_arguments).unwrap();
     }
 
+    fn a_module_that_has_not_settled_is_in_use<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let unloader = Arc::downgrade(&loader);
+        loader.platform().on_event(move |_, event, _| {
+            if event == Event::Live {
+                let refused = unloader.upgrade().unwrap().unload(b"m", false);
+                assert_eq!(refused.unwrap_err().errno(), Errno::EWOULDBLOCK);
+            }
+        });
+        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        assert_eq!(loader.platform().references("m"), 0);
+        loader.unload(b"m", false).unwrap();
+    }
+
     fn a_start_may_load_another_module<A>() {
         let loader = HostKernel::<A>::new().boot();
         let inner = with_init_and_exit::<A>("inner").build();

@@ -26,8 +26,12 @@ pub fn module<A: Arch>(name: &str) -> Vec<u8> {
 /// If there are none.
 pub fn files<A: Arch>() -> HashMap<String, PathBuf> {
     static FOUND: OnceLock<Mutex<HashMap<&str, HashMap<String, PathBuf>>>> = OnceLock::new();
-    let mut found = FOUND.get_or_init(Mutex::default).lock().unwrap();
-    found.entry(A::NAME).or_insert_with(|| find(&folder::<A>())).clone()
+    let folder = folder::<A>();
+    let mut all = FOUND.get_or_init(Mutex::default).lock().unwrap();
+    let found = all.entry(A::NAME).or_insert_with(|| find(&folder)).clone();
+    drop(all);
+    assert!(!found.is_empty(), "no modules in {}: run `make corpus`", folder.display());
+    found
 }
 
 /// The names of the symbols that a module file needs from elsewhere, whether weak or not.
@@ -95,11 +99,9 @@ fn folder<A: Arch>() -> PathBuf {
 
 fn find(folder: &Path) -> HashMap<String, PathBuf> {
     let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
-    let found: HashMap<_, _> = files
+    files
         .map(walkdir::DirEntry::into_path)
         .filter(|path| path.extension().is_some_and(|end| end == "ko"))
         .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('-', "_"), path)))
-        .collect();
-    assert!(!found.is_empty(), "no modules in {}: run `make corpus`", folder.display());
-    found
+        .collect()
 }
