@@ -1,0 +1,76 @@
+//! The modules that are loaded, in memory.
+
+use anyhow::{Context, Result, bail};
+use object::Endianness;
+use object::elf::FileHeader64;
+use object::read::elf::{FileHeader, SectionHeader};
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// A module file.
+#[derive(Debug)]
+pub struct Module {
+    /// The name of the file without `.ko`.
+    pub name: String,
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub file: Vec<u8>,
+    /// How many relocations its loaded sections have.
+    pub relocations: u64,
+}
+
+/// The folder with the modules: `$CACHE/corpus/amd64`, as in the Makefile.
+pub fn folder() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    let cache = set("CACHE").or_else(|| Some(user()?.join("modlink"))).unwrap_or_default();
+    cache.join("corpus/amd64")
+}
+
+/// The paths of all modules under a folder, sorted.
+///
+/// # Errors
+/// If there is none.
+pub fn find(folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let mut paths: Vec<_> = files
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|end| end == "ko"))
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        bail!("no modules in {}: run `make corpus-amd64`", folder.display());
+    }
+    Ok(paths)
+}
+
+/// Reads module files.
+///
+/// # Errors
+/// If one cannot be read, or is no ELF file.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Module>> {
+    paths.iter().map(|path| one(path).with_context(|| path.display().to_string())).collect()
+}
+
+fn one(path: &Path) -> Result<Module> {
+    let file = std::fs::read(path)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let relocations = relocations(&file)?;
+    Ok(Module { name, path: path.to_owned(), file, relocations })
+}
+
+fn relocations(file: &[u8]) -> Result<u64> {
+    let header = FileHeader64::<Endianness>::parse(file)?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, file)?;
+    let mut count = 0;
+    for section in sections.iter() {
+        let target = object::SectionIndex(section.sh_info(endian) as usize);
+        let is_table = section.sh_type(endian) == object::elf::SHT_RELA;
+        if is_table && sections.section(target)?.sh_flags(endian).contains(object::elf::SHF_ALLOC) {
+            count += section.sh_size(endian) / 24;
+        }
+    }
+    Ok(count)
+}

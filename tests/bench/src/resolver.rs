@@ -1,0 +1,48 @@
+//! The one source of symbols for all loaders: a hash map from names to addresses.
+
+use crate::modules::Module;
+use fnv::FnvHashMap;
+use object::read::elf::{FileHeader, Sym};
+use object::{Endianness, elf::FileHeader64};
+
+/// The lowest address of a symbol, close below the arena.
+const FIRST: u64 = 0x0800_0000;
+const SPACING: u64 = 16;
+
+/// Addresses for all symbols that the modules need from elsewhere.
+#[derive(Debug, Default)]
+pub struct Resolver(FnvHashMap<Vec<u8>, u64>);
+
+impl Resolver {
+    /// Gives an address to each undefined symbol of the modules.
+    pub fn for_all(modules: &[Module]) -> Self {
+        let mut map = FnvHashMap::default();
+        for module in modules {
+            for name in undefined(&module.file) {
+                let next = FIRST + SPACING * map.len() as u64;
+                map.entry(name).or_insert(next);
+            }
+        }
+        Self(map)
+    }
+
+    /// The address of a symbol.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<u64> {
+        self.0.get(name).copied()
+    }
+}
+
+/// The names of the undefined symbols of a module.
+pub fn undefined(file: &[u8]) -> Vec<Vec<u8>> {
+    let header = FileHeader64::<Endianness>::parse(file).expect("an ELF file");
+    let endian = header.endian().expect("a byte order");
+    let sections = header.sections(endian, file).expect("sections");
+    let symbols = sections.symbols(endian, file, object::elf::SHT_SYMTAB).expect("symbols");
+    symbols
+        .iter()
+        .skip(1)
+        .filter(|symbol| symbol.is_undefined(endian))
+        .map(|symbol| symbols.symbol_name(endian, symbol).expect("a name").to_vec())
+        .collect()
+}
