@@ -194,7 +194,9 @@ fn places(cases: &mut Cases) {
     for (r_type, width) in widths(cases.on) {
         let word = cases.on.word_max();
         let first = (size + 1).saturating_sub(width);
-        let far = [word - width, word - 1, word, 1 << 31];
+        // The last is a good offset if one takes its lower half alone.
+        let wrapped = if cases.on.is_wide() { 1 << 32 } else { 1 << 31 };
+        let far = [word - width, word - 1, word, 1 << 31, wrapped];
         for offset in (first..=size + 1).chain(far) {
             let name = format!("type {r_type} at {offset:#x} of {size:#x}");
             cases.add(name, "outside the section", |file| {

@@ -125,15 +125,31 @@ fn extent(cases: &mut Cases) {
         let size = cases.real.get(Section(index, "sh_size"));
         let offset = cases.real.get(Section(index, "sh_offset"));
         let says = "leave the file";
-        for value in
-            [file, file - size + 1, 1 << 31, word, word - size, word - size + 1, word - size + 2]
-        {
+        // Where a word has more than 32 bits, the lower half alone would be good.
+        let wrapped = |good: u64| if cases.on.is_wide() { good + (1 << 32) } else { word };
+        let (far_offset, far_size) = (wrapped(offset), wrapped(size));
+        for value in [
+            file,
+            file - size + 1,
+            1 << 31,
+            word,
+            word - size,
+            word - size + 1,
+            word - size + 2,
+            far_offset,
+        ] {
             refuse(cases, name, "sh_offset", value, says, SectionProblem::OutsideFile);
         }
         let entry = cases.real.get(Section(index, "sh_entsize")).max(1);
-        for value in
-            [file - offset + 1, 1 << 31, word, word - offset, word - offset + 1, word - offset + 2]
-        {
+        for value in [
+            file - offset + 1,
+            1 << 31,
+            word,
+            word - offset,
+            word - offset + 1,
+            word - offset + 2,
+            far_size,
+        ] {
             let whole = value.checked_next_multiple_of(entry).filter(|whole| *whole <= word);
             let value = whole.unwrap_or(value / entry * entry);
             refuse(cases, name, "sh_size", value, says, SectionProblem::OutsideFile);

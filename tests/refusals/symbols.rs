@@ -158,6 +158,8 @@ fn extents(cases: &mut Cases) {
         let real = cases.real.clone();
         let section = real.get(Symbol(real.symbol(name), "st_shndx")) as usize;
         let end = real.get(Section(section, "sh_size"));
+        // The lower half alone would be good.
+        let wrapped = if cases.on.is_wide() { 1 << 32 } else { 1 << 31 };
         for (value, size) in [
             (end + 1, 0),
             (end, 1),
@@ -170,6 +172,8 @@ fn extents(cases: &mut Cases) {
             (1, word),
             (2, word),
             (word / 2 + 1, word / 2 + 1),
+            (wrapped, 0),
+            (0, wrapped),
         ] {
             refuse(
                 cases,

@@ -197,12 +197,13 @@ fn i386_instructions_without_a_base_register_reach_the_slots_of_their_symbols() 
         cmpl %edi, outer@GOT
         movl outer@GOT(%ebx), %eax
         call *outer_function@GOT(%esi)
+        movl outer@GOT(%ebp), %ecx
     ";
     let file = compile("i686-linux-gnu-gcc", "got.s", source, &[]);
     let compiled = Compiled::new::<I386>(&file, I386_CORE, I386_KERNEL);
     let got = compiled.linked.got().expect("a table");
     let places: Vec<&Place> = compiled.of_types(&GOT32).collect();
-    assert_eq!(places.len(), 6);
+    assert_eq!(places.len(), 7);
     for (number, place) in places.into_iter().enumerate() {
         let field = compiled.linked.number::<I386>(place.address, 4) as u64 & 0xffff_ffff;
         let slot = if number < 4 { field } else { got + field };

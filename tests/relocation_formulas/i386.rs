@@ -6,11 +6,13 @@
 use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::I386;
 
-/// A ModR/M byte that adds %ebx to the displacement that follows.
-const WITH_BASE: u8 = 0x83;
+/// ModR/M bytes that add %ebx or %ebp to the displacement of 32 bits that follows.
+const EBX: u8 = 0x83;
+const EBP: u8 = 0x8d;
 
-/// One of a bare displacement.
-const WITHOUT_BASE: u8 = 0x0d;
+/// ModR/M bytes of a bare displacement, with %ecx and %edi as the other operand.
+const BARE: u8 = 0x0d;
+const BARE_TOO: u8 = 0x3d;
 
 const fn word(name: &'static str, number: u32, formula: fn(Letters) -> i128) -> Type {
     Type { name, number, width: 4, range: Range::Any, formula, slot_type: None, before: 0 }
@@ -42,11 +44,15 @@ const TYPES: [Type; 9] = [
     narrow("R_386_PC8", 23, 1, Range::Signed, |l| l.S + l.A - l.P),
 ];
 
-const SLOTS: [Type; 4] = [
-    slot("R_386_GOT32 with a base register", 3, WITH_BASE, |l| l.G + l.A),
-    slot("R_386_GOT32 without one", 3, WITHOUT_BASE, |l| l.G + l.GOT + l.A),
-    slot("R_386_GOT32X with a base register", 43, WITH_BASE, |l| l.G + l.A),
-    slot("R_386_GOT32X without one", 43, WITHOUT_BASE, |l| l.G + l.GOT + l.A),
+const SLOTS: [Type; 8] = [
+    slot("R_386_GOT32 with %ebx", 3, EBX, |l| l.G + l.A),
+    slot("R_386_GOT32 with %ebp", 3, EBP, |l| l.G + l.A),
+    slot("R_386_GOT32 without a base register", 3, BARE, |l| l.G + l.GOT + l.A),
+    slot("R_386_GOT32 without a base register", 3, BARE_TOO, |l| l.G + l.GOT + l.A),
+    slot("R_386_GOT32X with %ebx", 43, EBX, |l| l.G + l.A),
+    slot("R_386_GOT32X with %ebp", 43, EBP, |l| l.G + l.A),
+    slot("R_386_GOT32X without a base register", 43, BARE, |l| l.G + l.GOT + l.A),
+    slot("R_386_GOT32X without a base register", 43, BARE_TOO, |l| l.G + l.GOT + l.A),
 ];
 
 const NONE: Type = Type { width: 0, ..word("R_386_NONE", 0, |_| 0) };
