@@ -49,6 +49,8 @@ pub enum ImportProblem {
     Coming(Name),
     /// The module that exports it is being taken out.
     Going(Name),
+    /// The heap is exhausted.
+    OutOfMemory,
 }
 
 /// A module could not be unloaded.
@@ -92,6 +94,7 @@ impl ImportProblem {
             Self::GplOnly | Self::Going(_) => Errno::ENOENT,
             Self::Namespace(_) => Errno::EINVAL,
             Self::Coming(_) => Errno::EBUSY,
+            Self::OutOfMemory => Errno::ENOMEM,
         }
     }
 }
@@ -139,6 +142,7 @@ impl fmt::Display for ImportProblem {
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
             Self::Coming(name) => write!(f, "its module {name} has not started yet"),
             Self::Going(name) => write!(f, "its module {name} is being taken out"),
+            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }

@@ -73,6 +73,7 @@ impl<'l, P: Platform> Imports<'l, P> {
             Holder::Live(reference) => reference,
         };
         if !self.uses.iter().any(|used| used.is_same(&reference)) {
+            self.uses.try_reserve(1).map_err(|_| ImportProblem::OutOfMemory)?;
             self.uses.push(reference);
         }
         Ok(())

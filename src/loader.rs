@@ -9,6 +9,7 @@ use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
 use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::Exports;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -75,7 +76,7 @@ impl<P: Platform> Loader<P> {
             figures,
             entry,
             exports,
-            references: References::new(),
+            references: Arc::new(References::new()),
             parts,
         };
         let coming = reservation.list(&self.platform, module)?;
@@ -86,6 +87,8 @@ impl<P: Platform> Loader<P> {
     /// change afterwards.
     fn start(&self, coming: Listed<'_, P>, sealed: Range<usize>) -> Result<(), LoadError> {
         let module = coming.module();
+        // It cannot be taken out before all of this is done.
+        let starting = coming.hold();
         self.platform.notify(Event::Coming, module);
         let status = match module.entry.init {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
@@ -107,6 +110,7 @@ impl<P: Platform> Loader<P> {
         }
         module.parts.discard_init();
         self.platform.notify(Event::Settled, module);
+        drop(starting);
         coming.stay();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The modules that are loaded, and those that are about to be.
 
 use crate::error::{LoadError, UnloadError};
+use crate::link;
 use crate::module::{Module, Reference, State};
 use crate::name::Name;
 use crate::platform::Platform;
@@ -50,9 +51,13 @@ impl<P: Platform> Registry<P> {
             let live = entry.module().is_some_and(|module| module.state() == State::Live);
             return Err(if live { LoadError::Exists } else { LoadError::Busy }(name.into()));
         }
-        entries.try_reserve(1).map_err(|_| crate::link::Error::OutOfMemory)?;
-        entries.push(Entry::Reserved(name.into()));
-        Ok(Reservation { registry: self, name: name.into() })
+        let (listed, ours) = (Name::from(name), Name::from(name));
+        let complete = listed.as_bytes() == name && ours.as_bytes() == name;
+        if !complete || entries.try_reserve(1).is_err() {
+            return Err(link::Error::OutOfMemory.into());
+        }
+        entries.push(Entry::Reserved(listed));
+        Ok(Reservation { registry: self, name: ours })
     }
 
     /// A reference to the module of that name, unless it is going.
@@ -193,6 +198,11 @@ pub(crate) struct Listed<'r, P: Platform> {
 impl<P: Platform> Listed<'_, P> {
     pub fn module(&self) -> &Module<P> {
         &self.module
+    }
+
+    /// A reference to the module; `None` if it is going.
+    pub fn hold(&self) -> Option<Reference<P>> {
+        Reference::take(&self.module)
     }
 
     /// Leaves the module in the registry.

@@ -38,7 +38,8 @@ impl From<Reloc> for Relocation {
     #[inline(always)]
     fn from(entry: Reloc) -> Self {
         Self {
-            offset: entry.r_offset as usize,
+            // One beyond the host's address space is outside every section.
+            offset: usize::try_from(entry.r_offset).unwrap_or(usize::MAX),
             r_type: entry.r_type,
             symbol: entry.r_sym,
             addend: entry.r_addend,
@@ -212,8 +213,9 @@ pub(crate) fn relocation_ref<A: Arch>(
     table: &Relocations<'_, A>,
     index: usize,
 ) -> RelocationRef {
-    let none = Relocation { offset: 0, r_type: 0, symbol: 0, addend: None };
-    let Relocation { offset, r_type, symbol, .. } = table.iter().nth(index).unwrap_or(none);
+    let entry = table.entries.chunks_exact(table.entry_size()).nth(index).unwrap_or_default();
+    let entry = raw::relocation::<A>(entry, table.explicit_addends).unwrap_or_default();
+    let (symbol, r_type) = (entry.r_sym, entry.r_type);
     let name = match symbols.get(symbol).map(|found| (found.name(), found.definition)) {
         Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
         Some((name, _)) => name.into(),
@@ -221,7 +223,7 @@ pub(crate) fn relocation_ref<A: Arch>(
     };
     RelocationRef {
         section: section_ref(sections, table.target),
-        offset: offset as u64,
+        offset: entry.r_offset,
         r_type,
         symbol: SymbolRef { index: symbol, name },
     }

@@ -29,10 +29,7 @@ impl Got {
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
         let tables = || image.relocations().iter().filter(|table| table.needs_got);
         let needed = tables().next().is_some();
-        let is_base = |symbol: &Symbol<'_>| {
-            symbol.definition == Definition::Undefined && symbol.is_named(SYMBOL)
-        };
-        let base = if needed { image.symbols().iter().position(|s| is_base(&s)) } else { None };
+        let base = if needed { image.symbols().iter().position(|s| is_table(&s)) } else { None };
         let mut got = Self { slots: Vec::new(), base, word: word::<A>(), needed, offset: 0 };
         for relocation in tables().flat_map(|table| table.iter()) {
             let needs_slot = A::meaning(relocation.r_type)
@@ -54,11 +51,8 @@ impl Got {
 
     /// Puts the table behind `end`, an offset in the core part, and returns its own end.
     pub fn place_at(&mut self, end: u64) -> u64 {
-        if !self.needed {
-            return end;
-        }
         self.offset = end.next_multiple_of(self.word);
-        self.offset + self.size()
+        if self.needed { self.offset + self.size() } else { end }
     }
 
     fn size(&self) -> u64 {
@@ -67,7 +61,7 @@ impl Got {
 
     /// Where it lies, if it is needed.
     pub fn location(&self) -> Option<Location> {
-        self.needed.then(|| Location { part: Part::Core, offset: self.offset, size: self.size() })
+        self.needed.then(|| self.start())
     }
 
     /// The symbols that have a slot with the offsets of their slots from the table's start.
@@ -84,10 +78,15 @@ impl Got {
         Some(slot as u64 * self.word)
     }
 
-    /// Whether a symbol stands for the table itself.
-    pub fn is_base(&self, symbol: usize) -> bool {
-        self.base == Some(symbol)
+    /// Where the table starts, or would start: objects may name it without needing it.
+    pub fn start(&self) -> Location {
+        Location { part: Part::Core, offset: self.offset, size: self.size() }
     }
+}
+
+/// Whether an undefined symbol stands for the table itself.
+pub(super) fn is_table(symbol: &Symbol<'_>) -> bool {
+    symbol.definition == Definition::Undefined && symbol.is_named(SYMBOL)
 }
 
 fn word<A: Arch>() -> u64 {

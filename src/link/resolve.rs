@@ -1,6 +1,7 @@
 //! Resolve: every symbol gets a value.
 
 use super::error::ResolveError;
+use super::got::is_table;
 use super::place::Placed;
 use crate::arch::Arch;
 use crate::image::{Binding, Definition, Image, SymbolRef, Symbols};
@@ -44,8 +45,8 @@ impl Placed<'_, '_> {
                     .and_then(|address| Some((*address)?.wrapping_add(symbol.value))),
                 Definition::Absolute => Some(symbol.value),
                 Definition::Undefined if index == 0 => Some(0),
-                Definition::Undefined if self.plan.got.is_base(index) => {
-                    self.plan.got().map(|got| self.address(got))
+                Definition::Undefined if is_table(&symbol) => {
+                    Some(self.address(self.plan.got.start()))
                 }
                 Definition::Undefined => Some(import(symbols, index, &mut lookup)?),
             };

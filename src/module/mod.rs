@@ -14,6 +14,7 @@ pub use references::{Reference, State};
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
 use crate::symbols::{Exports, Symbol};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 pub(crate) use references::References;
@@ -44,7 +45,7 @@ pub struct Module<P: Platform> {
     pub(crate) entry: EntryPoints,
     pub(crate) exports: Exports<P::Arch>,
     pub(crate) uses: Vec<Reference<P>>,
-    pub(crate) references: References,
+    pub(crate) references: Arc<References>,
     pub(crate) parts: Parts<P::Memory>,
 }
 

@@ -67,10 +67,9 @@ impl References {
     }
 
     fn take(&self) -> bool {
-        let more = |count: u32| (count + 1 < CLOSED).then_some(count + 1);
         self.count
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-                if count & CLOSED == 0 { more(count) } else { None }
+                (count + 1 < CLOSED).then_some(count + 1)
             })
             .is_ok()
     }
@@ -82,21 +81,37 @@ impl References {
 
 /// A reference to a module, with which it cannot be unloaded. Dropping it gives it back (Linux:
 /// `module_put`).
-pub struct Reference<P: Platform>(Arc<Module<P>>);
+pub struct Reference<P: Platform> {
+    // The fields are dropped in this order: when the count falls, the module is not held any more,
+    // so that who takes the module out is the last to hold it.
+    module: Arc<Module<P>>,
+    _counted: Counted,
+}
+
+/// One in the count of references.
+struct Counted(Arc<References>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
 
 impl<P: Platform> Reference<P> {
     /// Takes one, unless the module is going (Linux: `try_module_get`).
     pub(crate) fn take(module: &Arc<Module<P>>) -> Option<Self> {
-        module.references.take().then(|| Self(module.clone()))
+        let references = &module.references;
+        let counted = references.take().then(|| Counted(references.clone()))?;
+        Some(Self { module: module.clone(), _counted: counted })
     }
 
     /// Whether both are references to one module.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.module, &other.module)
     }
 
     pub(super) fn is_to(&self, module: &Module<P>) -> bool {
-        core::ptr::eq(self.0.as_ref(), module)
+        core::ptr::eq(self.module.as_ref(), module)
     }
 }
 
@@ -104,20 +119,12 @@ impl<P: Platform> Deref for Reference<P> {
     type Target = Module<P>;
 
     fn deref(&self) -> &Module<P> {
-        &self.0
-    }
-}
-
-impl<P: Platform> Drop for Reference<P> {
-    /// The count goes first, so another processor may take the module out before this handle is
-    /// gone; then it is this one that gives its memory back, some instructions later.
-    fn drop(&mut self) {
-        self.0.references.give_back();
+        &self.module
     }
 }
 
 impl<P: Platform> core::fmt::Debug for Reference<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("Reference").field(&self.0.name).finish()
+        f.debug_tuple("Reference").field(&self.module.name).finish()
     }
 }
