@@ -46,13 +46,12 @@ pub fn count(
         .arg(format!("--toggle-collect={function}"))
         .arg(format!("--dump-after={function}"))
         .arg(format!("--callgrind-out-file={}", output.display()))
-        .arg(std::env::current_exe()?)
-        .args(arguments)
         .stdout(Stdio::null());
     if cache {
         command.args(["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64"]);
         command.arg("--LL=8388608,16,64");
     }
+    command.arg(std::env::current_exe()?).args(arguments);
     if copying == Copying::Vectors {
         command.env(
             "GLIBC_TUNABLES",

@@ -1,0 +1,55 @@
+//! Ways to find an exported symbol by name.
+
+mod eytzinger;
+mod hash;
+mod open;
+mod perfect;
+
+pub use eytzinger::Eytzinger;
+pub use hash::{Fnv, HashName, Words};
+pub use open::{Indices, Open, Slot, Tagged};
+pub use perfect::Perfect;
+
+use modlink::symbols::{KernelSymbol, Ksymtab};
+
+/// A symbol and its name, in a record of the size that modlink's has.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Export {
+    /// The address.
+    pub address: u64,
+    /// The name.
+    pub name: &'static str,
+    /// Here as it is in modlink's record.
+    pub gpl_only: bool,
+}
+
+/// A way to find symbols.
+pub trait Find {
+    /// The address of the symbol of that name.
+    fn find(&self, name: &[u8]) -> Option<u64>;
+
+    /// The bytes that it keeps beside the records and the names.
+    fn bytes(&self) -> usize;
+}
+
+/// modlink's own table.
+impl Find for Ksymtab {
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<u64> {
+        Self::find(self, name).map(|symbol| symbol.address)
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// modlink's own table of these symbols, which ascend.
+pub fn ksymtab(exports: &[Export]) -> Ksymtab {
+    let symbol = |export: &Export| {
+        let address = std::ptr::without_provenance(export.address as usize);
+        KernelSymbol::new(address, export.name, export.gpl_only)
+    };
+    Ksymtab::new(exports.iter().map(symbol).collect::<Vec<_>>().leak()).expect("a sorted table")
+}
