@@ -2,7 +2,7 @@
 //!
 //! LLVM's own m68k backend emits wrong code. rustc is therefore told, by `m68k-kernel.json`, to
 //! write LLVM bitcode as its object files and to call `ld-ir2c` as its linker. That program, whose
-//! substance is [`driver`], has the bitcode translated by [`translate`], compiled by
+//! substance is [`driver`], has the bitcode translated by [`translate()`], compiled by
 //! `m68k-linux-gnu-gcc`, and linked by `m68k-linux-gnu-ld`.
 //!
 //! # Building a kernel
@@ -26,6 +26,8 @@
 //!   shares must be `repr(C, packed(2))`.
 //! - The stack pointer is to be a multiple of 4 whenever Rust code is entered, from an exception
 //!   too. Frames are larger than LLVM's: give stacks room.
+//! - `global_asm!` and naked functions are read by LLVM's m68k assembler before they come here. It
+//!   does not know every mnemonic (`addq`, for one); inline `asm!` goes to GNU as unread.
 //! - C functions that return structs may be called; Rust functions that return structs to C are
 //!   refused. A pointer to a function that returns a struct cannot cross the border.
 //! - There are no 64-bit atomics, floating point (see [`Options::floats`]), thread-local

@@ -147,6 +147,27 @@ fn memory_functions_of_the_kernel_win() {
 }
 
 #[test]
+fn what_the_linker_must_keep_survives_its_garbage_collection() {
+    let folder = Folder::new();
+    let start = folder.module(
+        "start.ll",
+        &format!(
+            "{START}\
+             @retained = internal constant i32 1, section \".table.retained\"\n\
+             @kept = internal constant i32 2, section \".table.kept\"\n\
+             @llvm.used = appending global [1 x ptr] [ptr @retained]\n\
+             @llvm.compiler.used = appending global [1 x ptr] [ptr @kept]\n"
+        ),
+    );
+    succeeds(&folder.link(&[&start], &[]));
+    let symbols = folder.symbols();
+    assert!(symbols.contains(" retained\n") && symbols.contains(" kept\n"), "{symbols}");
+    succeeds(&folder.link(&[Path::new("--gc-sections"), &start], &[]));
+    let symbols = folder.symbols();
+    assert!(symbols.contains(" retained\n") && !symbols.contains(" kept\n"), "{symbols}");
+}
+
+#[test]
 fn a_refusal_writes_nothing() {
     let folder = Folder::new();
     let start = folder.module("start.ll", START);

@@ -9,8 +9,10 @@ use crate::ir::{Linkage, Module, Operand, Value, Visibility};
 use super::context::Context;
 use super::quoted::quoted;
 
-/// Variables of LLVM's whose initialisers list what must be kept.
-const KEPT_LISTS: [&str; 2] = ["llvm.used", "llvm.compiler.used"];
+/// The variable of LLVM's whose initialiser lists what the linker must keep.
+const RETAINED_LIST: &str = "llvm.used";
+/// The one that lists what the compiler must keep, but the linker may drop.
+const KEPT_LIST: &str = "llvm.compiler.used";
 /// Variables of LLVM's that list functions to run before or after the program.
 const CONSTRUCTOR_LISTS: [&str; 2] = ["llvm.global_ctors", "llvm.global_dtors"];
 
@@ -20,6 +22,7 @@ const CONSTRUCTOR_LISTS: [&str; 2] = ["llvm.global_ctors", "llvm.global_dtors"];
 pub struct Names<'m> {
     numbers: HashMap<Value<'m>, usize>,
     kept: HashSet<Value<'m>>,
+    retained: HashSet<Value<'m>>,
     writable_sections: HashSet<String>,
 }
 
@@ -30,7 +33,8 @@ impl<'m> Names<'m> {
         let writable = |variable: &&Value<'m>| !variable.is_constant_variable();
         Names {
             numbers: symbols.enumerate().map(|(number, symbol)| (symbol, number)).collect(),
-            kept: variables.iter().flat_map(|variable| listed(*variable)).collect(),
+            kept: listed(&variables, KEPT_LIST),
+            retained: listed(&variables, RETAINED_LIST),
             writable_sections: variables
                 .iter()
                 .filter(writable)
@@ -100,6 +104,9 @@ impl<'m> Names<'m> {
         if self.kept.contains(&symbol) {
             attributes.push("used".into());
         }
+        if self.retained.contains(&symbol) {
+            attributes.push("used,retain".into());
+        }
         attributes.extend_from_slice(more);
         let label = quoted(&self.label(symbol)?);
         Ok(format!("__asm__({label}) __attribute__(({}))", attributes.join(",")))
@@ -114,20 +121,18 @@ impl<'m> Names<'m> {
     }
 }
 
-/// The symbols in the initialiser of a list of kept ones.
-fn listed(variable: Value<'_>) -> Vec<Value<'_>> {
-    if !KEPT_LISTS.contains(&variable.name().as_str()) {
-        return Vec::new();
-    }
-    match variable.initializer().map(Value::operand) {
-        Some(Operand::Elements(elements)) => elements,
-        _ => Vec::new(),
+/// The symbols in the initialiser of the variable of this name.
+fn listed<'m>(variables: &[Value<'m>], name: &str) -> HashSet<Value<'m>> {
+    let list = variables.iter().find(|variable| variable.name() == name);
+    match list.and_then(|list| list.initializer()).map(Value::operand) {
+        Some(Operand::Elements(elements)) => elements.into_iter().collect(),
+        _ => HashSet::new(),
     }
 }
 
 /// Whether a variable only tells LLVM something.
 pub fn is_kept_list(variable: Value<'_>) -> bool {
-    KEPT_LISTS.contains(&variable.name().as_str())
+    [RETAINED_LIST, KEPT_LIST].contains(&variable.name().as_str())
 }
 
 fn is_assembler_name(name: &str) -> bool {

@@ -108,3 +108,26 @@ extern "C" fn abort() -> ! {
     say!("failed: abort");
     halt();
 }
+
+/// Functions that the standard library asks of its system or of a mathematical library, neither
+/// of which there is.
+macro_rules! absent {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name() -> ! {
+            say!("failed: there is no {}", stringify!($name));
+            halt();
+        }
+    )*};
+}
+absent! {
+    acosh acoshf asinh asinhf lgamma_r lgammaf_r log1p log1pf tgamma tgammaf
+    sys_alloc_aligned sys_alloc_words sys_getenv sys_panic sys_rand sys_write
+}
+
+/// Of the mathematical library's, what many tests need: exact as long as the result is normal.
+#[unsafe(no_mangle)]
+extern "C" fn ldexp(number: f64, exponent: i32) -> f64 {
+    let factor = if exponent < 0 { 0.5 } else { 2.0 };
+    (0..exponent.unsigned_abs()).fold(number, |product, _| product * factor)
+}

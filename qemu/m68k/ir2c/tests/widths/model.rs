@@ -57,7 +57,7 @@ impl Width {
             state ^= state << 25;
             state ^= state >> 51;
             state ^= state << 3;
-            self.low(state) >> (state >> 100) as u32 % self.0
+            self.low(state) >> ((state >> 100) as u32 % self.0)
         };
         for _ in 0..40 {
             pairs.push((random(), random()));

@@ -158,9 +158,12 @@ fn shifts(c: &mut Collector) {
     });
 }
 
+/// A predicate's name, and the orders for which it holds.
+type Comparison = (&'static str, fn(Ordering) -> bool);
+
 fn comparisons(c: &mut Collector) {
     let w = c.width;
-    let unsigned: [(&str, fn(Ordering) -> bool); 6] = [
+    let unsigned: [Comparison; 6] = [
         ("eq", Ordering::is_eq),
         ("ne", Ordering::is_ne),
         ("ugt", Ordering::is_gt),
@@ -172,7 +175,7 @@ fn comparisons(c: &mut Collector) {
         let body = format!("%r = icmp {name} iN %a, %b\n");
         c.add(name, &body, Width(1), move |a, b| u128::from(holds(a.cmp(&b))));
     }
-    let signed: [(&str, fn(Ordering) -> bool); 4] = [
+    let signed: [Comparison; 4] = [
         ("sgt", Ordering::is_gt),
         ("sge", Ordering::is_ge),
         ("slt", Ordering::is_lt),
