@@ -468,6 +468,16 @@ on_every_architecture! {
         });
     }
 
+    fn unreadable_arguments_are_found_before_memory_is_protected<A>() {
+        let attempt = Attempt::<A>::new(&[Flaw::ArgumentsUnreadable]);
+        let kernel = attempt.kernel();
+        let (image, length) = (kernel.user_put(&attempt.file), attempt.file.len() as u64);
+        kernel.fail(Operation::Protect, 1);
+        refused(&attempt.loader, "both", Errno::EFAULT, |loader| {
+            init_module(loader, image, length, attempt.arguments)
+        });
+    }
+
     fn the_image_is_copied_once<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
