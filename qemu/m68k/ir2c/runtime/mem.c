@@ -13,36 +13,44 @@ typedef unsigned int word __attribute__((may_alias, aligned(1)));
 
 #define WEAK __attribute__((weak))
 
-WEAK void *memcpy(void *restrict to, const void *restrict from, size_t count)
+/* From the lowest address up: right also if the target starts below the source and overlaps it. */
+static inline void copy_up(byte *to, const byte *from, size_t count)
 {
-	byte *d = to;
-	const byte *s = from;
-
 	for (; count >= sizeof(word); count -= sizeof(word)) {
-		*(word *)d = *(const word *)s;
-		d += sizeof(word);
-		s += sizeof(word);
+		*(word *)to = *(const word *)from;
+		to += sizeof(word);
+		from += sizeof(word);
 	}
 	while (count--)
-		*d++ = *s++;
+		*to++ = *from++;
+}
+
+/* From the highest address down: right also if the target starts above the source. */
+static inline void copy_down(byte *to, const byte *from, size_t count)
+{
+	to += count;
+	from += count;
+	for (; count >= sizeof(word); count -= sizeof(word)) {
+		to -= sizeof(word);
+		from -= sizeof(word);
+		*(word *)to = *(const word *)from;
+	}
+	while (count--)
+		*--to = *--from;
+}
+
+WEAK void *memcpy(void *to, const void *from, size_t count)
+{
+	copy_up(to, from, count);
 	return to;
 }
 
 WEAK void *memmove(void *to, const void *from, size_t count)
 {
-	byte *d = to;
-	const byte *s = from;
-
-	/* Forward is safe for any overlap in which the target starts below the source. */
-	if (d <= s) {
-		while (count--)
-			*d++ = *s++;
-		return to;
-	}
-	d += count;
-	s += count;
-	while (count--)
-		*--d = *--s;
+	if ((size_t)to <= (size_t)from)
+		copy_up(to, from, count);
+	else
+		copy_down(to, from, count);
 	return to;
 }
 

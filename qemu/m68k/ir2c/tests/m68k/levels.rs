@@ -43,7 +43,7 @@ abc 0x0000001f
     3|4    |  5  |
 123456789012345
 \"q\\n\" Some(3)
-passed 298
+passed 362
 ";
 const ABI: &str = "passed 35\n";
 

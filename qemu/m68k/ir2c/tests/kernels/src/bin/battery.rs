@@ -31,6 +31,7 @@ extern "C" fn kernel_main() {
     bits();
     wide_arithmetic();
     memory();
+    overlapping_moves();
     formatting();
     finish();
 }
@@ -286,6 +287,23 @@ fn memory() {
             other.iter().map(|x| usize::from(*x)).sum::<usize>(),
             length * (length + 1) / 2
         );
+    }
+}
+
+fn overlapping_moves() {
+    const LENGTH: usize = 22;
+    let ascending: [u8; 37] = core::array::from_fn(|index| index as u8);
+    for from in 0..8 {
+        for to in 0..8 {
+            let mut moved = ascending;
+            black_box(&mut moved).copy_within(from..from + LENGTH, to);
+            let place = |index: usize| match (to..to + LENGTH).contains(&index) {
+                true => index - to + from,
+                false => index,
+            };
+            let right = (0..37).all(|index| moved[index] == ascending[place(index)]);
+            check!("move", (from, to, right), (from, to, true));
+        }
     }
 }
 
