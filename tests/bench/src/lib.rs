@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod callgrind;
 pub mod growth;
+pub mod kernel;
 pub mod loaders;
 pub mod lookup;
 pub mod measure;

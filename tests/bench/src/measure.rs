@@ -17,6 +17,9 @@ const LARGEST: usize = 8;
 /// How often each load is timed; the shortest counts.
 const ROUNDS: usize = 5;
 
+/// Memory for the largest module, as the loader that needs most lays it out.
+const ROOM: usize = 160 << 20;
+
 /// What loads have cost.
 pub struct Measured<'m> {
     /// The modules.
@@ -143,6 +146,6 @@ pub fn load_watched(loader: Loader, list: &Path) -> Result<()> {
 }
 
 fn context(modules: &[Module]) -> Result<&'static Context> {
-    let context = Context { arena: Arena::map()?, resolver: Resolver::for_all(modules) };
+    let context = Context { arena: Arena::map(ROOM)?, resolver: Resolver::for_all(modules) };
     Ok(Box::leak(Box::new(context)))
 }

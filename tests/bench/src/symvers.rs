@@ -13,8 +13,9 @@ const SPACING: u64 = 16;
 pub struct Symvers {
     /// What the kernel exports, sorted by name.
     pub kernel: &'static [Export],
-    /// The names of what its modules export.
-    pub modules: Vec<String>,
+    /// The names of what its modules export, each with the path of its module's file, without
+    /// `.ko`, from the folder `kernel` on.
+    pub modules: Vec<(String, String)>,
 }
 
 /// Reads a file.
@@ -34,7 +35,7 @@ pub fn read(path: &Path) -> Result<Symvers> {
             let name: &'static str = name.to_owned().leak();
             kernel.push(Export { address: 0, name, gpl_only: kind.ends_with("GPL") });
         } else {
-            modules.push(name.to_owned());
+            modules.push((name.to_owned(), owner.to_owned()));
         }
     }
     kernel.sort_by_key(|export| export.name);

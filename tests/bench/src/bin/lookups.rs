@@ -91,7 +91,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let symvers = symvers::read(&arguments.symvers)?;
     let mut hits: Vec<&str> = symvers.kernel.iter().map(|export| export.name).collect();
-    let mut misses: Vec<&str> = symvers.modules.iter().map(String::as_str).collect();
+    let mut misses: Vec<&str> = symvers.modules.iter().map(|(name, _)| name.as_str()).collect();
     let mut random = ChaCha8Rng::seed_from_u64(1);
     hits.shuffle(&mut random);
     misses.shuffle(&mut random);

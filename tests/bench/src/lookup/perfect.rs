@@ -80,5 +80,5 @@ fn slot(hash: u32, displacement: u16, slots: usize) -> usize {
 /// A hash brought down to less than `count`.
 #[inline]
 fn scale(hash: u32, count: usize) -> usize {
-    (u64::from(hash) * count as u64 >> 32) as usize
+    ((u64::from(hash) * count as u64) >> 32) as usize
 }

@@ -1,0 +1,95 @@
+//! Loads all modules at once and counts what modlink's loader takes from the heap.
+
+use anyhow::Result;
+use clap::Parser;
+use modlink_bench::arena::Arena;
+use modlink_bench::kernel::{Kernel, in_order};
+use modlink_bench::lookup::ksymtab;
+use modlink_bench::table::{Table, thousands};
+use modlink_bench::{modules, symvers};
+use peak_alloc::PeakAlloc;
+use std::path::PathBuf;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// Memory for all modules of a kernel at once.
+const ROOM: usize = 512 << 20;
+
+/// Loads all modules of a kernel into one and counts what modlink's loader takes from the heap.
+#[derive(Parser)]
+struct Arguments {
+    /// Folder of modules instead of $CACHE/corpus/amd64
+    #[arg(long, default_value_os_t = modules::folder())]
+    modules: PathBuf,
+}
+
+/// What one load took from the heap.
+struct Taken<'m> {
+    name: &'m str,
+    file: usize,
+    /// Bytes that it still had when it was done.
+    kept: usize,
+    /// The most bytes that it had at once.
+    peak: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let modules = modules::read(&modules::find(&arguments.modules)?)?;
+    let symvers = symvers::read(&arguments.modules.join("Module.symvers"))?;
+    let order = in_order(&modules, &symvers);
+    let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
+
+    let mut loads = Vec::with_capacity(order.len());
+    let mut refused = Vec::new();
+    for module in order {
+        HEAP.reset_peak_usage();
+        let before = HEAP.current_usage();
+        let loaded = loader.load(&module.file, || Ok(Vec::new()));
+        let (kept, peak) = (HEAP.current_usage() - before, HEAP.peak_usage() - before);
+        match loaded {
+            Ok(()) => loads.push(Taken { name: &module.name, file: module.file.len(), kept, peak }),
+            Err(error) => refused.push(format!("{}: {error}", module.name)),
+        }
+    }
+    println!("{} modules loaded at once, {} refused", loads.len(), refused.len());
+    refused.iter().for_each(|refusal| println!("  {refusal}"));
+    print!("\n{}\n{}", kept(&loads), peaks(&mut loads));
+    Ok(())
+}
+
+/// What stays for a module beside its sections.
+fn kept(loads: &[Taken<'_>]) -> String {
+    let mut kept: Vec<usize> = loads.iter().map(|load| load.kept).collect();
+    kept.sort_unstable();
+    let at = |share: f64| kept.get(((kept.len() - 1) as f64 * share) as usize).copied();
+    let mean = kept.iter().sum::<usize>() as f64 / kept.len() as f64;
+    let show = |bytes: Option<usize>| bytes.map_or(String::new(), |bytes| thousands(bytes as u64));
+    let mut table = Table::new(["bytes kept for a module beside its sections", ""]);
+    table.row(["mean, the registry's growth included".to_owned(), format!("{mean:.0}")]);
+    table.row(["half of them keep up to".to_owned(), show(at(0.5))]);
+    table.row(["99 % keep up to".to_owned(), show(at(0.99))]);
+    table.row(["most, when the registry grows".to_owned(), show(at(1.0))]);
+    table.to_string()
+}
+
+/// The highest peaks, in absolute terms and relative to the file.
+fn peaks(loads: &mut [Taken<'_>]) -> String {
+    let mut table =
+        Table::new(["highest use of the heap", "file", "heap at its peak", "share of the file"]);
+    let mut row = |load: &Taken<'_>| {
+        table.row([
+            load.name.to_owned(),
+            thousands(load.file as u64),
+            thousands(load.peak as u64),
+            format!("{:.2} %", load.peak as f64 / load.file as f64 * 100.0),
+        ]);
+    };
+    loads.sort_by_key(|load| std::cmp::Reverse(load.peak));
+    loads.iter().take(3).for_each(&mut row);
+    let share = |load: &Taken<'_>| load.peak as f64 / load.file as f64;
+    loads.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    loads.iter().take(3).for_each(&mut row);
+    table.to_string()
+}

@@ -1,0 +1,164 @@
+//! A kernel for modlink's loader: memory from the arena, the symbols of a real kernel, and modules
+//! that are not run.
+
+use crate::arena::Arena;
+use crate::modules::Module;
+use crate::resolver::undefined;
+use crate::symvers::Symvers;
+use modlink::arch::X86_64;
+use modlink::platform::{
+    AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
+    Protection, ReadError,
+};
+use modlink::symbols::{Ksymtab, Symbol};
+use modlink::{Loader, Platform};
+use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
+
+/// Where modules see the arena's first byte.
+const MODULES: u64 = 0xffff_ffff_c000_0000;
+
+/// The kernel.
+#[derive(Debug)]
+pub struct Kernel {
+    arena: Arena,
+    ksymtab: Ksymtab,
+}
+
+impl Kernel {
+    /// A loader in a kernel that exports these symbols.
+    pub fn boot(arena: Arena, ksymtab: Ksymtab) -> Loader<Self> {
+        Loader::new(Self { arena, ksymtab })
+    }
+}
+
+/// Memory out of the arena; it is never given back.
+#[derive(Debug)]
+pub struct Room {
+    start: *mut u8,
+    size: usize,
+    address: u64,
+}
+
+// SAFETY: the memory belongs to this value alone.
+unsafe impl Send for Room {}
+// SAFETY: it is changed through a mutable reference only.
+unsafe impl Sync for Room {}
+
+// SAFETY: the arena has given these bytes to nobody else.
+unsafe impl ModuleMemory for Room {
+    fn address(&self) -> u64 {
+        self.address
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.size) }
+    }
+
+    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(self.start, self.size) }.get(range)
+    }
+
+    fn protect(&self, _: Range<usize>, _: Protection) -> Result<(), ProtectError> {
+        Ok(())
+    }
+}
+
+/// There are no files.
+#[derive(Debug)]
+pub enum NoFile {}
+
+impl ModuleFile for NoFile {
+    fn size(&self) -> u64 {
+        match *self {}
+    }
+
+    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), ReadError> {
+        match *self {}
+    }
+}
+
+// SAFETY: no module runs, and the arena gives memory to nobody else.
+unsafe impl Platform for Kernel {
+    type Arch = X86_64;
+    type Memory = Room;
+    type File = NoFile;
+
+    const PAGE_SIZE: u64 = 4096;
+
+    fn kernel(&self) -> RangeInclusive<u64> {
+        0xffff_ffff_8100_0000..=0xffff_ffff_82ff_ffff
+    }
+
+    fn allocate(&self, request: &MemoryRequest) -> Result<Room, AllocateError> {
+        let size = request.size as usize;
+        let start = self.arena.take(size, request.align as usize);
+        Ok(Room { start, size, address: MODULES + self.arena.offset(start) as u64 })
+    }
+
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        self.ksymtab.find(name)
+    }
+
+    unsafe fn call_init(&self, _: u64) -> i32 {
+        0
+    }
+
+    unsafe fn call_exit(&self, _: u64) {}
+
+    fn may_manage_modules(&self) -> bool {
+        true
+    }
+
+    fn copy_from_user(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault)
+    }
+
+    fn open(&self, _: i32) -> Result<NoFile, OpenError> {
+        Err(OpenError::BadDescriptor)
+    }
+}
+
+/// The modules in an order in which each comes after those whose symbols it uses.
+pub fn in_order<'m>(modules: &'m [Module], symvers: &Symvers) -> Vec<&'m Module> {
+    let owner = |module: &'m Module| {
+        let path = module.path.with_extension("");
+        path.to_str()?.split_once("/kernel/").map(|(_, owner)| owner.to_owned())
+    };
+    let by_owner: HashMap<String, usize> = modules
+        .iter()
+        .enumerate()
+        .filter_map(|(index, module)| Some((owner(module)?, index)))
+        .collect();
+    let by_name: HashMap<&[u8], usize> = symvers
+        .modules
+        .iter()
+        .filter_map(|(name, owner)| Some((name.as_bytes(), *by_owner.get(owner)?)))
+        .collect();
+    let mut order = Vec::new();
+    let mut seen = vec![false; modules.len()];
+    for index in 0..modules.len() {
+        visit(index, modules, &by_name, &mut seen, &mut order);
+    }
+    order
+}
+
+fn visit<'m>(
+    index: usize,
+    modules: &'m [Module],
+    by_name: &HashMap<&[u8], usize>,
+    seen: &mut [bool],
+    order: &mut Vec<&'m Module>,
+) {
+    if std::mem::replace(&mut seen[index], true) {
+        return;
+    }
+    for name in undefined(&modules[index].file) {
+        if let Some(used) = by_name.get(name.as_slice()) {
+            visit(*used, modules, by_name, seen, order);
+        }
+    }
+    order.push(&modules[index]);
+}
