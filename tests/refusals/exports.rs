@@ -8,6 +8,7 @@ use modlink::symbols::ExportProblem;
 
 const SHF_WRITE: u64 = 1;
 const SHF_ALLOC: u64 = 2;
+const SHF_EXECINSTR: u64 = 4;
 const SHN_ABS: u64 = 0xfff1;
 
 /// The bytes of an entry of `__ksymtab`, in the order of the file: address, name, namespace.
@@ -163,6 +164,11 @@ fn entry_points(cases: &mut Cases) {
         });
         refuse("in a section that is not loaded", &|file, index| {
             let comment = file.section(".comment");
+            file.set(Symbol(index, "st_shndx"), comment as u64);
+        });
+        refuse("in code that is not loaded", &|file, index| {
+            let comment = file.section(".comment");
+            file.set(Section(comment, "sh_flags"), SHF_EXECINSTR);
             file.set(Symbol(index, "st_shndx"), comment as u64);
         });
         refuse("at an absolute address", &|file, index| {

@@ -62,6 +62,18 @@ fn an_unknown_weak_symbol_is_zero() {
 }
 
 #[test]
+fn the_name_of_the_global_offset_table_is_no_unknown_symbol_where_nothing_needs_it() {
+    for architecture in Architecture::ALL {
+        let mut file = architecture.module();
+        let index = file.symbol("_note_9");
+        undefine(&mut file, index);
+        file.rename_symbol(index, "_GLOBAL_OFFSET_TABLE_");
+        let result = architecture.link(file.bytes());
+        assert!(result.is_ok(), "{architecture:?}: {result:?}");
+    }
+}
+
+#[test]
 fn memory_that_does_not_suit_the_layout_is_refused() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => unsuitable_memory::<A>(architecture));

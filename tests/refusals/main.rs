@@ -2,12 +2,14 @@
 //! question are changed: the error and the place that it names, its text, and its number; and that
 //! a kernel is afterwards as before.
 
+mod bare_kernel;
 mod case;
 mod damage;
 mod edit;
 mod editor;
 mod exports;
 mod header;
+mod heap;
 mod identity;
 mod kernel;
 mod link;

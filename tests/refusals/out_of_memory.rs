@@ -1,119 +1,120 @@
-//! Refusals because the heap is exhausted: each allocation that checking and linking make fails
+//! Refusals because the heap is exhausted: each allocation that linking and loading make fails
 //! once.
 
+use crate::bare_kernel::BareKernel;
 use crate::edit::*;
+use crate::heap::with_failure;
+use crate::link::undefine;
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
 use modlink::arch::Arch;
 use modlink::image::{self, Image};
 use modlink::link::{Block, Error, Plan, ResolveError};
-use modlink::{Errno, ImportProblem, LoadError};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// The system's heap, which a thread can find exhausted.
-struct Heap;
-
-#[global_allocator]
-static HEAP: Heap = Heap;
-
-thread_local! {
-    /// How many more allocations of this thread succeed before one fails; `None` if all do.
-    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-}
-
-/// Whether the allocation that is being made is the one to fail.
-fn fails() -> bool {
-    LEFT.with(|left| match left.get() {
-        None => false,
-        Some(0) => {
-            left.set(None);
-            true
-        }
-        Some(more) => {
-            left.set(Some(more - 1));
-            false
-        }
-    })
-}
-
-// SAFETY: everything is the system's, which keeps the promises; failing is always allowed.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if fails() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promise is the one asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the one asked for.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if fails() {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promise is the one asked for.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use modlink::{Errno, ImportProblem, LoadError, Loader, Module};
+use modlink_host::ModuleFile;
+use std::alloc::Layout;
 
 #[test]
 fn every_allocation_of_the_linker_may_fail() {
     for architecture in Architecture::ALL {
-        let errors = errors(architecture);
+        let errors = with_arch!(architecture, A => linking::<A>(architecture));
         assert!(errors.len() >= 6, "{architecture:?}: {errors:?}");
-        for error in &errors {
-            assert!(is_out_of_memory(error), "{architecture:?}: {error:?}");
-            assert_eq!(error.errno(), Errno::ENOMEM);
-            assert_eq!(error.to_string(), "out of memory");
-        }
+        expect_out_of_memory(&errors);
     }
 }
 
-fn is_out_of_memory(error: &LoadError) -> bool {
-    matches!(
-        error,
-        LoadError::Image(image::Error::OutOfMemory)
-            | LoadError::Link(Error::OutOfMemory)
-            | LoadError::Symbol(ResolveError::OutOfMemory)
-    )
+#[test]
+fn every_allocation_of_a_load_may_fail_but_those_of_the_module_and_its_count() {
+    for architecture in Architecture::ALL {
+        let errors = with_arch!(architecture, A => loading::<A>(architecture));
+        assert!(errors.len() >= 10, "{architecture:?}: {errors:?}");
+        expect_out_of_memory(&errors);
+    }
+}
+
+/// What the tests here produce.
+pub fn errors(on: Architecture) -> Vec<LoadError> {
+    with_arch!(on, A => [linking::<A>(on), loading::<A>(on)].concat())
+}
+
+fn expect_out_of_memory(errors: &[LoadError]) {
+    for error in errors {
+        let is_it = matches!(
+            error,
+            LoadError::Image(image::Error::OutOfMemory)
+                | LoadError::Link(Error::OutOfMemory)
+                | LoadError::Symbol(ResolveError::OutOfMemory)
+                | LoadError::Symbol(ResolveError::Refused {
+                    reason: ImportProblem::OutOfMemory,
+                    ..
+                })
+        );
+        assert!(is_it, "{error:?}");
+        assert_eq!(error.errno(), Errno::ENOMEM);
+        assert!(error.to_string().ends_with("out of memory"), "{error}");
+    }
 }
 
 /// What comes of linking the real module when its first allocation fails, its second, and so on.
-pub fn errors(on: Architecture) -> Vec<LoadError> {
-    with_arch!(on, A => (0..).map_while(|nth| link::<A>(on, nth)).collect())
-}
-
-/// Links the real module while allocation `nth`, counted from 0, fails; `None` if there are not so
-/// many.
-fn link<A: Arch>(on: Architecture, nth: usize) -> Option<LoadError> {
+fn linking<A: Arch>(on: Architecture) -> Vec<LoadError> {
     let file = with_got(on);
     let (mut core, mut init) = (vec![0; ROOM], vec![0; ROOM]);
-    let address = on.core();
     let mut link = || -> Result<usize, LoadError> {
         let image = Image::<A>::check(file.bytes(), LIMIT)?;
         let plan = Plan::new(&image, PAGE)?;
-        let core = Block { address, bytes: &mut core };
-        let init = Block { address, bytes: &mut init };
+        let core = Block { address: on.core(), bytes: &mut core };
+        let init = Block { address: on.core(), bytes: &mut init };
         let mut placed = plan.place(&image, core, init)?;
-        let values = placed
-            .resolve(&image, |_, _| Ok::<_, ImportProblem>(Some(on.kernel())))
-            .map_err(LoadError::Symbol)?;
+        let values = placed.resolve(&image, |_, _| Ok::<_, ImportProblem>(Some(on.kernel())))?;
         Ok(placed.relocate(&image, &values)?)
     };
-    LEFT.set(Some(nth));
-    let result = link();
-    let all_succeeded = LEFT.take().is_some();
-    match result {
-        Err(error) => Some(error),
-        Ok(_) => {
-            assert!(all_succeeded, "{on:?}: allocation {nth} failed and nobody noticed");
-            None
-        }
-    }
+    let errors = (0..).map_while(|nth| match with_failure(nth, [None; 2], &mut link) {
+        (Err(error), _) => Some(error),
+        (Ok(_), false) => None,
+        (Ok(_), true) => panic!("{on:?}: allocation {nth} failed and nobody noticed"),
+    });
+    errors.collect()
+}
+
+/// What comes of loading a module that uses another when its first allocation fails, and so on.
+fn loading<A: Arch>(on: Architecture) -> Vec<LoadError> {
+    let exporter = ModuleFile::<A>::new("exporter").exports("crc_itu_t").build();
+    let user = user(on);
+    (0..)
+        .map_while(|nth| {
+            let loader = Loader::new(BareKernel::<A>::new(on));
+            let nothing = || Ok(Vec::new());
+            loader.load(&exporter, nothing).expect("it loads");
+            let pieces = loader.platform().pieces_in_use();
+            let spared = without_fallible_form::<A>();
+            let (result, has_failed) =
+                with_failure(nth, spared, || loader.load(user.bytes(), nothing));
+            match result {
+                Ok(()) => {
+                    assert!(!has_failed, "{on:?}: allocation {nth} failed and nobody noticed");
+                    None
+                }
+                Err(error) => {
+                    assert_eq!(loader.platform().pieces_in_use(), pieces);
+                    let mut modules = 0;
+                    loader.for_each(|_| modules += 1);
+                    assert_eq!(modules, 1, "{error}");
+                    loader.unload(b"exporter", false).expect("nobody uses it");
+                    Some(error)
+                }
+            }
+        })
+        .collect()
+}
+
+/// The layouts of the two `Arc`s that a load makes: that of the module and that of its count, which
+/// is two words of 32 bits at most.
+fn without_fallible_form<A: Arch>() -> [Option<Layout>; 2] {
+    let counts = Layout::new::<[usize; 2]>();
+    let module = Layout::new::<Module<BareKernel<A>>>();
+    [module, Layout::new::<[u32; 2]>()].map(|inner| {
+        let (layout, _) = counts.extend(inner).expect("a layout");
+        Some(layout.pad_to_align())
+    })
 }
 
 /// More than either part of the module needs, in bytes.
@@ -129,5 +130,15 @@ fn with_got(on: Architecture) -> Edit {
         Architecture::M68k => 10,
     };
     file.set(Relocation(table, 0, "r_type"), got_type);
+    file
+}
+
+/// The real module, importing `crc_itu_t` instead of exporting it.
+fn user(on: Architecture) -> Edit {
+    let mut file = with_got(on);
+    let function = file.symbol("crc_itu_t");
+    undefine(&mut file, function);
+    let exports = file.section("__ksymtab");
+    file.rename_section(exports, "__was_ksymtab");
     file
 }

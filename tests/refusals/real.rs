@@ -112,7 +112,7 @@ impl Architecture {
     }
 
     /// The symbols that the unchanged module needs from elsewhere.
-    fn imports(self) -> &'static [String] {
+    pub fn imports(self) -> &'static [String] {
         static NAMES: LazyLock<[Vec<String>; 3]> = LazyLock::new(|| {
             Architecture::ALL.map(|each| corpus::undefined_symbols(each.signed_module()))
         });

@@ -58,6 +58,18 @@ fn the_extremes_of_what_a_section_may_say_are_accepted() {
             let data = file.section(".data");
             file.set(Section(data, "sh_offset"), end);
         });
+        accepted(
+            "sections that share bytes of the file with each other and with the header",
+            &|file| {
+                let rodata = file.section(".rodata");
+                file.set(Section(rodata, "sh_offset"), 0);
+                let (comment, strings) = (file.section(".comment"), file.section(".strtab"));
+                for field in ["sh_offset", "sh_size"] {
+                    let value = file.get(Section(strings, field));
+                    file.set(Section(comment, field), value);
+                }
+            },
+        );
         accepted("an empty name at the end of the names", &|file| {
             let names = file.section(".shstrtab");
             let last = file.get(Section(names, "sh_size")) - 1;

@@ -98,6 +98,7 @@ labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
     ResolveError::Refused { reason: ImportProblem::Namespace(_), .. } => "resolve: Namespace",
     ResolveError::Refused { reason: ImportProblem::Coming(_), .. } => "resolve: Coming",
     ResolveError::Refused { reason: ImportProblem::Going(_), .. } => "resolve: Going",
+    ResolveError::Refused { reason: ImportProblem::OutOfMemory, .. } => "resolve: no room to hold",
     ResolveError::OutOfMemory => "resolve: OutOfMemory",
 }
 

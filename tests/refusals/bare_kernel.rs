@@ -1,0 +1,148 @@
+//! A kernel that allocates nothing from the heap while a module is loaded.
+
+use crate::real::{Architecture, PAGE};
+use modlink::Platform;
+use modlink::arch::Arch;
+use modlink::platform::{
+    AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
+    Protection, ReadError,
+};
+use modlink::symbols::Symbol;
+use std::marker::PhantomData;
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Arc, Mutex};
+
+/// The bytes of one piece of memory.
+const PIECE: u64 = 1 << 16;
+
+/// How many pieces there are.
+const PIECES: u64 = 4;
+
+/// The kernel.
+pub struct BareKernel<A> {
+    on: Architecture,
+    imports: &'static [String],
+    free: Pool,
+    arch: PhantomData<A>,
+}
+
+type Pool = Arc<Mutex<Vec<Piece>>>;
+
+struct Piece {
+    address: u64,
+    bytes: Box<[u8]>,
+}
+
+/// Memory of a module, which goes back to the pool.
+pub struct Memory {
+    piece: Option<Piece>,
+    size: usize,
+    home: Pool,
+}
+
+/// There are no files.
+pub enum NoFile {}
+
+impl<A: Arch> BareKernel<A> {
+    /// A kernel that exports what the real module needs.
+    pub fn new(on: Architecture) -> Self {
+        let piece = |number| Piece {
+            address: on.core() + number * PIECE,
+            bytes: vec![0; PIECE as usize].into_boxed_slice(),
+        };
+        let free = Arc::new(Mutex::new((0..PIECES).map(piece).collect()));
+        Self { on, imports: on.imports(), free, arch: PhantomData }
+    }
+
+    /// How many pieces of memory modules have.
+    pub fn pieces_in_use(&self) -> u64 {
+        PIECES - self.free.lock().unwrap().len() as u64
+    }
+}
+
+// SAFETY: no module code runs; a piece is with one owner at a time.
+unsafe impl<A: Arch> Platform for BareKernel<A> {
+    type Arch = A;
+    type Memory = Memory;
+    type File = NoFile;
+
+    const PAGE_SIZE: u64 = PAGE;
+
+    fn kernel(&self) -> RangeInclusive<u64> {
+        self.on.kernel()..=self.on.kernel() + 0xffff
+    }
+
+    fn allocate(&self, request: &MemoryRequest) -> Result<Memory, AllocateError> {
+        assert!(request.size <= PIECE && PIECE.is_multiple_of(request.align));
+        let piece = self.free.lock().unwrap().pop().ok_or(AllocateError::Exhausted)?;
+        let size = request.size as usize;
+        Ok(Memory { piece: Some(piece), size, home: self.free.clone() })
+    }
+
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        let name = self.imports.iter().find(|import| import.as_bytes() == name)?;
+        let address = self.on.kernel();
+        Some(Symbol { name: name.as_bytes(), address, gpl_only: false, namespace: b"" })
+    }
+
+    unsafe fn call_init(&self, _entry: u64) -> i32 {
+        0
+    }
+
+    unsafe fn call_exit(&self, _entry: u64) {}
+
+    fn may_manage_modules(&self) -> bool {
+        true
+    }
+
+    fn copy_from_user(&self, _from: u64, _to: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault)
+    }
+
+    fn open(&self, _descriptor: i32) -> Result<NoFile, OpenError> {
+        Err(OpenError::BadDescriptor)
+    }
+}
+
+impl Memory {
+    fn piece(&self) -> &Piece {
+        self.piece.as_ref().expect("it is there until the end")
+    }
+}
+
+// SAFETY: the bytes are those of one piece, whoever asks.
+unsafe impl ModuleMemory for Memory {
+    fn address(&self) -> u64 {
+        self.piece().address
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let piece = self.piece.as_mut().expect("it is there until the end");
+        &mut piece.bytes[..self.size]
+    }
+
+    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        self.piece().bytes.get(range)
+    }
+
+    fn protect(&self, _range: Range<usize>, _protection: Protection) -> Result<(), ProtectError> {
+        Ok(())
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // The pool has room for all pieces, so that this does not allocate.
+        self.home.lock().unwrap().extend(self.piece.take());
+    }
+}
+
+impl ModuleFile for NoFile {
+    fn size(&self) -> u64 {
+        match *self {}
+    }
+
+    fn read(&self, _offset: u64, _to: &mut [u8]) -> Result<(), ReadError> {
+        match *self {}
+    }
+}
