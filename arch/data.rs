@@ -37,37 +37,37 @@ pub enum Fits {
 impl Data {
     /// No bytes at all.
     pub const fn none(order: Endian) -> Self {
-        Self::new(Width::None, 64, Fits::Always, order)
+        Self::new(Width::None, u64::MAX, Fits::Always, order)
     }
 
     /// One byte.
     pub const fn byte(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Byte, 8, fits, order)
+        Self::new(Width::Byte, u8::MAX as u64, fits, order)
     }
 
     /// Two bytes.
     pub const fn half(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Half, 16, fits, order)
+        Self::new(Width::Half, u16::MAX as u64, fits, order)
     }
 
     /// Four bytes.
     pub const fn word(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Word, 32, fits, order)
+        Self::new(Width::Word, u32::MAX as u64, fits, order)
     }
 
     /// Eight bytes, which hold every value.
     pub const fn xword(order: Endian) -> Self {
-        Self::new(Width::Xword, 64, Fits::Always, order)
+        Self::new(Width::Xword, u64::MAX, Fits::Always, order)
     }
 
-    const fn new(width: Width, bits: u32, fits: Fits, order: Endian) -> Self {
-        let half = 1_u64 << (bits - 1);
-        let all = u64::MAX >> (64 - bits);
+    /// `all` is the highest value that the bits can hold.
+    const fn new(width: Width, all: u64, fits: Fits, order: Endian) -> Self {
+        let half = all ^ (all >> 1);
         let (bias, span) = match fits {
             Fits::Always => (0, u64::MAX),
             Fits::Signed => (half, all),
             Fits::Unsigned => (0, all),
-            Fits::Either => (half, all + half),
+            Fits::Either => (half, all.saturating_add(half)),
         };
         Self { width, bias, span, order }
     }

@@ -36,7 +36,7 @@ impl<'l, P: Platform> Imports<'l, P> {
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
         if let Some(symbol) = self.platform.symbol(name) {
             self.may_use(symbol.gpl_only, symbol.namespace)?;
-            self.from_kernel += 1;
+            self.from_kernel = self.from_kernel.saturating_add(1);
             return Ok(Some(symbol.address));
         }
         let Some(export) = self.registry.exporter(name) else {
@@ -45,7 +45,7 @@ impl<'l, P: Platform> Imports<'l, P> {
         let namespace = export.namespace.as_ref().map_or(&b""[..], Name::as_bytes);
         self.may_use(export.gpl_only, namespace)?;
         self.hold(export.holder)?;
-        self.from_modules += 1;
+        self.from_modules = self.from_modules.saturating_add(1);
         Ok(Some(export.address))
     }
 

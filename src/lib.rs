@@ -1,5 +1,24 @@
 #![no_std]
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+// Nothing in the library panics, whatever it is given; `make test-no-panic` looks at what a kernel
+// links of it.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::get_unwrap,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_in_result,
+        clippy::unwrap_used
+    )
+)]
 //! The module loader of a kernel: it takes an ELF module, finds room for it, resolves its symbols
 //! against the kernel's ksymtab, relocates it, runs it, counts its users and takes it out again.
 //!

@@ -164,7 +164,7 @@ impl<P: Platform> Loader<P> {
         self.registry.try_visit(|module| {
             for range in [Some(module.core()), module.init()].into_iter().flatten() {
                 if range.contains(&address) {
-                    found = Some((module.name().clone(), address - range.start));
+                    found = Some((module.name().clone(), address.saturating_sub(range.start)));
                 }
             }
         });

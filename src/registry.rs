@@ -120,8 +120,7 @@ impl<P: Platform> Registry<P> {
     fn remove(&self, is_it: impl Fn(&Entry<P>) -> bool) {
         let removed = {
             let mut entries = self.0.lock();
-            let position = entries.iter().position(is_it);
-            position.map(|position| entries.remove(position))
+            entries.extract_if(.., |entry| is_it(entry)).next()
         };
         // Dropping a module gives back memory and references: not with the lock held.
         drop(removed);

@@ -122,7 +122,7 @@ pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usiz
     };
     match result {
         Ok(()) => 0,
-        Err(errno) => -(errno.number() as isize),
+        Err(errno) => (errno.number() as isize).saturating_neg(),
     }
 }
 
@@ -179,8 +179,9 @@ fn string<P: Platform>(
     let mut chunk = [0_u8; 64];
     while string.len() < limit {
         let at = wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
-        let to_page_end = (P::PAGE_SIZE - at % P::PAGE_SIZE) as usize;
-        let length = chunk.len().min(to_page_end).min(limit - string.len());
+        let in_page = at.checked_rem(P::PAGE_SIZE).unwrap_or(0);
+        let to_page_end = P::PAGE_SIZE.saturating_sub(in_page) as usize;
+        let length = chunk.len().min(to_page_end).min(limit.saturating_sub(string.len()));
         let bytes = chunk.get_mut(..length).ok_or(Errno::EFAULT)?;
         platform.copy_from_user(at, bytes).map_err(|_| Errno::EFAULT)?;
         let end = bytes.iter().position(|byte| *byte == 0);

@@ -27,8 +27,8 @@ pub(super) fn section_table<'a, A: Arch>(
     if header.e_shnum == 0 || u32::from(header.e_shnum) >= SHN_LORESERVE {
         return Err(Error::Header(HeaderProblem::SectionCount(header.e_shnum)));
     }
-    let size = usize::from(header.e_shnum) * raw::sizes::<A>().section_header;
-    super::slice(file, header.e_shoff, size as u64)
+    let entry = raw::sizes::<A>().section_header as u64;
+    super::slice(file, header.e_shoff, u64::from(header.e_shnum).saturating_mul(entry))
         .ok_or(Error::Header(HeaderProblem::SectionTable))
 }
 

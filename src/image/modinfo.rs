@@ -10,16 +10,14 @@ impl<'a> ModInfo<'a> {
     /// Checks the contents of a `.modinfo` section: each string ends in NUL and is either empty
     /// (padding) or has the form `key=value`. The error is the offset of the first that is not so.
     pub fn new(section: &'a [u8]) -> Result<Self, usize> {
-        let mut rest = section;
-        while !rest.is_empty() {
-            let string =
-                CStr::from_bytes_until_nul(rest).map_err(|_| section.len() - rest.len())?;
-            let string = string.to_bytes();
-            let key = string.iter().position(|byte| *byte == b'=');
+        let mut offset = 0_usize;
+        while let Some(rest) = section.get(offset..).filter(|rest| !rest.is_empty()) {
+            let string = CStr::from_bytes_until_nul(rest).map_err(|_| offset)?;
+            let key = string.to_bytes().iter().position(|byte| *byte == b'=');
             if !string.is_empty() && matches!(key, None | Some(0)) {
-                return Err(section.len() - rest.len());
+                return Err(offset);
             }
-            rest = rest.get(string.len() + 1..).unwrap_or_default();
+            offset = offset.saturating_add(string.to_bytes_with_nul().len());
         }
         Ok(Self(section))
     }
@@ -28,7 +26,8 @@ impl<'a> ModInfo<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         self.0.split(|byte| *byte == 0).filter_map(|string| {
             let equals = string.iter().position(|byte| *byte == b'=')?;
-            Some((string.get(..equals)?, string.get(equals + 1..)?))
+            let (key, value) = string.split_at_checked(equals)?;
+            Some((key, value.strip_prefix(b"=")?))
         })
     }
 

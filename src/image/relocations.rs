@@ -50,7 +50,7 @@ impl From<Reloc> for Relocation {
 impl<'a, A: Arch> Relocations<'a, A> {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.entries.len() / self.entry_size()
+        self.entries.chunks_exact(self.entry_size()).len()
     }
 
     /// Whether there are none.

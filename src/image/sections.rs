@@ -238,7 +238,7 @@ fn total_size(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
     let limit = limit.min(isize::MAX as u64 / 2);
     let mut total = 0_u64;
     for section in sections.iter().filter(|section| section.loaded) {
-        total = total.saturating_add(section.size).saturating_add(section.align - 1);
+        total = total.saturating_add(section.size).saturating_add(section.align.saturating_sub(1));
         if total > limit {
             return Err(Error::TooLarge { size: total, limit });
         }

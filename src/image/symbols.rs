@@ -71,7 +71,7 @@ impl<'a> Symbol<'a> {
 impl<'a, A: Arch> Symbols<'a, A> {
     /// How many there are, the empty one at index 0 included.
     pub fn len(&self) -> usize {
-        self.entries.len() / raw::sizes::<A>().symbol
+        self.entries.chunks_exact(raw::sizes::<A>().symbol).len()
     }
 
     /// Whether there are none at all.

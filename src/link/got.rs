@@ -4,9 +4,10 @@
 //! relocation asks for it.
 
 use super::error::Error;
-use super::plan::{Location, Part};
+use super::plan::{Location, Part, align_up};
 use crate::arch::{Arch, Container};
 use crate::image::{Definition, Image, Symbol};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 /// The name by which objects refer to the table itself.
@@ -35,28 +36,23 @@ impl Got {
             let needs_slot = A::meaning(relocation.r_type)
                 .is_some_and(|relocation| relocation.operation.needs_slot());
             if needs_slot && Some(relocation.symbol) != base {
-                got.add(relocation.symbol)?;
+                got.slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+                got.slots.push(relocation.symbol);
             }
         }
+        got.slots = BinaryHeap::from(got.slots).into_sorted_vec();
+        got.slots.dedup();
         Ok(got)
-    }
-
-    fn add(&mut self, symbol: usize) -> Result<(), Error> {
-        if let Err(position) = self.slots.binary_search(&symbol) {
-            self.slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-            self.slots.insert(position, symbol);
-        }
-        Ok(())
     }
 
     /// Puts the table behind `end`, an offset in the core part, and returns its own end.
     pub fn place_at(&mut self, end: u64) -> u64 {
-        self.offset = end.next_multiple_of(self.word);
-        if self.needed { self.offset + self.size() } else { end }
+        self.offset = align_up(end, self.word);
+        if self.needed { self.offset.saturating_add(self.size()) } else { end }
     }
 
     fn size(&self) -> u64 {
-        self.slots.len() as u64 * self.word
+        (self.slots.len() as u64).saturating_mul(self.word)
     }
 
     /// Where it lies, if it is needed.
@@ -66,7 +62,8 @@ impl Got {
 
     /// The symbols that have a slot with the offsets of their slots from the table's start.
     pub fn slots(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.slots.iter().enumerate().map(|(slot, symbol)| (*symbol, slot as u64 * self.word))
+        let offset = |slot| (slot as u64).saturating_mul(self.word);
+        self.slots.iter().enumerate().map(move |(slot, symbol)| (*symbol, offset(slot)))
     }
 
     /// The offset of a symbol's slot from the table's start: G. That of the table itself is 0.
@@ -75,7 +72,7 @@ impl Got {
             return Some(0);
         }
         let slot = self.slots.binary_search(&symbol).ok()?;
-        Some(slot as u64 * self.word)
+        Some((slot as u64).saturating_mul(self.word))
     }
 
     /// Where the table starts, or would start: objects may name it without needing it.

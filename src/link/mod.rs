@@ -14,5 +14,6 @@ mod resolve;
 
 pub use error::{Error, Problem, ResolveError};
 pub use place::{Block, Placed};
+pub(crate) use plan::align_up;
 pub use plan::{Group, Joined, Layout, Location, Part, Plan};
 pub use resolve::Values;

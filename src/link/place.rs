@@ -51,9 +51,10 @@ impl Plan {
             let block = placed.block_mut(location.part);
             let range = location.range();
             clear(block.bytes, *end..range.start);
-            if let Some(target) = block.bytes.get_mut(range.start..range.start + data.len()) {
+            let behind = block.bytes.get_mut(range.start..);
+            if let Some(target) = behind.and_then(|bytes| bytes.get_mut(..data.len())) {
                 target.copy_from_slice(data);
-                *end = range.start + data.len();
+                *end = range.start.saturating_add(data.len());
             }
         }
         let (core_size, init_size) = (placed.core.bytes.len(), placed.init.bytes.len());
@@ -98,7 +99,7 @@ impl<'m> Placed<'_, 'm> {
 impl Location {
     /// The offsets between which it lies.
     pub fn range(&self) -> Range<usize> {
-        self.offset as usize..(self.offset + self.size) as usize
+        self.offset as usize..self.offset.saturating_add(self.size) as usize
     }
 }
 

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::got::Got;
 use crate::arch::Arch;
 use crate::image::{Flags, Image, Section};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -83,8 +84,8 @@ pub struct Plan {
     order: Vec<Placing>,
 }
 
-/// A section that is to be placed.
-#[derive(Clone, Copy, Debug)]
+/// A section that is to be placed. Its fields are in the order by which sections are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Placing {
     part: Part,
     group: Group,
@@ -131,7 +132,7 @@ impl Plan {
             Placing { part, group, index, size: section.size, align: section.align }
         });
         order.extend(kinds);
-        order.sort_unstable_by_key(|placing| (placing.part, placing.group, placing.index));
+        let order = BinaryHeap::from(order).into_sorted_vec();
         let (core, init) = (Layout::empty(page), Layout::empty(page));
         let mut plan = Self { core, init, got, locations, order };
         for part in [Part::Core, Part::Init] {
@@ -153,9 +154,9 @@ impl Plan {
     /// The room for both parts in one block, for when two blocks cannot be had close enough to
     /// each other.
     pub fn joined(&self) -> Joined {
-        let init_offset = self.core.size.next_multiple_of(self.init.align);
+        let init_offset = align_up(self.core.size, self.init.align);
         Joined {
-            size: init_offset + self.init.size,
+            size: init_offset.saturating_add(self.init.size),
             align: self.core.align.max(self.init.align),
             init_offset,
         }
@@ -175,12 +176,12 @@ impl Plan {
         let mut end = 0_u64;
         for group in Group::ALL {
             if group != Group::Zeroed {
-                end = end.next_multiple_of(page);
+                end = align_up(end, page);
             }
             let start = end;
             while let Some(placing) = placings.next_if(|placing| placing.group == group) {
-                let offset = end.next_multiple_of(placing.align);
-                end = offset + placing.size;
+                let offset = align_up(end, placing.align);
+                end = offset.saturating_add(placing.size);
                 layout.align = layout.align.max(placing.align);
                 if let Some(location) = self.locations.get_mut(placing.index) {
                     *location = Some(Location { part, offset, size: placing.size });
@@ -193,8 +194,15 @@ impl Plan {
                 *range = start..end;
             }
         }
-        layout.size = end.next_multiple_of(page);
+        layout.size = align_up(end, page);
     }
+}
+
+/// The next multiple of a power of two. The offsets of a plan are far from where that wraps, since
+/// the image bounds the sum of its sections' sizes.
+pub(crate) fn align_up(offset: u64, align: u64) -> u64 {
+    let below = align.wrapping_sub(1);
+    offset.wrapping_add(below) & !below
 }
 
 impl Layout {

@@ -1,7 +1,7 @@
 //! The memory of a module: where it may lie, how it is protected, and when it goes.
 
 use crate::arch::Arch;
-use crate::link::{Block, Group, Layout, Plan};
+use crate::link::{Block, Group, Layout, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
@@ -155,7 +155,7 @@ impl<M: ModuleMemory> Parts<M> {
 
 /// The offsets of the pages of a group.
 pub(crate) fn pages(range: Range<u64>, page: u64) -> Range<usize> {
-    range.start as usize..range.end.next_multiple_of(page) as usize
+    range.start as usize..align_up(range.end, page) as usize
 }
 
 fn protect_groups<M: ModuleMemory>(
@@ -169,7 +169,8 @@ fn protect_groups<M: ModuleMemory>(
     {
         let range = layout.group(group);
         if !range.is_empty() {
-            memory.protect(pages(range.start + offset..range.end + offset, page), protection)?;
+            let range = range.start.saturating_add(offset)..range.end.saturating_add(offset);
+            memory.protect(pages(range, page), protection)?;
         }
     }
     Ok(())
@@ -184,7 +185,7 @@ fn window<A: Arch>(span: &RangeInclusive<u64>) -> RangeInclusive<u64> {
 
 fn span<M: ModuleMemory>(memory: &M, size: u64) -> RangeInclusive<u64> {
     let start = memory.address();
-    start..=start.saturating_add(size - 1)
+    start..=start.saturating_add(size.saturating_sub(1))
 }
 
 fn request<P: Platform>(

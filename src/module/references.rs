@@ -69,7 +69,7 @@ impl References {
     fn take(&self) -> bool {
         self.count
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-                (count + 1 < CLOSED).then_some(count + 1)
+                count.checked_add(1).filter(|more| *more < CLOSED)
             })
             .is_ok()
     }

@@ -47,8 +47,9 @@ impl Ksymtab {
     /// # Errors
     /// [`NotSorted`], since a search would miss symbols.
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, NotSorted> {
-        match symbols.windows(2).find(|pair| pair[0].name >= pair[1].name) {
-            Some(pair) => Err(NotSorted(pair[1].name)),
+        let mut pairs = symbols.iter().zip(symbols.iter().skip(1));
+        match pairs.find(|(symbol, next)| symbol.name >= next.name) {
+            Some((_, next)) => Err(NotSorted(next.name)),
             None => Ok(Self(symbols)),
         }
     }
@@ -64,7 +65,8 @@ impl Ksymtab {
         start: *const KernelSymbol,
         end: *const KernelSymbol,
     ) -> Result<Self, NotSorted> {
-        let count = (end as usize).saturating_sub(start as usize) / size_of::<KernelSymbol>();
+        let bytes = (end as usize).saturating_sub(start as usize);
+        let count = bytes.checked_div(size_of::<KernelSymbol>()).unwrap_or(0);
         // SAFETY: the caller vouches for the entries; they are constants of the kernel's image.
         Self::new(unsafe { core::slice::from_raw_parts(start, count) })
     }

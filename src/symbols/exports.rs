@@ -94,8 +94,8 @@ impl<A: Arch> Exports<A> {
             *table = locate::<A>(image, plan, &exports.constants, name)?;
         }
         let constants = placed.bytes(all);
-        for table in 0..TABLES.len() {
-            exports.check_table(constants, table)?;
+        for (table, name) in TABLES.into_iter().enumerate() {
+            exports.check_table(constants, table, name)?;
         }
         exports.check_disjoint(constants)?;
         Ok(exports)
@@ -126,19 +126,24 @@ impl<A: Arch> Exports<A> {
             let symbol = self.entry(constants, table, middle)?;
             match symbol.name.cmp(name) {
                 core::cmp::Ordering::Equal => return Some(symbol),
-                core::cmp::Ordering::Less => low = middle + 1,
+                core::cmp::Ordering::Less => low = middle.saturating_add(1),
                 core::cmp::Ordering::Greater => high = middle,
             }
         }
         None
     }
 
-    fn check_table(&self, constants: &[u8], table: usize) -> Result<(), ExportProblem> {
+    fn check_table(
+        &self,
+        constants: &[u8],
+        table: usize,
+        name: &'static str,
+    ) -> Result<(), ExportProblem> {
         let mut last: Option<&[u8]> = None;
         for index in 0..self.len(table) {
             let symbol = self
                 .entry(constants, table, index)
-                .ok_or(ExportProblem::String { table: TABLES[table], index })?;
+                .ok_or(ExportProblem::String { table: name, index })?;
             if last.is_some_and(|last| last >= symbol.name) {
                 return Err(ExportProblem::Order(symbol.name.into()));
             }
@@ -158,18 +163,21 @@ impl<A: Arch> Exports<A> {
     }
 
     fn len(&self, table: usize) -> usize {
-        self.tables.get(table).map_or(0, |table| table.len() / entry_size::<A>())
+        let entries = self.tables.get(table).map_or(0, Range::len);
+        entries.checked_div(entry_size::<A>()).unwrap_or(0)
     }
 
     fn entry<'c>(&self, constants: &'c [u8], table: usize, index: usize) -> Option<Symbol<'c>> {
-        let start = self.tables.get(table)?.start + index * entry_size::<A>();
-        let mut fields = Fields::<A>::new(constants.get(start..start + entry_size::<A>())?);
+        let start =
+            index.checked_mul(entry_size::<A>())?.checked_add(self.tables.get(table)?.start)?;
+        let mut fields = Fields::<A>::new(constants.get(start..)?.get(..entry_size::<A>())?);
         let mut address = |field: usize| {
             Some(match A::KSYMTAB {
                 KsymtabFormat::Words => fields.native()?,
                 KsymtabFormat::Distances => {
                     let distance = i64::from(fields.word()? as i32);
-                    let place = self.address.wrapping_add((start + field * 4) as u64);
+                    let offset = start.wrapping_add(field.wrapping_mul(4));
+                    let place = self.address.wrapping_add(offset as u64);
                     wrap::<A>(place.wrapping_add_signed(distance))
                 }
             })
@@ -211,10 +219,11 @@ fn locate<A: Arch>(
         && constants.start <= range.start
         && range.end <= constants.end
         && !section.is_zeroed();
-    if !inside || range.len() % entry_size::<A>() != 0 {
+    if !inside || !range.len().is_multiple_of(entry_size::<A>()) {
         return Err(ExportProblem::Table(name));
     }
-    Ok(range.start - constants.start..range.end - constants.start)
+    let offset = |end: usize| end.saturating_sub(constants.start);
+    Ok(offset(range.start)..offset(range.end))
 }
 
 const fn entry_size<A: Arch>() -> usize {
