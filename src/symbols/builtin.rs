@@ -10,6 +10,7 @@
 //! ```
 
 use super::Symbol;
+use super::index::Index;
 
 /// An entry of the kernel's table, as [`export!`](crate::export) makes it.
 #[derive(Debug)]
@@ -32,9 +33,13 @@ impl KernelSymbol {
     }
 }
 
-/// The kernel's own exported symbols, sorted by name.
-#[derive(Clone, Copy, Debug)]
-pub struct Ksymtab(&'static [KernelSymbol]);
+/// The kernel's own exported symbols, sorted by name, with an index by which they are found.
+#[derive(Debug)]
+pub struct Ksymtab {
+    symbols: &'static [KernelSymbol],
+    /// Without it, because the heap had no room, they are found by a binary search.
+    index: Option<Index>,
+}
 
 /// The entries of a kernel's table do not ascend strictly: the linker script does not sort them,
 /// or a symbol is exported twice. Holds the name at which that shows.
@@ -42,16 +47,18 @@ pub struct Ksymtab(&'static [KernelSymbol]);
 pub struct NotSorted(pub &'static str);
 
 impl Ksymtab {
-    /// The table of entries that stand in `symbols`.
+    /// The table of entries that stand in `symbols`. To be made once, when the kernel has a heap:
+    /// the index takes three to five bytes of it for a symbol.
     ///
     /// # Errors
-    /// [`NotSorted`], since a search would miss symbols.
+    /// [`NotSorted`], since a search would miss symbols, or find the wrong one of two.
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, NotSorted> {
         let mut pairs = symbols.iter().zip(symbols.iter().skip(1));
-        match pairs.find(|(symbol, next)| symbol.name >= next.name) {
-            Some((_, next)) => Err(NotSorted(next.name)),
-            None => Ok(Self(symbols)),
+        if let Some((_, next)) = pairs.find(|(symbol, next)| symbol.name >= next.name) {
+            return Err(NotSorted(next.name));
         }
+        let index = Index::new(symbols.iter().map(|symbol| symbol.name.as_bytes()));
+        Ok(Self { symbols, index })
     }
 
     /// The table between two addresses, which the kernel's linker script defines.
@@ -73,18 +80,30 @@ impl Ksymtab {
 
     /// How many symbols the kernel exports.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.symbols.len()
     }
 
     /// Whether the kernel exports nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.symbols.is_empty()
+    }
+
+    fn search(&self, name: &[u8]) -> Option<&'static KernelSymbol> {
+        let found =
+            self.symbols.binary_search_by(|symbol| symbol.name.as_bytes().cmp(name)).ok()?;
+        self.symbols.get(found)
     }
 
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let found = self.0.binary_search_by(|symbol| symbol.name.as_bytes().cmp(name)).ok()?;
-        let KernelSymbol { address, name, gpl_only } = self.0.get(found)?;
+        let found = match &self.index {
+            Some(index) => index
+                .candidates(name)
+                .filter_map(|position| self.symbols.get(position))
+                .find(|symbol| symbol.name.as_bytes() == name),
+            None => self.search(name),
+        };
+        let KernelSymbol { address, name, gpl_only } = found?;
         Some(Symbol {
             name: name.as_bytes(),
             address: *address as usize as u64,
@@ -143,14 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn finds_every_symbol_of_a_sorted_table_and_nothing_else() {
+    fn finds_every_symbol_of_a_sorted_table_and_nothing_else_with_and_without_index() {
         static TABLE: [KernelSymbol; 3] = [symbol("a"), symbol("ab"), symbol("b")];
-        let table = Ksymtab::new(&TABLE).unwrap();
-        for name in ["a", "ab", "b"] {
-            assert_eq!(table.find(name.as_bytes()).map(|found| found.name), Some(name.as_bytes()));
-        }
-        for name in ["", "A", "aa", "abc", "c"] {
-            assert_eq!(table.find(name.as_bytes()), None);
+        let indexed = Ksymtab::new(&TABLE).unwrap();
+        assert!(indexed.index.is_some());
+        for table in [indexed, Ksymtab { symbols: &TABLE, index: None }] {
+            for name in ["a", "ab", "b"] {
+                let found = table.find(name.as_bytes()).map(|found| found.name);
+                assert_eq!(found, Some(name.as_bytes()));
+            }
+            for name in ["", "A", "aa", "abc", "c"] {
+                assert_eq!(table.find(name.as_bytes()), None);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod exports;
+mod index;
 
 pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
 pub(crate) use exports::Exports;
