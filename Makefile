@@ -110,6 +110,15 @@ corpus-m68k: setup ## m68k modules built from Debian's kernel source (139 MB), a
 	@tests/corpus/m68k-modules
 	@tests/corpus/m68k-libs
 
+# Hardening: workspaces of their own, so that what they need stays out of Cargo.lock.
+.PHONY: lint-hardening test-no-panic
+test_parts += test-no-panic
+lint: lint-hardening
+lint-hardening: setup
+	$(with_rust) cargo fmt --all --check --manifest-path tests/no_panic/Cargo.toml
+test-no-panic: setup ## Whether anything that a kernel links of the library can panic
+	$(with_rust) tests/no_panic/run
+
 .PHONY: clean clean-corpus
 clean: ## Remove what was built
 	rm -rf target qemu/target qemu/m68k/ir2c/target

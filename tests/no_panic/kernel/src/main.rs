@@ -1,0 +1,253 @@
+//! All that a kernel links of modlink, and a platform of which the compiler knows nothing.
+//!
+//! It is linked and looked at; it never runs. What the platform returns comes from assembly, so
+//! that no panic is optimised away because of what this kernel happens to be like.
+
+#![no_std]
+#![no_main]
+#![feature(alloc_error_handler)]
+
+extern crate alloc;
+
+use alloc::alloc::{GlobalAlloc, Layout};
+use core::fmt;
+use core::ops::{Range, RangeInclusive};
+use core::panic::PanicInfo;
+use modlink::arch::{Arch, I386, M68k, X86_64};
+use modlink::platform::{
+    AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
+    Protection, ReadError,
+};
+use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
+use modlink::{Loader, Platform};
+
+// What the compiler cannot see into: any of these may return anything.
+core::arch::global_asm!(
+    ".globl opaque_number",
+    ".globl opaque_pointer",
+    "opaque_number: opaque_pointer: ret"
+);
+
+unsafe extern "C" {
+    fn opaque_number(a: u64, b: u64) -> u64;
+    fn opaque_pointer(size: usize, align: usize) -> *mut u8;
+}
+
+fn number(a: u64, b: u64) -> u64 {
+    // SAFETY: never runs.
+    unsafe { opaque_number(a, b) }
+}
+
+fn opaque<T>(arguments: &[usize; 6]) -> &'static T {
+    // SAFETY: never runs.
+    unsafe { &*opaque_pointer(arguments[0], arguments[1]).cast() }
+}
+
+struct Opaque<A>(core::marker::PhantomData<A>);
+
+struct OpaqueMemory {
+    bytes: *mut u8,
+    size: usize,
+}
+
+// SAFETY: never runs.
+unsafe impl Send for OpaqueMemory {}
+// SAFETY: never runs.
+unsafe impl Sync for OpaqueMemory {}
+
+// SAFETY: never runs.
+unsafe impl ModuleMemory for OpaqueMemory {
+    fn address(&self) -> u64 {
+        number(self.bytes as u64, 0)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: never runs.
+        unsafe { core::slice::from_raw_parts_mut(self.bytes, self.size) }
+    }
+
+    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        // SAFETY: never runs.
+        unsafe { core::slice::from_raw_parts(self.bytes, self.size) }.get(range)
+    }
+
+    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
+        match number(range.start as u64, range.end as u64 + protection as u64) {
+            0 => Ok(()),
+            _ => Err(ProtectError),
+        }
+    }
+}
+
+impl Drop for OpaqueMemory {
+    fn drop(&mut self) {
+        number(self.bytes as u64, self.size as u64);
+    }
+}
+
+struct OpaqueFile(u64);
+
+impl ModuleFile for OpaqueFile {
+    fn size(&self) -> u64 {
+        number(self.0, 0)
+    }
+
+    fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError> {
+        match number(offset, to.as_mut_ptr() as u64) {
+            0 => Ok(()),
+            _ => Err(ReadError),
+        }
+    }
+}
+
+struct Console;
+
+impl fmt::Write for Console {
+    fn write_str(&mut self, string: &str) -> fmt::Result {
+        number(string.as_ptr() as u64, string.len() as u64);
+        Ok(())
+    }
+}
+
+// SAFETY: never runs.
+unsafe impl<A: Arch> Platform for Opaque<A> {
+    type Arch = A;
+    type Memory = OpaqueMemory;
+    type File = OpaqueFile;
+
+    const PAGE_SIZE: u64 = 4096;
+
+    fn kernel(&self) -> RangeInclusive<u64> {
+        number(0, 0)..=number(0, 1)
+    }
+
+    fn allocate(&self, request: &MemoryRequest) -> Result<OpaqueMemory, AllocateError> {
+        let size = request.size as usize;
+        // SAFETY: never runs.
+        let bytes = unsafe { opaque_pointer(size, request.align as usize) };
+        match number(*request.window.start(), *request.window.end()) {
+            0 => Ok(OpaqueMemory { bytes, size }),
+            1 => Err(AllocateError::OutOfReach),
+            _ => Err(AllocateError::Exhausted),
+        }
+    }
+
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        let address = number(name.as_ptr() as u64, name.len() as u64);
+        let size = number(address, 0) as usize;
+        // SAFETY: never runs.
+        let namespace = unsafe { core::slice::from_raw_parts(opaque_pointer(size, 1), size) };
+        let symbol = Symbol { name: namespace, address, gpl_only: address & 1 == 0, namespace };
+        (size != 0).then_some(symbol)
+    }
+
+    unsafe fn call_init(&self, entry: u64) -> i32 {
+        number(entry, 0) as i32
+    }
+
+    unsafe fn call_exit(&self, entry: u64) {
+        number(entry, 1);
+    }
+
+    fn may_manage_modules(&self) -> bool {
+        number(0, 0) == 0
+    }
+
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        match number(from, to.as_mut_ptr() as u64) {
+            0 => Ok(()),
+            _ => Err(Fault),
+        }
+    }
+
+    fn open(&self, descriptor: i32) -> Result<OpaqueFile, OpenError> {
+        match number(descriptor as u64, 0) {
+            0 => Err(OpenError::BadDescriptor),
+            1 => Err(OpenError::NotRegular),
+            2 => Err(OpenError::OpenForWriting),
+            file => Ok(OpaqueFile(file)),
+        }
+    }
+
+    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        let written = fmt::Write::write_fmt(&mut Console, line);
+        number(level as u64, written.is_ok().into());
+    }
+}
+
+struct Heap;
+
+// SAFETY: never runs.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: never runs.
+        unsafe { opaque_pointer(layout.size(), layout.align()) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
+        number(pointer as u64, 0);
+    }
+}
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+static X86_64_MODULES: Loader<Opaque<X86_64>> = Loader::new(Opaque(core::marker::PhantomData));
+static I386_MODULES: Loader<Opaque<I386>> = Loader::new(Opaque(core::marker::PhantomData));
+static M68K_MODULES: Loader<Opaque<M68k>> = Loader::new(Opaque(core::marker::PhantomData));
+
+/// Where the kernel starts: every public function that takes what others control.
+#[unsafe(no_mangle)]
+extern "C" fn _start(number: usize, arguments: &[usize; 6]) {
+    enter(&X86_64_MODULES, number, arguments);
+    enter(&I386_MODULES, number, arguments);
+    enter(&M68K_MODULES, number, arguments);
+    own_symbol(opaque(arguments), opaque(arguments));
+}
+
+/// The kernel's own table, which a search goes through at every load.
+#[unsafe(no_mangle)]
+extern "C" fn own_symbol(table: &'static [KernelSymbol; 100], name: &[u8; 20]) -> u64 {
+    let table = Ksymtab::new(table);
+    table.ok().and_then(|table| table.find(name)).map_or(0, |symbol| symbol.address)
+}
+
+fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6]) {
+    let result = modlink::syscall::dispatch(loader, call, *arguments);
+    number(result as u64, 0);
+    if let Some((name, offset)) = loader.locate(arguments[0] as u64) {
+        number(name.as_bytes().len() as u64, offset);
+    }
+    // SAFETY: never runs.
+    let name = unsafe { core::slice::from_raw_parts(arguments.as_ptr().cast(), arguments[1]) };
+    if let Some(module) = loader.find(name) {
+        number(module.references().into(), module.core().start);
+    }
+    if let Some(symbol) = loader.symbol(name) {
+        number(symbol.address, symbol.holder.is_some().into());
+    }
+    loader.for_each(|module| {
+        number(module.arguments().len() as u64, module.uses().count() as u64);
+        for symbol in module.exports() {
+            number(symbol.address, symbol.name.len() as u64);
+        }
+    });
+}
+
+/// An allocation that cannot be had and that Rust offers no fallible form of.
+#[alloc_error_handler]
+#[inline(never)]
+fn memory_is_exhausted(_: Layout) -> ! {
+    loop {
+        number(0, 1);
+    }
+}
+
+/// Whoever reaches this function reaches a panic.
+#[panic_handler]
+#[inline(never)]
+fn panic_is_reached(info: &PanicInfo<'_>) -> ! {
+    loop {
+        number((&raw const *info) as u64, 0);
+    }
+}
