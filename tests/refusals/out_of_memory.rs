@@ -13,27 +13,75 @@ use modlink::{Errno, ImportProblem, LoadError, Loader, Module};
 use modlink_host::ModuleFile;
 use std::alloc::Layout;
 
+/// What came of failures.
+#[derive(Debug, Default)]
+struct Outcomes {
+    errors: Vec<LoadError>,
+    /// The numbers of the allocations whose failure was not noticed.
+    unnoticed: Vec<usize>,
+}
+
 #[test]
 fn every_allocation_of_the_linker_may_fail() {
     for architecture in Architecture::ALL {
-        let errors = with_arch!(architecture, A => linking::<A>(architecture));
-        assert!(errors.len() >= 6, "{architecture:?}: {errors:?}");
-        expect_out_of_memory(&errors);
+        with_arch!(architecture, A => linking::<A>(architecture)).expect_all(6);
     }
 }
 
 #[test]
 fn every_allocation_of_a_load_may_fail_but_those_of_the_module_and_its_count() {
     for architecture in Architecture::ALL {
-        let errors = with_arch!(architecture, A => loading::<A>(architecture));
-        assert!(errors.len() >= 10, "{architecture:?}: {errors:?}");
-        expect_out_of_memory(&errors);
+        with_arch!(architecture, A => loading::<A>(architecture)).expect_all(10);
+    }
+}
+
+#[test]
+fn no_exhausted_heap_lets_a_module_use_what_it_may_not() {
+    for architecture in Architecture::ALL {
+        with_arch!(architecture, A => {
+            let exporter = ModuleFile::<A>::new("exporter").exports_in("CHECKSUMS", "crc_itu_t");
+            let (exporter, user) = (exporter.build(), user(architecture));
+            for nth in 0.. {
+                let loader = Loader::new(BareKernel::<A>::new(architecture));
+                let nothing = || Ok(Vec::new());
+                loader.load(&exporter, nothing).expect("it loads");
+                let load = || loader.load(user.bytes(), nothing);
+                let (result, has_failed) = with_failure(nth, without_fallible_form::<A>(), load);
+                assert!(result.is_err(), "{architecture:?}: accepted as allocation {nth} failed");
+                if !has_failed {
+                    break;
+                }
+            }
+        });
     }
 }
 
 /// What the tests here produce.
 pub fn errors(on: Architecture) -> Vec<LoadError> {
-    with_arch!(on, A => [linking::<A>(on), loading::<A>(on)].concat())
+    with_arch!(on, A => [linking::<A>(on).errors, loading::<A>(on).errors].concat())
+}
+
+impl Outcomes {
+    /// Lets the first allocation of `work` fail, the second, and so on, until there are no more.
+    fn of(mut work: impl FnMut(usize) -> (Result<(), LoadError>, bool)) -> Self {
+        let mut outcomes = Self::default();
+        for nth in 0.. {
+            match work(nth) {
+                (Err(error), _) => outcomes.errors.push(error),
+                (Ok(()), true) => outcomes.unnoticed.push(nth),
+                (Ok(()), false) => break,
+            }
+        }
+        outcomes
+    }
+
+    /// There are so many failures at least, all of them were noticed, and say what they are.
+    #[track_caller]
+    fn expect_all(&self, at_least: usize) {
+        assert!(self.errors.len() >= at_least, "{self:?}");
+        assert!(self.unnoticed.is_empty(), "{self:?}");
+        expect_out_of_memory(&self.errors);
+    }
 }
 
 fn expect_out_of_memory(errors: &[LoadError]) {
@@ -54,56 +102,43 @@ fn expect_out_of_memory(errors: &[LoadError]) {
     }
 }
 
-/// What comes of linking the real module when its first allocation fails, its second, and so on.
-fn linking<A: Arch>(on: Architecture) -> Vec<LoadError> {
+/// Links the real module.
+fn linking<A: Arch>(on: Architecture) -> Outcomes {
     let file = with_got(on);
     let (mut core, mut init) = (vec![0; ROOM], vec![0; ROOM]);
-    let mut link = || -> Result<usize, LoadError> {
+    let mut link = || -> Result<(), LoadError> {
         let image = Image::<A>::check(file.bytes(), LIMIT)?;
         let plan = Plan::new(&image, PAGE)?;
         let core = Block { address: on.core(), bytes: &mut core };
         let init = Block { address: on.core(), bytes: &mut init };
         let mut placed = plan.place(&image, core, init)?;
         let values = placed.resolve(&image, |_, _| Ok::<_, ImportProblem>(Some(on.kernel())))?;
-        Ok(placed.relocate(&image, &values)?)
+        placed.relocate(&image, &values)?;
+        Ok(())
     };
-    let errors = (0..).map_while(|nth| match with_failure(nth, [None; 2], &mut link) {
-        (Err(error), _) => Some(error),
-        (Ok(_), false) => None,
-        (Ok(_), true) => panic!("{on:?}: allocation {nth} failed and nobody noticed"),
-    });
-    errors.collect()
+    Outcomes::of(|nth| with_failure(nth, [None; 2], &mut link))
 }
 
-/// What comes of loading a module that uses another when its first allocation fails, and so on.
-fn loading<A: Arch>(on: Architecture) -> Vec<LoadError> {
+/// Loads a module that uses another. A kernel that refuses it has nothing of it.
+fn loading<A: Arch>(on: Architecture) -> Outcomes {
     let exporter = ModuleFile::<A>::new("exporter").exports("crc_itu_t").build();
     let user = user(on);
-    (0..)
-        .map_while(|nth| {
-            let loader = Loader::new(BareKernel::<A>::new(on));
-            let nothing = || Ok(Vec::new());
-            loader.load(&exporter, nothing).expect("it loads");
-            let pieces = loader.platform().pieces_in_use();
-            let spared = without_fallible_form::<A>();
-            let (result, has_failed) =
-                with_failure(nth, spared, || loader.load(user.bytes(), nothing));
-            match result {
-                Ok(()) => {
-                    assert!(!has_failed, "{on:?}: allocation {nth} failed and nobody noticed");
-                    None
-                }
-                Err(error) => {
-                    assert_eq!(loader.platform().pieces_in_use(), pieces);
-                    let mut modules = 0;
-                    loader.for_each(|_| modules += 1);
-                    assert_eq!(modules, 1, "{error}");
-                    loader.unload(b"exporter", false).expect("nobody uses it");
-                    Some(error)
-                }
-            }
-        })
-        .collect()
+    Outcomes::of(|nth| {
+        let loader = Loader::new(BareKernel::<A>::new(on));
+        let nothing = || Ok(Vec::new());
+        loader.load(&exporter, nothing).expect("it loads");
+        let pieces = loader.platform().pieces_in_use();
+        let load = || loader.load(user.bytes(), nothing);
+        let (result, has_failed) = with_failure(nth, without_fallible_form::<A>(), load);
+        if result.is_err() {
+            assert_eq!(loader.platform().pieces_in_use(), pieces);
+            let mut modules = 0;
+            loader.for_each(|_| modules += 1);
+            assert_eq!(modules, 1, "{result:?}");
+            loader.unload(b"exporter", false).expect("nobody uses it");
+        }
+        (result, has_failed)
+    })
 }
 
 /// The layouts of the two `Arc`s that a load makes: that of the module and that of its count, which
