@@ -221,3 +221,25 @@ fn what_an_unloaded_module_held_is_free_when_the_unload_returns() {
         });
     });
 }
+
+#[test]
+fn a_module_that_is_unloaded_as_soon_as_it_can_be_is_free_when_the_unload_returns() {
+    within_limit(|| {
+        let loader = HostKernel::<X86_64>::new().boot();
+        let kernel = loader.platform();
+        let before = kernel.snapshot();
+        let file = ModuleFile::<X86_64>::new("m").init().exit().build();
+        for _ in 0..200 {
+            thread::scope(|scope| {
+                let loading = scope.spawn(|| load(&loader, &file));
+                while let Err(error) = loader.unload(b"m", false) {
+                    let early = [Errno::ENOENT, Errno::EBUSY, Errno::EWOULDBLOCK];
+                    assert!(early.contains(&error.errno()), "{error}");
+                    thread::yield_now();
+                }
+                assert_eq!(kernel.snapshot(), before);
+                assert_eq!(loading.join().unwrap(), Ok(()));
+            });
+        }
+    });
+}
