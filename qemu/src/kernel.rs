@@ -5,7 +5,7 @@ use crate::initrd::File;
 use crate::machine::{Access, Machine, This};
 use crate::memory::region::{NoPages, Pages};
 use crate::memory::{usage, user};
-use crate::{report, stubs};
+use crate::{audit, report, stubs};
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -160,5 +160,6 @@ unsafe impl Platform for TestKernel {
 
     fn notify(&self, event: Event, module: &Module<Self>) {
         report::loaded(event, module);
+        audit::follow(event, module);
     }
 }

@@ -55,6 +55,19 @@ pub enum Access {
     ReadWrite,
 }
 
+/// A page that can be reached, as the page tables have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Its address.
+    pub page: usize,
+    /// The physical address behind it.
+    pub frame: u64,
+    /// Whether the kernel can write to it.
+    pub writable: bool,
+    /// Whether the kernel can run it.
+    pub executable: bool,
+}
+
 /// How the machine ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -112,6 +125,13 @@ pub trait Machine {
     /// # Safety
     /// `page` was mapped by [`map`](Self::map); nothing relies on an access that this takes away.
     unsafe fn protect(page: usize, access: Access);
+
+    /// Calls `visit` for each page that is mapped, lowest address first. Reads the page tables that
+    /// the processor uses, as it does, and nothing that the kernel remembers of them.
+    fn for_each_mapping(visit: impl FnMut(Mapping));
+
+    /// Whether the processor can keep a page from being run, and does.
+    fn forbids_execution() -> bool;
 
     /// Makes what was written to `range` visible to instruction fetch.
     fn sync_code(range: Range<usize>);

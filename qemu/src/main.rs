@@ -13,6 +13,7 @@ extern crate alloc;
 
 #[macro_use]
 mod print;
+mod audit;
 mod console;
 mod exports;
 mod fault;
@@ -50,6 +51,7 @@ pub unsafe fn start(boot: Boot) -> ! {
     let command_line = String::from_utf8_lossy(boot.command_line).into_owned();
     let protection = This::protect_kernel(&boot);
     region::give(boot.module_frames.clone());
+    audit::install(boot.module_frames.clone());
     user::install(&boot);
     let exports = kernel::install_exports();
     println!("modlink's test kernel on {}: {protection}", <This as Machine>::Arch::NAME);
@@ -70,7 +72,11 @@ fn run(boot: &Boot, command_line: &str) -> Outcome {
             return Outcome::Failure;
         }
     }
-    match command_line.split_whitespace().find_map(|word| word.strip_prefix("script=")) {
+    let mut words = command_line.split_whitespace();
+    if words.clone().any(|word| word == "audit") {
+        audit::at_every_event();
+    }
+    match words.find_map(|word| word.strip_prefix("script=")) {
         Some(script) => console::run_script(script),
         None => console::interact(),
     }

@@ -6,6 +6,7 @@ use crate::machine::{Access, Machine, This};
 use crate::memory::region::Pages;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Range;
 use modlink::symbols::Symbol;
 use spin::Mutex;
 
@@ -50,4 +51,9 @@ pub fn find(name: &[u8]) -> Option<Symbol<'static>> {
     let stub = stubs.get(name)?;
     let address = stub.code.range().start as u64;
     Some(Symbol { name: stub.name, address, gpl_only: false, namespace: b"" })
+}
+
+/// Calls `visit` with the name and the pages of each stub.
+pub fn for_each(mut visit: impl FnMut(&[u8], Range<usize>)) {
+    STUBS.lock().values().for_each(|stub| visit(stub.name, stub.code.range()));
 }

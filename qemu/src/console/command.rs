@@ -58,6 +58,14 @@ const COMMANDS: &[Command] = &[
         run: usage::mem,
     },
     Command {
+        name: "audit",
+        arguments: "",
+        help: "compare the page tables with what they should be: no page writable and\n\
+               executable, modules protected as their files ask, no way around it,\n\
+               and nothing mapped that is nobody's",
+        run: |_, words| usage::audit(words),
+    },
+    Command {
         name: "buf",
         arguments: "NAME LENGTH|\"TEXT\"|hex:DIGITS",
         help: "make a buffer of zeros, of text (a NUL follows it), or of given bytes",

@@ -5,7 +5,7 @@ use super::words::Words;
 use crate::files::{self, Descriptor};
 use crate::initrd::File;
 use crate::kernel::{LOADER, TestKernel};
-use crate::report;
+use crate::{audit, report};
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::string::ToString;
@@ -22,6 +22,7 @@ pub fn insmod(words: &mut Words<'_>) -> Result<(), Failure> {
     let file = find(file)?;
     let arguments = c_string(words.rest())?;
     let arguments = arguments.as_ptr() as usize;
+    audit::announce(file.bytes);
     if from_memory {
         let image = file.bytes.as_ptr() as usize;
         let number = ThisArch::SYSCALLS.init_module;

@@ -1,8 +1,9 @@
-//! The memory that modules have.
+//! The memory that modules have, and how it is protected.
 
 use super::Console;
 use super::failure::Failure;
 use super::words::Words;
+use crate::audit::{self, Audit};
 use crate::memory::usage::{self, Usage};
 use crate::memory::{heap, region};
 use alloc::format;
@@ -30,4 +31,15 @@ pub fn mem(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> 
         }
         Some(other) => Err(Failure::Usage(format!("`mem {other}` means nothing"))),
     }
+}
+
+/// `audit`
+pub fn audit(words: &mut Words<'_>) -> Result<(), Failure> {
+    words.end()?;
+    let Audit { mapped, of_modules, findings } = audit::run();
+    if findings > 0 {
+        return Err(Failure::Wrong(format!("{findings} findings in {mapped} mapped pages")));
+    }
+    println!("{mapped} pages are mapped, {of_modules} of modules: all as they should be");
+    Ok(())
 }

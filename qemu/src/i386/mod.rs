@@ -8,8 +8,8 @@ mod descriptors;
 mod entry;
 mod faults;
 
-use crate::machine::{Access, Argument, Boot, Machine, Outcome, Returned};
-use crate::x86::{exit, layout, paging, pvh, serial};
+use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
+use crate::x86::{exit, layout, paging, pvh, serial, walk};
 use core::arch::asm;
 use core::arch::x86::{__cpuid, __get_cpuid_max};
 use core::ops::{Range, RangeInclusive};
@@ -62,6 +62,14 @@ impl Machine for I386 {
     unsafe fn protect(page: usize, access: Access) {
         // SAFETY: the caller's promise.
         unsafe { paging::protect(page, access) }
+    }
+
+    fn for_each_mapping(visit: impl FnMut(Mapping)) {
+        walk::for_each_mapping(visit);
+    }
+
+    fn forbids_execution() -> bool {
+        walk::forbids_execution()
     }
 
     fn sync_code(_range: Range<usize>) {

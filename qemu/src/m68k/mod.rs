@@ -13,8 +13,9 @@ mod layout;
 mod mmu;
 mod registers;
 mod tty;
+mod walk;
 
-use crate::machine::{Access, Argument, Boot, Machine, Outcome, Returned};
+use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
 use controller::Ending;
 use core::arch::asm;
 use core::ops::{Range, RangeInclusive};
@@ -72,6 +73,14 @@ impl Machine for M68k {
     unsafe fn protect(page: usize, access: Access) {
         // SAFETY: the caller's promise is the same.
         unsafe { mmu::protect(page, access) }
+    }
+
+    fn for_each_mapping(visit: impl FnMut(Mapping)) {
+        walk::for_each_mapping(visit);
+    }
+
+    fn forbids_execution() -> bool {
+        false
     }
 
     fn sync_code(_range: Range<usize>) {

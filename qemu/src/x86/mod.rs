@@ -7,3 +7,4 @@ pub mod paging;
 pub mod port;
 pub mod pvh;
 pub mod serial;
+pub mod walk;
