@@ -123,14 +123,10 @@ unsafe impl Platform for Kernel {
 
 /// The modules in an order in which each comes after those whose symbols it uses.
 pub fn in_order<'m>(modules: &'m [Module], symvers: &Symvers) -> Vec<&'m Module> {
-    let owner = |module: &'m Module| {
-        let path = module.path.with_extension("");
-        path.to_str()?.split_once("/kernel/").map(|(_, owner)| owner.to_owned())
-    };
     let by_owner: HashMap<String, usize> = modules
         .iter()
         .enumerate()
-        .filter_map(|(index, module)| Some((owner(module)?, index)))
+        .filter_map(|(index, module)| Some((module.owner()?, index)))
         .collect();
     let by_name: HashMap<&[u8], usize> = symvers
         .modules

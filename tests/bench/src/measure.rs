@@ -135,8 +135,7 @@ fn time_once(loader: Loader, module: &Module, context: &'static Context) -> Opti
 /// # Errors
 /// If a file cannot be read, or a module is refused.
 pub fn load_watched(loader: Loader, list: &Path) -> Result<()> {
-    let list = std::fs::read_to_string(list)?;
-    let modules = modules::read(&list.lines().map(Into::into).collect::<Vec<_>>())?;
+    let modules = modules::read_list(list)?;
     let context = context(&modules)?;
     for module in &modules {
         let loaded = time_once(loader, module, context);

@@ -20,6 +20,14 @@ pub struct Module {
     pub relocations: u64,
 }
 
+impl Module {
+    /// Its path from the folder `kernel` on, without `.ko`: how Module.symvers calls it.
+    pub fn owner(&self) -> Option<String> {
+        let path = self.path.with_extension("");
+        path.to_str()?.split_once("/kernel/").map(|(_, owner)| owner.to_owned())
+    }
+}
+
 /// The folder with the modules: `$CACHE/corpus/amd64`, as in the Makefile.
 pub fn folder() -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -51,6 +59,15 @@ pub fn find(folder: &Path) -> Result<Vec<PathBuf>> {
 /// If one cannot be read, or is no ELF file.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Module>> {
     paths.iter().map(|path| one(path).with_context(|| path.display().to_string())).collect()
+}
+
+/// Reads the module files whose paths are the lines of a file.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_list(list: &Path) -> Result<Vec<Module>> {
+    let list = std::fs::read_to_string(list)?;
+    read(&list.lines().map(PathBuf::from).collect::<Vec<_>>())
 }
 
 fn one(path: &Path) -> Result<Module> {

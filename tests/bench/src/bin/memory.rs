@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use modlink::symbols::KernelSymbol;
 use modlink_bench::arena::Arena;
 use modlink_bench::kernel::{Kernel, in_order};
 use modlink_bench::lookup::ksymtab;
@@ -39,7 +40,16 @@ fn main() -> Result<()> {
     let modules = modules::read(&modules::find(&arguments.modules)?)?;
     let symvers = symvers::read(&arguments.modules.join("Module.symvers"))?;
     let order = in_order(&modules, &symvers);
-    let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
+    let records = size_of::<KernelSymbol>() * symvers.kernel.len();
+    let before = HEAP.current_usage();
+    let ksymtab = ksymtab(symvers.kernel);
+    let index = HEAP.current_usage() - before - records;
+    println!(
+        "Ksymtab of {} exports: {:.1} bytes an export beside record and name\n",
+        thousands(symvers.kernel.len() as u64),
+        index as f64 / symvers.kernel.len() as f64
+    );
+    let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab);
 
     let mut loads = Vec::with_capacity(order.len());
     let mut refused = Vec::new();

@@ -43,7 +43,7 @@ impl Find for Eytzinger {
         }
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self.tree.as_slice())
+    fn bytes(&self) -> Option<usize> {
+        Some(size_of_val(self.tree.as_slice()))
     }
 }

@@ -1,10 +1,12 @@
 //! Ways to find an exported symbol by name.
 
+mod binary;
 mod eytzinger;
 mod hash;
 mod open;
 mod perfect;
 
+pub use binary::Binary;
 pub use eytzinger::Eytzinger;
 pub use hash::{Fnv, HashName, Words};
 pub use open::{Indices, Open, Slot, Tagged};
@@ -29,8 +31,8 @@ pub trait Find {
     /// The address of the symbol of that name.
     fn find(&self, name: &[u8]) -> Option<u64>;
 
-    /// The bytes that it keeps beside the records and the names.
-    fn bytes(&self) -> usize;
+    /// The bytes that it keeps beside the records and the names, if it says.
+    fn bytes(&self) -> Option<usize>;
 }
 
 /// modlink's own table.
@@ -40,8 +42,8 @@ impl Find for Ksymtab {
         Self::find(self, name).map(|symbol| symbol.address)
     }
 
-    fn bytes(&self) -> usize {
-        0
+    fn bytes(&self) -> Option<usize> {
+        None
     }
 }
 

@@ -104,7 +104,7 @@ impl<S: Slot, H: HashName> Find for Open<S, H> {
         }
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self.slots.as_slice())
+    fn bytes(&self) -> Option<usize> {
+        Some(size_of_val(self.slots.as_slice()))
     }
 }

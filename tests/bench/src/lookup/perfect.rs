@@ -65,8 +65,9 @@ impl<H: HashName> Find for Perfect<H> {
         (export.name.as_bytes() == name).then_some(export.address)
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(self.displacements.as_slice()) + size_of_val(self.positions.as_slice())
+    fn bytes(&self) -> Option<usize> {
+        let displacements = size_of_val(self.displacements.as_slice());
+        Some(displacements + size_of_val(self.positions.as_slice()))
     }
 }
 
