@@ -1,10 +1,9 @@
 //! Whether two links of a file came out the same.
 
-use crate::gnu_ld;
-use crate::ours;
-use crate::source::Source;
+use crate::linked::{Linked, Section};
+use crate::slots;
+use crate::source::{self, Relocation, Source};
 use crate::target::Target;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Sections that are marked as allocated, that only a module's loader reads and that therefore
@@ -52,61 +51,118 @@ pub enum Difference {
         /// The byte by ld.
         theirs: u8,
     },
+    /// Another word is loaded through the global offset table.
+    Slot {
+        /// The section.
+        section: String,
+        /// The relocation that leads to the slot.
+        relocation: String,
+        /// The word by modlink; `None` if the field leads to no slot.
+        ours: Option<u64>,
+        /// The word by ld.
+        theirs: Option<u64>,
+    },
 }
 
 /// Compares every allocated section and returns the first difference.
 pub fn compare(
     source: &Source,
     target: Target,
-    ours: &[ours::Section],
-    theirs: &BTreeMap<usize, gnu_ld::Section>,
+    ours: &Linked,
+    theirs: &Linked,
 ) -> Option<Difference> {
-    let ours: BTreeMap<_, _> = ours.iter().map(|section| (section.index, section)).collect();
-    source.sections.iter().enumerate().find_map(|(index, section)| {
-        if !is_compared(section) {
-            return None;
-        }
-        let name = section.name.clone();
-        let Some(ours) = ours.get(&index) else {
-            return Some(Difference::Missing { section: name, by: "modlink" });
+    let sections = source.sections.iter().enumerate();
+    sections.filter(|(_, section)| is_compared(section)).find_map(|(index, section)| {
+        let missing = |by| Difference::Missing { section: section.name.clone(), by };
+        let Some(our) = ours.sections.get(&index) else {
+            return Some(missing("modlink"));
         };
-        let Some(theirs) = theirs.get(&index) else {
-            return Some(Difference::Missing { section: name, by: "ld" });
+        let Some(their) = theirs.sections.get(&index) else {
+            return Some(missing("ld"));
         };
-        if ours.address != theirs.address {
-            let (ours, theirs) = (ours.address, theirs.address);
-            return Some(Difference::Address { section: name, ours, theirs });
-        }
-        let sizes = [ours.bytes.len(), theirs.bytes.len()];
-        if sizes.iter().any(|size| *size as u64 != section.size) {
-            return Some(Difference::Size { section: name, ours: sizes[0], theirs: sizes[1] });
-        }
-        let offset =
-            ours.bytes.iter().zip(&theirs.bytes).position(|(ours, theirs)| ours != theirs)?;
-        Some(Difference::Byte {
-            relocation: relocation_at(section, target, offset as u64),
-            section: name,
-            offset,
-            ours: ours.bytes[offset],
-            theirs: theirs.bytes[offset],
+        placed_alike(section, our, their)
+            .or_else(|| slots_alike(section, target, (ours, our), (theirs, their)))
+            .or_else(|| filled_alike(section, target, our, their))
+    })
+}
+
+fn placed_alike(section: &source::Section, ours: &Section, theirs: &Section) -> Option<Difference> {
+    if ours.address != theirs.address {
+        return Some(Difference::Address {
+            section: section.name.clone(),
+            ours: ours.address,
+            theirs: theirs.address,
+        });
+    }
+    let sizes = [ours.bytes.len(), theirs.bytes.len()];
+    sizes.iter().any(|size| *size as u64 != section.size).then(|| Difference::Size {
+        section: section.name.clone(),
+        ours: sizes[0],
+        theirs: sizes[1],
+    })
+}
+
+/// Fields that lead to a slot must lead to equal words.
+fn slots_alike(
+    section: &source::Section,
+    target: Target,
+    (ours, our): (&Linked, &Section),
+    (theirs, their): (&Linked, &Section),
+) -> Option<Difference> {
+    section.relocations.iter().find_map(|relocation| {
+        let field = relocation.slot?;
+        let ours = slots::word(ours, our, relocation, field, target);
+        let theirs = slots::word(theirs, their, relocation, field, target);
+        (ours.is_none() || ours != theirs).then(|| Difference::Slot {
+            section: section.name.clone(),
+            relocation: describe(relocation, target),
+            ours,
+            theirs,
         })
     })
 }
 
+/// All other bytes must be equal.
+fn filled_alike(
+    section: &source::Section,
+    target: Target,
+    ours: &Section,
+    theirs: &Section,
+) -> Option<Difference> {
+    let is_slot = |offset: usize| {
+        let after = section.relocations.partition_point(|found| found.offset <= offset as u64);
+        section.relocations[..after].last().is_some_and(|found| {
+            found.slot.is_some() && offset as u64 - found.offset < found.width as u64
+        })
+    };
+    let bytes = ours.bytes.iter().zip(&theirs.bytes).enumerate();
+    let (offset, (ours, theirs)) =
+        bytes.into_iter().find(|(offset, (ours, theirs))| ours != theirs && !is_slot(*offset))?;
+    Some(Difference::Byte {
+        relocation: relocation_at(section, target, offset as u64),
+        section: section.name.clone(),
+        offset,
+        ours: *ours,
+        theirs: *theirs,
+    })
+}
+
 /// Whether a section must come out the same.
-pub fn is_compared(section: &crate::source::Section) -> bool {
+pub fn is_compared(section: &source::Section) -> bool {
     section.allocated && section.size > 0 && !NOT_LOADED.contains(&&*section.name)
 }
 
 /// The last relocation at or before an offset whose bytes could reach it.
-fn relocation_at(section: &crate::source::Section, target: Target, offset: u64) -> Option<String> {
+fn relocation_at(section: &source::Section, target: Target, offset: u64) -> Option<String> {
     const WIDEST: u64 = 8;
     let after = section.relocations.partition_point(|relocation| relocation.offset <= offset);
     let relocation = section.relocations[..after].last()?;
-    (offset - relocation.offset < WIDEST).then(|| {
-        let name = target.relocation_name(relocation.r_type);
-        format!("{name} of {} at {:#x}", relocation.symbol, relocation.offset)
-    })
+    (offset - relocation.offset < WIDEST).then(|| describe(relocation, target))
+}
+
+fn describe(relocation: &Relocation, target: Target) -> String {
+    let name = target.relocation_name(relocation.r_type);
+    format!("{name} of {} at {:#x}", relocation.symbol, relocation.offset)
 }
 
 impl fmt::Display for Difference {
@@ -118,6 +174,9 @@ impl fmt::Display for Difference {
             }
             Self::Size { section, ours, theirs } => {
                 write!(f, "{section} has {ours} bytes, ld gives it {theirs}")
+            }
+            Self::Slot { section, relocation, ours, theirs } => {
+                write!(f, "{section} ({relocation}): the slot holds {ours:x?}, ld's {theirs:x?}")
             }
             Self::Byte { section, offset, relocation, ours, theirs } => {
                 let relocation = relocation.as_deref().unwrap_or("no relocation");

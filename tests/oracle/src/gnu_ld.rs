@@ -1,12 +1,12 @@
 //! Linking with GNU ld.
 
-use crate::recipe::{Prepared, output_name};
+use crate::linked::{Linked, Section};
+use crate::recipe::{GOT_NAME, Prepared, output_name};
 use crate::target::Target;
 use anyhow::{Context, Result, bail};
 use object::elf::SHT_NOBITS;
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,25 +37,11 @@ const OPTIONS: &[&str] = &[
     "-s",
 ];
 
-/// A section of ld's output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
-    /// Its address.
-    pub address: u64,
-    /// Its bytes; zeros where it has none in the file.
-    pub bytes: Vec<u8>,
-}
-
-/// Links a prepared file in a folder of its own and returns the sections by the index that they
-/// had. Empty ones may be absent.
+/// Links a prepared file in a folder of its own. Empty sections may be absent from the result.
 ///
 /// # Errors
 /// If ld refuses, with its words, or its output cannot be read.
-pub fn link(
-    prepared: &Prepared,
-    target: Target,
-    folder: &Path,
-) -> Result<BTreeMap<usize, Section>> {
+pub fn link(prepared: &Prepared, target: Target, folder: &Path) -> Result<Linked> {
     let (object, script) = (folder.join("in.o"), folder.join("script.ld"));
     let (output, messages) = (folder.join("out"), folder.join("messages"));
     fs::write(&object, &prepared.object)?;
@@ -90,7 +76,7 @@ pub fn link(
     }
 }
 
-fn read(file: &[u8]) -> Result<BTreeMap<usize, Section>> {
+fn read(file: &[u8]) -> Result<Linked> {
     match FileKind::parse(file)? {
         FileKind::Elf32 => sections::<object::elf::FileHeader32<Endianness>>(file),
         FileKind::Elf64 => sections::<object::elf::FileHeader64<Endianness>>(file),
@@ -98,23 +84,28 @@ fn read(file: &[u8]) -> Result<BTreeMap<usize, Section>> {
     }
 }
 
-fn sections<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<BTreeMap<usize, Section>> {
+fn sections<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<Linked> {
     let header = H::parse(file)?;
     let endian = header.endian()?;
     let table = header.sections(endian, file)?;
-    let mut found = BTreeMap::new();
+    let mut output = Linked::default();
     for section in table.iter() {
         let name = String::from_utf8_lossy(table.section_name(endian, section)?).into_owned();
         let index = name.strip_prefix(".O").and_then(|index| index.parse().ok());
-        let Some(index) = index.filter(|index| output_name(*index) == name) else {
+        let index = index.filter(|index| output_name(*index) == name);
+        if index.is_none() && name != GOT_NAME {
             continue;
-        };
+        }
         let bytes = if section.sh_type(endian) == SHT_NOBITS {
             vec![0; usize::try_from(section.sh_size(endian).into())?]
         } else {
             section.data(endian, file)?.to_vec()
         };
-        found.insert(index, Section { address: section.sh_addr(endian).into(), bytes });
+        let section = Section { address: section.sh_addr(endian).into(), bytes };
+        match index {
+            Some(index) => _ = output.sections.insert(index, section),
+            None => output.got = Some(section),
+        }
     }
-    Ok(found)
+    Ok(output)
 }

@@ -5,13 +5,16 @@
 //! shares nothing with modlink's), [`target`] whether it is in scope, [`placement`] chooses
 //! addresses from a seed, [`ours`] links it with modlink, [`recipe`] prepares it for GNU ld and
 //! [`gnu_ld`] links it there, [`compare`] finds the first difference. [`verdict`] is the whole way.
+//! Where a field leads through a global offset table, [`slots`] follows it.
 
 pub mod compare;
 pub mod gnu_ld;
 pub mod input;
+pub mod linked;
 pub mod ours;
 pub mod placement;
 pub mod recipe;
+pub mod slots;
 pub mod source;
 pub mod target;
 pub mod verdict;

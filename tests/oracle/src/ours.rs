@@ -1,5 +1,6 @@
 //! Linking with modlink.
 
+use crate::linked::{Linked, Section};
 use crate::placement::{Placement, Room};
 use anyhow::{Context, Result, anyhow};
 use modlink::arch::Arch;
@@ -13,35 +14,15 @@ const PAGE: u64 = 4096;
 /// The most memory that a file's sections may need, in bytes.
 const LIMIT: u64 = 64 << 20;
 
-/// A file that modlink has linked.
-#[derive(Clone, Debug)]
-pub struct Linked {
-    /// Where it was told to put things.
-    pub placement: Placement,
-    /// Its loaded sections.
-    pub sections: Vec<Section>,
-}
-
-/// A section as it would stand in memory.
-#[derive(Clone, Debug)]
-pub struct Section {
-    /// Its index in the section header table.
-    pub index: usize,
-    /// Its address.
-    pub address: u64,
-    /// Its bytes, relocated.
-    pub bytes: Vec<u8>,
-}
-
 /// Links a file for the architecture `A` where `choose` wants it, given the room that the core and
-/// the init part need.
+/// the init part need, and returns what was chosen and what came of it.
 ///
 /// # Errors
 /// What modlink refuses, in its words.
 pub fn link<A: Arch>(
     file: &[u8],
     choose: impl FnOnce(Room, Room) -> Option<Placement>,
-) -> Result<Linked> {
+) -> Result<(Placement, Linked)> {
     let image = Image::<A>::check(file, LIMIT).map_err(|error| anyhow!("{error}"))?;
     let plan = Plan::new(&image, PAGE).map_err(|error| anyhow!("{error}"))?;
     let room = |layout: &Layout| Room { size: layout.size, align: layout.align };
@@ -63,12 +44,13 @@ pub fn link<A: Arch>(
         .map_err(|error| anyhow!("{error}"))?;
     placed.relocate(&image, &values).map_err(|error| anyhow!("{error}"))?;
 
+    let section = |location| Section {
+        address: placed.address(location),
+        bytes: placed.bytes(location).to_vec(),
+    };
     let sections = (0..image.sections().len())
-        .filter_map(|index| {
-            let location = plan.location(index)?;
-            let address = placed.address(location);
-            Some(Section { index, address, bytes: placed.bytes(location).to_vec() })
-        })
+        .filter_map(|index| Some((index, section(plan.location(index)?))))
         .collect();
-    Ok(Linked { placement, sections })
+    let got = plan.got().map(section);
+    Ok((placement, Linked { sections, got }))
 }

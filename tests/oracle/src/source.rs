@@ -1,6 +1,6 @@
 //! What is in an object file, read independently of modlink.
 
-use crate::target::{Needs, Target};
+use crate::target::{Needs, SlotField, Target};
 use anyhow::{Context, Result, bail};
 use object::elf::{RelocationType, SHF_ALLOC, SHF_TLS, STT_GNU_IFUNC};
 use object::{
@@ -8,6 +8,9 @@ use object::{
     SectionFlags, SectionKind, SymbolFlags, SymbolKind, SymbolSection,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The name by which files refer to the global offset table.
+const GOT: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
 
 /// An object file, as far as the oracle cares.
 #[derive(Clone, Debug)]
@@ -47,6 +50,12 @@ pub struct Relocation {
     pub r_type: RelocationType,
     /// The name of its symbol, or of the section that this stands for.
     pub symbol: String,
+    /// What is added to the value.
+    pub addend: i64,
+    /// How many bytes it writes.
+    pub width: usize,
+    /// How it says where its symbol's slot in the global offset table is, if that is its value.
+    pub slot: Option<SlotField>,
 }
 
 /// An undefined symbol.
@@ -71,7 +80,7 @@ pub enum LeftOut {
     Empty,
     /// It has thread-local data or refers to some.
     Tls,
-    /// It needs a global offset table.
+    /// It needs more of a global offset table than modules can have.
     Got,
     /// It has common symbols.
     Common,
@@ -86,7 +95,7 @@ impl LeftOut {
             Self::OtherKind => "no relocatable file of this architecture",
             Self::Empty => "nothing in it is allocated",
             Self::Tls => "thread-local storage",
-            Self::Got => "needs a global offset table",
+            Self::Got => "needs more of a global offset table than slots",
             Self::Common => "common symbols",
             Self::IndirectFunction => "indirect functions",
         }
@@ -102,7 +111,7 @@ pub fn read(bytes: &[u8], target: Target) -> Result<Result<Source, LeftOut>> {
     if file.kind() != ObjectKind::Relocatable || file.architecture() != target.architecture() {
         return Ok(Err(LeftOut::OtherKind));
     }
-    if let Some(reason) = symbols_out_of_scope(&file)? {
+    if let Some(reason) = symbols_out_of_scope(&file) {
         return Ok(Err(reason));
     }
     let mut source = Source {
@@ -138,8 +147,7 @@ impl Section {
     }
 }
 
-fn symbols_out_of_scope(file: &File<'_>) -> Result<Option<LeftOut>> {
-    let mut names_got = false;
+fn symbols_out_of_scope(file: &File<'_>) -> Option<LeftOut> {
     for symbol in file.symbols() {
         let indirect = matches!(
             symbol.flags(),
@@ -152,20 +160,23 @@ fn symbols_out_of_scope(file: &File<'_>) -> Result<Option<LeftOut>> {
         } else if indirect {
             LeftOut::IndirectFunction
         } else {
-            names_got |= symbol.name_bytes()? == b"_GLOBAL_OFFSET_TABLE_";
             continue;
         };
-        return Ok(Some(reason));
+        return Some(reason);
     }
-    Ok(names_got.then_some(LeftOut::Got))
+    None
 }
 
+/// All undefined symbols except the one that stands for the global offset table.
 fn undefined(file: &File<'_>) -> Result<BTreeMap<Vec<u8>, Undefined>> {
     let mut found = BTreeMap::new();
     for symbol in file.symbols().filter(|symbol| symbol.is_undefined()) {
         let name = symbol.name_bytes()?;
         if name.contains(&b'"') {
             bail!("a linker script cannot name {}", String::from_utf8_lossy(name));
+        }
+        if name == GOT {
+            continue;
         }
         let entry = Undefined { weak: symbol.is_weak(), ..Undefined::default() };
         found.insert(name.to_owned(), entry);
@@ -190,14 +201,24 @@ fn read_section(
             let RelocationFlags::Elf { r_type } = relocation.flags() else {
                 bail!("not an ELF relocation");
             };
-            match target.needs(r_type) {
-                Needs::Got => return Ok(Err(LeftOut::Got)),
-                Needs::Tls => return Ok(Err(LeftOut::Tls)),
-                Needs::Nothing => {}
+            let at = usize::try_from(offset)?;
+            let (before, field) = data.split_at_checked(at).context("relocation outside data")?;
+            let needs = target.needs(r_type, before);
+            if let Some(reason) = out_of_scope(needs) {
+                return Ok(Err(reason));
             }
-            let addend = addend(&relocation, data, offset)?;
+            let width = target.width(r_type);
+            let addend = if relocation.has_implicit_addend() {
+                target.integer(field.get(..width).unwrap_or_default())
+            } else {
+                relocation.addend()
+            };
             let symbol = note_use(file, &relocation, addend, r_type, target, source)?;
-            relocations.push(Relocation { offset, r_type, symbol });
+            let slot = match needs {
+                Needs::Slot(field) if symbol.as_bytes() != GOT => Some(field),
+                _ => None,
+            };
+            relocations.push(Relocation { offset, r_type, symbol, addend, width, slot });
         }
         relocations.sort_by_key(|relocation| relocation.offset);
     }
@@ -210,15 +231,12 @@ fn read_section(
     }))
 }
 
-/// The addend of a relocation; one in the bytes at its place is 32 bits wide on i386, the only
-/// architecture here that has such.
-fn addend(relocation: &object::Relocation, data: &[u8], offset: u64) -> Result<i64> {
-    if !relocation.has_implicit_addend() {
-        return Ok(relocation.addend());
+fn out_of_scope(needs: Needs) -> Option<LeftOut> {
+    match needs {
+        Needs::OtherGot => Some(LeftOut::Got),
+        Needs::Tls => Some(LeftOut::Tls),
+        Needs::Nothing | Needs::Table | Needs::Slot(_) => None,
     }
-    let at = usize::try_from(offset)?;
-    let field = data.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-    Ok(i64::from(i32::from_le_bytes(field)))
 }
 
 /// Takes down what a relocation asks of the address of its symbol, and names that symbol.
@@ -235,14 +253,14 @@ fn note_use(
     };
     let symbol = file.symbol_by_index(index)?;
     let mut name = symbol.name_bytes()?.to_owned();
-    let wide = relocation.size() == 64;
+    let width = target.width(r_type);
     match symbol.section() {
-        SymbolSection::Undefined if !name.is_empty() => {
+        SymbolSection::Undefined if !name.is_empty() && name != GOT => {
             let undefined = source.undefined.get_mut(&name).context("symbol table changed")?;
-            if !wide {
+            if width < 8 {
                 undefined.addends = widen(undefined.addends, addend);
             }
-            if let Some(width) = target.narrow(r_type) {
+            if width < 4 && target.needs(r_type, &[]) == Needs::Nothing {
                 // A quarter of the range, so that place and symbol have room around each other.
                 let quarter = 1 << (width * 8 - 2);
                 let limit = if target.is_relative(r_type) {
@@ -254,7 +272,7 @@ fn note_use(
             }
         }
         SymbolSection::Section(section) => {
-            if !wide {
+            if width < 8 {
                 source.own_addends = widen(source.own_addends, addend);
             }
             let section = file.section_by_index(section)?;

@@ -25,10 +25,25 @@ pub enum Target {
 pub enum Needs {
     /// Nothing else.
     Nothing,
-    /// A global offset table, whose layout is each linker's own business.
-    Got,
+    /// The address of the global offset table.
+    Table,
+    /// The slot of its symbol in the global offset table.
+    Slot(SlotField),
+    /// More of a global offset table than modules can have.
+    OtherGot,
     /// Thread-local storage.
     Tls,
+}
+
+/// How a field says where a slot of the global offset table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotField {
+    /// By its distance from the place.
+    FromPlace,
+    /// By its offset in the table.
+    FromTable,
+    /// By its address.
+    Address,
 }
 
 impl Target {
@@ -64,29 +79,78 @@ impl Target {
         self != Self::X86_64
     }
 
-    /// What a relocation type needs, which the psABIs' names tell.
-    pub fn needs(self, r_type: RelocationType) -> Needs {
+    /// What a relocation type needs. `before` are the bytes before its place: on i386 the
+    /// instruction decides how it says where a slot is (psABI, "R_386_GOT32X").
+    pub fn needs(self, r_type: RelocationType, before: &[u8]) -> Needs {
+        match (self, r_type) {
+            (Self::X86_64, R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX)
+            | (Self::M68k, R_68K_GOT32 | R_68K_GOT16 | R_68K_GOT8) => {
+                Needs::Slot(SlotField::FromPlace)
+            }
+            (Self::M68k, R_68K_GOT32O | R_68K_GOT16O | R_68K_GOT8O) => {
+                Needs::Slot(SlotField::FromTable)
+            }
+            (Self::I386, R_386_GOT32 | R_386_GOT32X) => {
+                // A ModR/M byte without a base register: a bare 32-bit displacement.
+                let bare = before.last().is_some_and(|modrm| modrm & 0xc7 == 0x05);
+                Needs::Slot(if bare { SlotField::Address } else { SlotField::FromTable })
+            }
+            (Self::I386, R_386_GOTOFF | R_386_GOTPC) => Needs::Table,
+            _ => self.needs_by_name(r_type),
+        }
+    }
+
+    fn needs_by_name(self, r_type: RelocationType) -> Needs {
         let name = self.relocation_name(r_type);
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
         if has(&["TLS", "TPOFF", "DTP"]) {
             Needs::Tls
         } else if has(&["GOT"]) {
-            Needs::Got
+            Needs::OtherGot
         } else {
             Needs::Nothing
         }
     }
 
-    /// How many bytes the relocation types narrower than 32 bits write; `None` for all others.
-    pub fn narrow(self, r_type: RelocationType) -> Option<u32> {
+    /// Reads an integer of at most 64 bits in this architecture's byte order, sign-extended.
+    pub fn integer(self, bytes: &[u8]) -> i64 {
+        let mut value = 0_u64;
+        let mut add = |byte: &u8| value = value << 8 | u64::from(*byte);
+        match self {
+            Self::M68k => bytes.iter().for_each(&mut add),
+            Self::X86_64 | Self::I386 => bytes.iter().rev().for_each(&mut add),
+        }
+        let unused = 64 - 8 * bytes.len().clamp(1, 8);
+        (value << unused) as i64 >> unused
+    }
+
+    /// Cuts a value down to an address.
+    pub fn address(self, value: u64) -> u64 {
+        match self {
+            Self::X86_64 => value,
+            Self::I386 | Self::M68k => value & 0xffff_ffff,
+        }
+    }
+
+    /// The size of an address in bytes.
+    pub fn word(self) -> usize {
+        match self {
+            Self::X86_64 => 8,
+            Self::I386 | Self::M68k => 4,
+        }
+    }
+
+    /// How many bytes a relocation type writes.
+    pub fn width(self, r_type: RelocationType) -> usize {
         match (self, r_type) {
+            (Self::X86_64, R_X86_64_64 | R_X86_64_PC64) => 8,
             (Self::X86_64, R_X86_64_16 | R_X86_64_PC16)
             | (Self::I386, R_386_16 | R_386_PC16)
-            | (Self::M68k, R_68K_16 | R_68K_PC16 | R_68K_PLT16) => Some(2),
+            | (Self::M68k, R_68K_16 | R_68K_PC16 | R_68K_PLT16 | R_68K_GOT16 | R_68K_GOT16O) => 2,
             (Self::X86_64, R_X86_64_8 | R_X86_64_PC8)
             | (Self::I386, R_386_8 | R_386_PC8)
-            | (Self::M68k, R_68K_8 | R_68K_PC8 | R_68K_PLT8) => Some(1),
-            _ => None,
+            | (Self::M68k, R_68K_8 | R_68K_PC8 | R_68K_PLT8 | R_68K_GOT8 | R_68K_GOT8O) => 1,
+            _ => 4,
         }
     }
 

@@ -44,16 +44,13 @@ fn judge<A: Arch>(
         Err(reason) => return Ok(Verdict::LeftOut(reason)),
     };
     let mut random = placement::random(seed, name);
-    let linked = ours::link::<A>(file, |core, init| {
+    let (placement, ours) = ours::link::<A>(file, |core, init| {
         placement::choose(&source, target, core, init, &mut random)
     })
     .context("modlink refuses")?;
-
-    let addresses =
-        linked.sections.iter().map(|section| (section.index, section.address)).collect();
-    let prepared = recipe::prepare(file, &source, &addresses, &linked.placement.symbols)?;
+    let prepared = recipe::prepare(file, &source, &recipe::Addresses::of(&ours, &placement))?;
     let theirs = gnu_ld::link(&prepared, target, folder)?;
-    Ok(match compare::compare(&source, target, &linked.sections, &theirs) {
+    Ok(match compare::compare(&source, target, &ours, &theirs) {
         None => equal(&source),
         Some(difference) => Verdict::Different(difference.to_string()),
     })

@@ -132,5 +132,9 @@ fn a_wrong_formula_on_i386_is_noticed() -> Result<()> {
 fn a_wrong_formula_on_m68k_is_noticed() -> Result<()> {
     notices::<M68k, { R_68K_32.0 }>("m68k-modules", "libdes.ko", Target::M68k)?;
     notices::<M68k, { R_68K_PC32.0 }>("m68k-modules", "fat.ko", Target::M68k)?;
-    notices::<M68k, { R_68K_PLT32.0 }>("m68k-libs", "wcsdup.o", Target::M68k)
+    notices::<M68k, { R_68K_PLT32.0 }>("m68k-libs", "wcsdup.o", Target::M68k)?;
+    notices::<M68k, { R_68K_PC16.0 }>("m68k-libs", "_double.o", Target::M68k)?;
+    notices::<M68k, { R_68K_GOT16O.0 }>("m68k-libs", "_itoa.o", Target::M68k)?;
+    notices::<M68k, { R_68K_GOT32.0 }>("m68k-libs", "_itoa.o", Target::M68k)?;
+    notices::<M68k, { R_68K_GOT32O.0 }>("m68k-libs", "_divxc3.o", Target::M68k)
 }
