@@ -60,7 +60,7 @@ test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
-	$(with_rust) cargo test --release $(ir2c)
+	$(with_rust) $(MAKE) --no-print-directory -C qemu/m68k/ir2c test
 
 .PHONY: test-oracle
 test-oracle: $(architectures:%=test-oracle-%) ## Our linking against GNU ld's, byte for byte, over the corpora
@@ -95,7 +95,7 @@ $(architectures:%=test-boot-%): test-boot-%: setup corpus-%
 
 .PHONY: test-m68k-core
 test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on m68k (long)
-	$(with_rust) $(MAKE) --no-print-directory -C qemu test-m68k-core ARCH=m68k
+	$(with_rust) $(MAKE) --no-print-directory -C qemu/m68k/ir2c test-m68k-core
 
 .PHONY: corpus corpus-x86_64 corpus-i386 corpus-m68k corpus-cloud-amd64 corpus-amd64
 corpus: corpus-cloud-amd64 corpus-x86_64 corpus-i386 corpus-m68k ## Fetch or build all real modules that are not there yet
