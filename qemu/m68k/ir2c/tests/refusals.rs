@@ -174,7 +174,7 @@ refusals! {
         }";
     assembly_operand_modifiers_are_refused: Construct::AssemblyOperand(_) => "
         define void @f(i32 %x) {
-          call void asm \"move.l ${0:c}, %d0\", \"r\"(i32 %x)
+          call void asm \"move.l ${0:w}, %d0\", \"r\"(i32 %x)
           ret void
         }";
     assembly_of_another_dialect_is_refused: Construct::AssemblyDialect => "

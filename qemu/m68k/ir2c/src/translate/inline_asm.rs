@@ -61,7 +61,8 @@ impl Constraint {
     }
 }
 
-/// LLVM's template in GCC's notation: `$0` or `${0}` is `%0`, `$$` is `$`, `%` is `%%`.
+/// LLVM's template in GCC's notation: `$0` or `${0}` is `%0`, `${0:c}` is `%c0`, `$$` is `$`, `%` is
+/// `%%`.
 fn gcc_template(template: &str) -> Result<String, Construct> {
     let mut text = String::new();
     let mut characters = template.chars().peekable();
@@ -80,11 +81,14 @@ fn gcc_template(template: &str) -> Result<String, Construct> {
                 Some('{') => {
                     let operand: String =
                         characters.by_ref().take_while(|character| *character != '}').collect();
-                    let number = operand.trim_end_matches(':');
-                    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                    let (number, modifier) = operand.split_once(':').unwrap_or((&operand, ""));
+                    let is_number =
+                        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+                    // `c` prints a constant or symbol as it is, in both notations.
+                    if !is_number || !matches!(modifier, "" | "c") {
                         return Err(Construct::AssemblyOperand(format!("${{{operand}}}")));
                     }
-                    text.push_str(&format!("%{number}"));
+                    text.push_str(&format!("%{modifier}{number}"));
                 }
                 other => {
                     let operand: String = std::iter::once('$').chain(other).collect();
@@ -218,12 +222,12 @@ mod tests {
     fn operands_percent_signs_and_dollars_are_rewritten() {
         assert_eq!(gcc_template("move.w %sr,${0}").unwrap(), "move.w %%sr,%0");
         assert_eq!(gcc_template("add $12,$$5").unwrap(), "add %12,$5");
-        assert_eq!(gcc_template("${1:}").unwrap(), "%1");
+        assert_eq!(gcc_template("jsr ${1:c}").unwrap(), "jsr %c1");
     }
 
     #[test]
     fn operand_modifiers_are_refused() {
-        for template in ["${0:c}", "${:uid}", "$(a$|b$)", "end$"] {
+        for template in ["${0:w}", "${0:cc}", "${:uid}", "$(a$|b$)", "end$"] {
             assert!(gcc_template(template).is_err(), "{template}");
         }
     }

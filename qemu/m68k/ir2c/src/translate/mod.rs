@@ -102,6 +102,7 @@ pub fn translate(
     let mut left_out = Vec::new();
     let bodies = function::definitions(&mut context, &mut found, &mut left_out);
     if !found.is_empty() {
+        let found = without_repetition(found);
         return Err(TranslateError::Unsupported { origin: origin.into(), found });
     }
 
@@ -117,6 +118,17 @@ pub fn translate(
     ]
     .concat();
     Ok(Translation { source, has_debug_info: module.has_debug_info(), left_out })
+}
+
+/// What is wrong with a prototype is found where a function is declared and where it is defined.
+fn without_repetition(found: Vec<Unsupported>) -> Vec<Unsupported> {
+    let mut kept: Vec<Unsupported> = Vec::new();
+    for unsupported in found {
+        if !kept.contains(&unsupported) {
+            kept.push(unsupported);
+        }
+    }
+    kept
 }
 
 /// `global_asm!` and naked functions, which rustc makes of them.

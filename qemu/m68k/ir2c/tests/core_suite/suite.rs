@@ -29,7 +29,7 @@ pub fn build() -> PathBuf {
     sources::write(&source);
     fs::copy(folder.join("suite.toml"), work.join("Cargo.toml")).expect("a manifest");
     let target = work.join("target");
-    let kernel = target.join("m68k-std/release/suite");
+    let kernel = target.join("m68k-std/release/coretests");
     let output = Command::new(env!("CARGO"))
         .args(["rustc", "--release", "-Zjson-target-spec", "-Zbuild-std=std,panic_abort"])
         .arg("--manifest-path")
@@ -38,8 +38,7 @@ pub fn build() -> PathBuf {
         .arg(folder.join("m68k-std.json"))
         .arg("--target-dir")
         .arg(&target)
-        .args(["--bin", "suite", "--", "--test", "-Zpanic-abort-tests", "-o"])
-        .arg(&kernel)
+        .args(["--bin", "coretests", "--", "--test", "-Zpanic-abort-tests"])
         .arg(format!("-Clink-arg=-T{}", folder.join("suite.ld").display()))
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_M68K_STD_LINKER", env!("CARGO_BIN_EXE_ld-ir2c"))
@@ -77,7 +76,7 @@ fn read(serial: &str, outcomes: &mut Vec<(String, Outcome)>) -> Option<usize> {
     let mut failure = String::new();
     for line in serial.lines() {
         if let Some(name) = line.strip_prefix("run ") {
-            current = Some(name.trim_start_matches("suite::").to_string());
+            current = Some(name.trim_start_matches("coretests::").to_string());
             failure.clear();
         } else if line == "passed"
             && let Some(name) = current.take()

@@ -179,7 +179,25 @@ global_asm!(
     "rts",
 );
 
+// Nothing but assembly knows the functions below.
+global_asm!(
+    ".globl assembled_too",
+    "assembled_too:",
+    "jsr {called}",
+    "rts",
+    called = sym called_by_assembly_only,
+);
+
+extern "C" fn called_by_assembly_only() -> u32 {
+    black_box(77)
+}
+
+extern "C" fn called_inline() -> u32 {
+    black_box(78)
+}
+
 unsafe extern "C" {
+    safe fn assembled_too() -> u32;
     safe fn assembled(x: u32) -> u32;
 }
 
@@ -195,6 +213,7 @@ extern "C" fn naked_sum(_: u32, _: u32) -> u32 {
 
 fn assembly() {
     check!("global assembly", assembled(black_box(20)), 41);
+    check!("symbol in global assembly", assembled_too(), 77);
     check!("naked function", naked_sum(black_box(40), black_box(2)), 42);
     // SAFETY: each only computes its outputs.
     unsafe {
@@ -213,6 +232,16 @@ fn assembly() {
         let constant: u32;
         asm!("move.l #{1}, {0}", out(reg_data) constant, const 1234);
         check!("constant", constant, 1234);
+        let called: u32;
+        asm!(
+            "jsr {0}",
+            sym called_inline,
+            out("d0") called,
+            out("d1") _,
+            out("a0") _,
+            out("a1") _,
+        );
+        check!("symbol", called, 78);
         let status: u32;
         asm!("moveq #0, {0}", "move.w %sr, {0}", out(reg_data) status, options(nomem, nostack));
         check!("supervisor", status & 0x2000, 0x2000);
