@@ -2,10 +2,10 @@
 
 use crate::error::ImportProblem;
 use crate::image::Binding;
-use crate::module::{Figures, Identity, Reference};
-use crate::name::Name;
+use crate::module::{Identity, Reference, Work};
 use crate::platform::Platform;
 use crate::registry::{Holder, Registry};
+use crate::symbols::Symbol;
 use alloc::vec::Vec;
 
 /// Looks up the undefined symbols of a module that is being linked.
@@ -14,13 +14,12 @@ pub(crate) struct Imports<'l, P: Platform> {
     registry: &'l Registry<P>,
     identity: Identity<'l>,
     uses: Vec<Reference<P>>,
-    from_kernel: usize,
-    from_modules: usize,
+    work: Work,
 }
 
 impl<'l, P: Platform> Imports<'l, P> {
     pub fn new(platform: &'l P, registry: &'l Registry<P>, identity: Identity<'l>) -> Self {
-        Self { platform, registry, identity, uses: Vec::new(), from_kernel: 0, from_modules: 0 }
+        Self { platform, registry, identity, uses: Vec::new(), work: Work::default() }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -35,35 +34,22 @@ impl<'l, P: Platform> Imports<'l, P> {
 
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
         if let Some(symbol) = self.platform.symbol(name) {
-            self.may_use(symbol.gpl_only, symbol.namespace)?;
-            self.from_kernel = self.from_kernel.saturating_add(1);
+            self.identity.may_use(&symbol)?;
+            self.work.from_kernel = self.work.from_kernel.saturating_add(1);
             return Ok(Some(symbol.address));
         }
-        let Some(export) = self.registry.exporter(name) else {
+        let may_use = |symbol: &Symbol<'_>| self.identity.may_use(symbol);
+        let Some(export) = self.registry.exporter(name, may_use)? else {
             return Ok(None);
         };
-        let namespace = export.namespace.as_ref().map_or(&b""[..], Name::as_bytes);
-        self.may_use(export.gpl_only, namespace)?;
         self.hold(export.holder)?;
-        self.from_modules = self.from_modules.saturating_add(1);
+        self.work.from_modules = self.work.from_modules.saturating_add(1);
         Ok(Some(export.address))
     }
 
     /// What has been used: the modules, held, and the numbers of symbols.
-    pub fn into_uses(self, figures: &mut Figures) -> Vec<Reference<P>> {
-        figures.from_kernel = self.from_kernel;
-        figures.from_modules = self.from_modules;
-        self.uses
-    }
-
-    fn may_use(&self, gpl_only: bool, namespace: &[u8]) -> Result<(), ImportProblem> {
-        if gpl_only && !self.identity.gpl_compatible {
-            return Err(ImportProblem::GplOnly);
-        }
-        if !namespace.is_empty() && !self.identity.imports_namespace(namespace) {
-            return Err(ImportProblem::Namespace(namespace.into()));
-        }
-        Ok(())
+    pub fn into_uses(self) -> (Vec<Reference<P>>, Work) {
+        (self.uses, self.work)
     }
 
     fn hold(&mut self, holder: Holder<P>) -> Result<(), ImportProblem> {
@@ -73,7 +59,7 @@ impl<'l, P: Platform> Imports<'l, P> {
             Holder::Live(reference) => reference,
         };
         if !self.uses.iter().any(|used| used.is_same(&reference)) {
-            self.uses.try_reserve(1).map_err(|_| ImportProblem::OutOfMemory)?;
+            self.uses.try_reserve_exact(1).map_err(|_| ImportProblem::OutOfMemory)?;
             self.uses.push(reference);
         }
         Ok(())

@@ -4,13 +4,14 @@ use crate::error::{LoadError, UnloadError};
 use crate::image::Image;
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
-use crate::module::{EntryPoints, Figures, Identity, Module, Parts, Reference, References, pages};
+use crate::module::{EntryPoints, Identity, Module, Parts, Reference, References, Work, pages};
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
 use crate::registry::{Holder, Listed, Registry};
-use crate::symbols::Exports;
+use crate::symbols::{Exports, Symbol};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 use core::ops::Range;
 
 /// The module loader of a kernel.
@@ -51,7 +52,7 @@ impl<P: Platform> Loader<P> {
     ) -> Result<(), LoadError> {
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
-        let reservation = self.registry.reserve(identity.name)?;
+        let (reservation, name) = self.registry.reserve(identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
         let mut parts = Parts::allocate(&self.platform, &plan)?;
@@ -67,13 +68,14 @@ impl<P: Platform> Loader<P> {
         let arguments = arguments().map_err(LoadError::Arguments)?;
         parts.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
-        let mut figures = Figures::of(&parts, relocations);
+        let (uses, work) = imports.into_uses();
+        let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let module = Module {
-            name: identity.name.into(),
+            name,
             arguments,
             gpl_compatible: identity.gpl_compatible,
-            uses: imports.into_uses(&mut figures),
-            figures,
+            uses,
+            work: Work { relocations, ..work },
             entry,
             exports,
             references: Arc::new(References::new()),
@@ -110,8 +112,8 @@ impl<P: Platform> Loader<P> {
         }
         module.parts.discard_init();
         self.platform.notify(Event::Settled, module);
-        drop(starting);
         coming.stay();
+        drop(starting);
         Ok(())
     }
 
@@ -148,7 +150,9 @@ impl<P: Platform> Loader<P> {
         if let Some(symbol) = self.platform.symbol(name) {
             return Some(Exported { address: symbol.address, holder: None });
         }
-        let export = self.registry.exporter(name)?;
+        let anybody = |_: &Symbol<'_>| Ok::<_, Infallible>(());
+        let Ok(export) = self.registry.exporter(name, anybody);
+        let export = export?;
         match export.holder {
             Holder::Live(holder) => {
                 Some(Exported { address: export.address, holder: Some(holder) })
@@ -173,18 +177,5 @@ impl<P: Platform> Loader<P> {
 
     fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {
         self.platform.log(Level::Warning, format_args!("module {}: {what}", module.name()));
-    }
-}
-
-impl Figures {
-    fn of<M: crate::platform::ModuleMemory>(parts: &Parts<M>, relocations: usize) -> Self {
-        Self {
-            core: parts.core_size(),
-            init: parts.init_size(),
-            joined: parts.is_joined(),
-            relocations,
-            from_kernel: 0,
-            from_modules: 0,
-        }
     }
 }

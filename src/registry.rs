@@ -5,7 +5,7 @@ use crate::link;
 use crate::module::{Module, Reference, State};
 use crate::name::Name;
 use crate::platform::Platform;
-use crate::symbols::ExportProblem;
+use crate::symbols::{ExportProblem, Symbol};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use spin::{Mutex, MutexGuard};
@@ -40,24 +40,25 @@ impl<P: Platform> Registry<P> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Takes a name, so that no other module of that name can be loaded.
+    /// Takes a name, so that no other module of that name can be loaded. The module is to have the
+    /// name that is returned.
     ///
     /// # Errors
     /// [`LoadError::Exists`] if a module of that name is live, [`LoadError::Busy`] if one is
     /// coming or going.
-    pub fn reserve(&self, name: &[u8]) -> Result<Reservation<'_, P>, LoadError> {
+    pub fn reserve(&self, name: &[u8]) -> Result<(Reservation<'_, P>, Name), LoadError> {
         let mut entries = self.0.lock();
         if let Some(entry) = entries.iter().find(|entry| entry.name().as_bytes() == name) {
             let live = entry.module().is_some_and(|module| module.state() == State::Live);
             return Err(if live { LoadError::Exists } else { LoadError::Busy }(name.into()));
         }
-        let (listed, ours) = (Name::from(name), Name::from(name));
-        let complete = listed.as_bytes() == name && ours.as_bytes() == name;
-        if !complete || entries.try_reserve(1).is_err() {
+        let [listed, ours, modules] = [(); 3].map(|()| Name::from(name));
+        let complete = [&listed, &ours, &modules].iter().all(|kept| kept.as_bytes() == name);
+        if !complete || entries.try_reserve_exact(1).is_err() {
             return Err(link::Error::OutOfMemory.into());
         }
         entries.push(Entry::Reserved(listed));
-        Ok(Reservation { registry: self, name: ours })
+        Ok((Reservation { registry: self, name: ours }, modules))
     }
 
     /// A reference to the module of that name, unless it is going.
@@ -67,18 +68,17 @@ impl<P: Platform> Registry<P> {
         Reference::take(module)
     }
 
-    /// The symbol of that name that a listed module exports.
-    pub fn exporter(&self, name: &[u8]) -> Option<Export<P>> {
+    /// The symbol of that name that a listed module exports, if `may_use` lets it pass.
+    pub fn exporter<E>(
+        &self,
+        name: &[u8],
+        may_use: impl FnOnce(&Symbol<'_>) -> Result<(), E>,
+    ) -> Result<Option<Export<P>>, E> {
         let entries = self.0.lock();
-        listed(&entries).find_map(|module| {
-            let symbol = module.export(name)?;
-            Some(Export {
-                address: symbol.address,
-                gpl_only: symbol.gpl_only,
-                namespace: (!symbol.namespace.is_empty()).then(|| symbol.namespace.into()),
-                holder: Holder::of(module),
-            })
-        })
+        let found = listed(&entries).find_map(|module| Some((module, module.export(name)?)));
+        let Some((module, symbol)) = found else { return Ok(None) };
+        may_use(&symbol)?;
+        Ok(Some(Export { address: symbol.address, holder: Holder::of(module) }))
     }
 
     /// Calls `visit` for each listed module, the one loaded last first, with the registry locked.
@@ -130,8 +130,6 @@ impl<P: Platform> Registry<P> {
 /// A symbol that a module exports.
 pub(crate) struct Export<P: Platform> {
     pub address: u64,
-    pub gpl_only: bool,
-    pub namespace: Option<Name>,
     pub holder: Holder<P>,
 }
 

@@ -1,7 +1,9 @@
 //! Who a module says it is: its name, its licence, the namespaces that it imports.
 
 use crate::arch::{Arch, Container};
+use crate::error::ImportProblem;
 use crate::image::ModInfo;
+use crate::symbols::Symbol;
 use core::fmt;
 
 /// The longest name of a module in bytes: what Linux's `struct module` has room for, which is 64
@@ -61,8 +63,18 @@ impl<'a> Identity<'a> {
         Ok(Self { name, gpl_compatible, modinfo: *modinfo })
     }
 
-    /// Whether the module imports the namespace of that name.
-    pub fn imports_namespace(&self, namespace: &[u8]) -> bool {
-        self.modinfo.all(b"import_ns").any(|imported| imported == namespace)
+    /// Whether the module may use a symbol.
+    ///
+    /// # Errors
+    /// [`ImportProblem::GplOnly`] and [`ImportProblem::Namespace`].
+    pub fn may_use(&self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
+        if symbol.gpl_only && !self.gpl_compatible {
+            return Err(ImportProblem::GplOnly);
+        }
+        let mut imported = self.modinfo.all(b"import_ns");
+        if !symbol.namespace.is_empty() && !imported.any(|name| name == symbol.namespace) {
+            return Err(ImportProblem::Namespace(symbol.namespace.into()));
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ pub use references::{Reference, State};
 
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
-use crate::symbols::{Exports, Symbol};
+use crate::symbols::{ExportTables, Exports, Symbol};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -36,12 +36,20 @@ pub struct Figures {
     pub from_modules: usize,
 }
 
+/// What linking a module came to; no more of either than entries in a file of 4 GiB.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    pub relocations: u32,
+    pub from_kernel: u32,
+    pub from_modules: u32,
+}
+
 /// A module in the registry.
 pub struct Module<P: Platform> {
     pub(crate) name: Name,
     pub(crate) arguments: Vec<u8>,
     pub(crate) gpl_compatible: bool,
-    pub(crate) figures: Figures,
+    pub(crate) work: Work,
     pub(crate) entry: EntryPoints,
     pub(crate) exports: Exports<P::Arch>,
     pub(crate) uses: Vec<Reference<P>>,
@@ -78,7 +86,15 @@ impl<P: Platform> Module<P> {
 
     /// What its load did.
     pub fn figures(&self) -> Figures {
-        self.figures
+        let Work { relocations, from_kernel, from_modules } = self.work;
+        Figures {
+            core: self.parts.core_size(),
+            init: self.parts.init_size(),
+            joined: self.parts.is_joined(),
+            relocations: relocations as usize,
+            from_kernel: from_kernel as usize,
+            from_modules: from_modules as usize,
+        }
     }
 
     /// Whether its licence is compatible with the GPL.
@@ -98,12 +114,12 @@ impl<P: Platform> Module<P> {
 
     /// The symbol of that name that it exports.
     pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.exports.find(self.constants(), name)
+        self.export_tables().find(name)
     }
 
     /// All symbols that it exports.
     pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
-        self.exports.iter(self.constants())
+        self.export_tables().into_iter()
     }
 
     /// Whether it uses a symbol of `other`.
@@ -111,8 +127,11 @@ impl<P: Platform> Module<P> {
         self.uses.iter().any(|used| used.is_to(other))
     }
 
-    fn constants(&self) -> &[u8] {
-        self.parts.core().bytes(self.exports.constants()).unwrap_or_default()
+    fn export_tables(&self) -> ExportTables<'_, P::Arch> {
+        let constants = self.exports.constants();
+        let core = self.parts.core();
+        let address = core.address().wrapping_add(constants.start as u64);
+        self.exports.tables(core.bytes(constants).unwrap_or_default(), address)
     }
 }
 
@@ -122,7 +141,7 @@ impl<P: Platform> core::fmt::Debug for Module<P> {
             .field("name", &self.name)
             .field("state", &self.state())
             .field("references", &self.references())
-            .field("figures", &self.figures)
+            .field("figures", &self.figures())
             .finish_non_exhaustive()
     }
 }

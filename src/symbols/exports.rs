@@ -28,14 +28,24 @@ const TABLES: [&str; 2] = ["__ksymtab", "__ksymtab_gpl"];
 const GPL: usize = 1;
 const FIELDS: usize = 3;
 
-/// The exported symbols of a module.
+/// Where the exported symbols of a module are. The offsets are short, since this is kept for as
+/// long as the module is loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct Exports<A> {
-    /// The constants of the core part: their offsets in it and the address of the first.
-    constants: Range<usize>,
+    /// The constants of the core part, as offsets in it.
+    constants: Range<u32>,
+    /// The tables, as offsets in the constants.
+    tables: [Range<u32>; TABLES.len()],
+    arch: PhantomData<A>,
+}
+
+/// The exported symbols of a module, to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct ExportTables<'c, A> {
+    constants: &'c [u8],
+    /// The address of the first constant.
     address: u64,
-    /// The offsets of each table in the constants.
-    tables: [Range<usize>; TABLES.len()],
+    tables: [Range<u32>; TABLES.len()],
     arch: PhantomData<A>,
 }
 
@@ -79,51 +89,53 @@ impl<A: Arch> Exports<A> {
         placed: &Placed<'_, '_>,
     ) -> Result<Self, ExportProblem> {
         let group = plan.core.group(Group::ReadOnly);
-        let all = Location {
-            part: Part::Core,
-            offset: group.start,
-            size: group.end.saturating_sub(group.start),
-        };
-        let mut exports = Self {
-            constants: all.range(),
-            address: placed.address(all),
-            tables: [0..0, 0..0],
-            arch: PhantomData,
-        };
-        for (name, table) in TABLES.iter().zip(&mut exports.tables) {
-            *table = locate::<A>(image, plan, &exports.constants, name)?;
+        let size = group.end.saturating_sub(group.start);
+        let all = Location { part: Part::Core, offset: group.start, size };
+        let mut tables = [0..0, 0..0];
+        for (name, table) in TABLES.into_iter().zip(&mut tables) {
+            *table = locate::<A>(image, plan, &all.range(), name)?;
         }
-        let constants = placed.bytes(all);
+        let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
+        let exports = Self { constants, tables, arch: PhantomData };
+        let tables = exports.tables(placed.bytes(all), placed.address(all));
         for (table, name) in TABLES.into_iter().enumerate() {
-            exports.check_table(constants, table, name)?;
+            tables.check_table(table, name)?;
         }
-        exports.check_disjoint(constants)?;
+        tables.check_disjoint()?;
         Ok(exports)
     }
 
-    /// Where the module's constants lie in its core part, in bytes; [`find`](Self::find) and
-    /// [`iter`](Self::iter) are given these bytes.
+    /// Where the module's constants lie in its core part, in bytes.
     pub fn constants(&self) -> Range<usize> {
-        self.constants.clone()
+        self.constants.start as usize..self.constants.end as usize
     }
 
+    /// The tables, given the module's constants and the address of the first of them.
+    pub fn tables<'c>(&self, constants: &'c [u8], address: u64) -> ExportTables<'c, A> {
+        ExportTables { constants, address, tables: self.tables.clone(), arch: PhantomData }
+    }
+}
+
+impl<'c, A: Arch> ExportTables<'c, A> {
     /// The exported symbol of that name.
-    pub fn find<'c>(&self, constants: &'c [u8], name: &[u8]) -> Option<Symbol<'c>> {
-        (0..TABLES.len()).find_map(|table| self.find_in(constants, table, name))
+    pub fn find(&self, name: &[u8]) -> Option<Symbol<'c>> {
+        (0..TABLES.len()).find_map(|table| self.find_in(table, name))
     }
 
     /// All exported symbols.
-    pub fn iter<'c>(&self, constants: &'c [u8]) -> impl Iterator<Item = Symbol<'c>> {
-        (0..TABLES.len()).flat_map(move |table| {
-            (0..self.len(table)).filter_map(move |index| self.entry(constants, table, index))
-        })
+    pub fn into_iter(self) -> impl Iterator<Item = Symbol<'c>> {
+        let lengths = [self.len(0), self.len(GPL)];
+        let positions = lengths.into_iter().enumerate();
+        positions
+            .flat_map(|(table, length)| (0..length).map(move |index| (table, index)))
+            .filter_map(move |(table, index)| self.entry(table, index))
     }
 
-    fn find_in<'c>(&self, constants: &'c [u8], table: usize, name: &[u8]) -> Option<Symbol<'c>> {
+    fn find_in(&self, table: usize, name: &[u8]) -> Option<Symbol<'c>> {
         let (mut low, mut high) = (0, self.len(table));
         while low < high {
             let middle = low.midpoint(high);
-            let symbol = self.entry(constants, table, middle)?;
+            let symbol = self.entry(table, middle)?;
             match symbol.name.cmp(name) {
                 core::cmp::Ordering::Equal => return Some(symbol),
                 core::cmp::Ordering::Less => low = middle.saturating_add(1),
@@ -133,17 +145,11 @@ impl<A: Arch> Exports<A> {
         None
     }
 
-    fn check_table(
-        &self,
-        constants: &[u8],
-        table: usize,
-        name: &'static str,
-    ) -> Result<(), ExportProblem> {
+    fn check_table(&self, table: usize, name: &'static str) -> Result<(), ExportProblem> {
         let mut last: Option<&[u8]> = None;
         for index in 0..self.len(table) {
-            let symbol = self
-                .entry(constants, table, index)
-                .ok_or(ExportProblem::String { table: name, index })?;
+            let symbol =
+                self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
             if last.is_some_and(|last| last >= symbol.name) {
                 return Err(ExportProblem::Order(symbol.name.into()));
             }
@@ -152,10 +158,9 @@ impl<A: Arch> Exports<A> {
         Ok(())
     }
 
-    fn check_disjoint(&self, constants: &[u8]) -> Result<(), ExportProblem> {
-        let gpl_only = (0..self.len(GPL)).filter_map(|index| self.entry(constants, GPL, index));
-        for symbol in gpl_only {
-            if self.find_in(constants, 0, symbol.name).is_some() {
+    fn check_disjoint(&self) -> Result<(), ExportProblem> {
+        for symbol in (0..self.len(GPL)).filter_map(|index| self.entry(GPL, index)) {
+            if self.find_in(0, symbol.name).is_some() {
                 return Err(ExportProblem::Duplicate(symbol.name.into()));
             }
         }
@@ -163,14 +168,14 @@ impl<A: Arch> Exports<A> {
     }
 
     fn len(&self, table: usize) -> usize {
-        let entries = self.tables.get(table).map_or(0, Range::len);
-        entries.checked_div(entry_size::<A>()).unwrap_or(0)
+        let bytes = self.tables.get(table).map_or(0, |table| table.len());
+        bytes.checked_div(entry_size::<A>()).unwrap_or(0)
     }
 
-    fn entry<'c>(&self, constants: &'c [u8], table: usize, index: usize) -> Option<Symbol<'c>> {
-        let start =
-            index.checked_mul(entry_size::<A>())?.checked_add(self.tables.get(table)?.start)?;
-        let mut fields = Fields::<A>::new(constants.get(start..)?.get(..entry_size::<A>())?);
+    fn entry(&self, table: usize, index: usize) -> Option<Symbol<'c>> {
+        let first = self.tables.get(table)?.start as usize;
+        let start = index.checked_mul(entry_size::<A>())?.checked_add(first)?;
+        let mut fields = Fields::<A>::new(self.constants.get(start..)?.get(..entry_size::<A>())?);
         let mut address = |field: usize| {
             Some(match A::KSYMTAB {
                 KsymtabFormat::Words => fields.native()?,
@@ -184,19 +189,19 @@ impl<A: Arch> Exports<A> {
         };
         let (value, name, namespace) = (address(0)?, address(1)?, address(2)?);
         Some(Symbol {
-            name: self.string(constants, name).filter(|name| !name.is_empty())?,
+            name: self.string(name).filter(|name| !name.is_empty())?,
             address: value,
             gpl_only: table == GPL,
             namespace: match namespace {
                 0 => b"",
-                address => self.string(constants, address)?,
+                address => self.string(address)?,
             },
         })
     }
 
-    fn string<'c>(&self, constants: &'c [u8], address: u64) -> Option<&'c [u8]> {
+    fn string(&self, address: u64) -> Option<&'c [u8]> {
         let offset = usize::try_from(address.checked_sub(self.address)?).ok()?;
-        let rest = constants.get(offset..)?;
+        let rest = self.constants.get(offset..)?;
         rest.get(..rest.iter().position(|byte| *byte == 0)?)
     }
 }
@@ -207,7 +212,7 @@ fn locate<A: Arch>(
     plan: &Plan,
     constants: &Range<usize>,
     name: &'static str,
-) -> Result<Range<usize>, ExportProblem> {
+) -> Result<Range<u32>, ExportProblem> {
     let Some((index, section)) =
         image.section(name.as_bytes()).filter(|(_, section)| section.size != 0)
     else {
@@ -223,7 +228,11 @@ fn locate<A: Arch>(
         return Err(ExportProblem::Table(name));
     }
     let offset = |end: usize| end.saturating_sub(constants.start);
-    Ok(offset(range.start)..offset(range.end))
+    short(offset(range.start)..offset(range.end)).ok_or(ExportProblem::Table(name))
+}
+
+fn short(range: Range<usize>) -> Option<Range<u32>> {
+    Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?)
 }
 
 const fn entry_size<A: Arch>() -> usize {

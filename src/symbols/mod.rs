@@ -5,8 +5,8 @@ mod exports;
 mod index;
 
 pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
-pub(crate) use exports::Exports;
 pub use exports::{ExportProblem, KsymtabFormat};
+pub(crate) use exports::{ExportTables, Exports};
 
 /// An exported symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
