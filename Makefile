@@ -119,6 +119,10 @@ lint-hardening: setup
 test-no-panic: setup ## Whether anything that a kernel links of the library can panic
 	$(with_rust) tests/no_panic/run
 
+.PHONY: test-exhaustive
+test-exhaustive: setup corpus ## A small module with each byte changed to each value, and cut off anywhere (long)
+	$(with_rust) cargo test --release --test exhaustive -- --ignored --nocapture --test-threads=1
+
 .PHONY: clean clean-corpus
 clean: ## Remove what was built
 	rm -rf target qemu/target qemu/m68k/ir2c/target

@@ -22,16 +22,20 @@
 //! assert_eq!(kernel.snapshot(), before);
 //! ```
 
+mod audit;
 pub mod corpus;
 mod failures;
 mod files;
+mod guarded;
 mod kernel;
 mod memory;
 mod module_file;
 mod snapshot;
 mod trace;
+mod trial;
 mod user;
 
+pub use audit::audit;
 pub use failures::Operation;
 pub use files::{File, FileKind};
 pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};
@@ -39,6 +43,7 @@ pub use memory::{HostMemory, NotAllowed};
 pub use module_file::{ModuleFile, address_in};
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};
 pub use trace::Step;
+pub use trial::Trial;
 
 /// Makes tests that run on every architecture: `fn name<A>() { … }` becomes the tests
 /// `x86_64::name`, `i386::name` and `m68k::name`.

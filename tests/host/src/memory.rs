@@ -1,6 +1,7 @@
 //! Memory for modules, with addresses of their architecture and watched protections.
 
 use crate::failures::{Failures, Operation};
+use crate::guarded::Guarded;
 use crate::snapshot::BlockRow;
 use crate::trace::Step;
 use crate::user::PAGE;
@@ -48,7 +49,7 @@ struct State {
 struct Block {
     address: u64,
     request: MemoryRequest,
-    bytes: Box<[UnsafeCell<u8>]>,
+    bytes: Guarded,
     pages: Mutex<Vec<Page>>,
 }
 
@@ -124,11 +125,10 @@ impl Memory {
             return Err(AllocateError::Exhausted);
         }
         let address = state.find_room(request)?;
-        let bytes = vec![GARBAGE; request.size as usize];
         let block = Arc::new(Block {
             address,
             request: request.clone(),
-            bytes: bytes.into_iter().map(UnsafeCell::new).collect(),
+            bytes: Guarded::new(request.size as usize, GARBAGE),
             pages: Mutex::new(vec![Page::Fresh; (request.size / PAGE) as usize]),
         });
         state.blocks.insert(address, block.clone());
@@ -140,11 +140,11 @@ impl Memory {
     pub fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, NotAllowed> {
         let (block, range) = self.find(address, length)?;
         let _no_writer = block.pages.lock().unwrap();
-        let read = |cell: &UnsafeCell<u8>| {
-            // SAFETY: modules that write wait for `pages`; the loader wrote before they ran.
-            unsafe { *cell.get() }
-        };
-        Ok(block.bytes[range].iter().map(read).collect())
+        let bytes = &block.bytes[range];
+        // SAFETY: `UnsafeCell<u8>` has the layout of `u8`; modules that write wait for `pages`, and
+        // the loader wrote before they ran.
+        let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) };
+        Ok(bytes.to_vec())
     }
 
     /// Writes as a module's instructions would.

@@ -1,0 +1,72 @@
+//! Loads of files of which nothing is known.
+
+use crate::{HostKernel, HostLoader, Snapshot, audit};
+use modlink::LoadError;
+use modlink::arch::Arch;
+use modlink::platform::Event;
+use std::sync::{Arc, Mutex};
+
+/// After so many loads there is a new kernel, since the old one remembers them all.
+const LOADS_OF_A_KERNEL: usize = 1000;
+
+/// A kernel that loads one file after the other and checks what comes of it.
+pub struct Trial<A: Arch> {
+    boot: Box<dyn Fn() -> HostKernel<A> + Send>,
+    loader: Arc<HostLoader<A>>,
+    file: Arc<Mutex<Vec<u8>>>,
+    before: Snapshot,
+    loads: usize,
+}
+
+impl<A: Arch> Trial<A> {
+    /// Trials in kernels that `boot` makes.
+    pub fn new(boot: impl Fn() -> HostKernel<A> + Send + 'static) -> Self {
+        let file = Arc::new(Mutex::new(Vec::new()));
+        let loader = watched(boot(), &file);
+        let before = loader.platform().snapshot();
+        Self { boot: Box::new(boot), loader, file, before, loads: 0 }
+    }
+
+    /// Loads a file; if that succeeds, [audits](audit()) the module and unloads it.
+    ///
+    /// # Errors
+    /// Why the file was refused.
+    ///
+    /// # Panics
+    /// If the module is not what the file says, or the kernel does not get back all that it gave.
+    pub fn load(&mut self, file: &[u8]) -> Result<(), LoadError> {
+        self.loads += 1;
+        if self.loads.is_multiple_of(LOADS_OF_A_KERNEL) {
+            self.loader = watched((self.boot)(), &self.file);
+        }
+        {
+            let mut known = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            known.clear();
+            known.extend_from_slice(file);
+        }
+        let kernel = self.loader.platform();
+        let result = self.loader.load(file, || Ok(b"a=1 b".to_vec()));
+        if let Err(error) = &result {
+            assert!(!error.to_string().is_empty(), "{error:?} says nothing");
+        } else {
+            let names = kernel.names();
+            assert_eq!(names.len(), 1, "{names:?} are loaded");
+            let mut name = Vec::new();
+            self.loader.for_each(|module| name = module.name().as_bytes().to_vec());
+            assert_eq!(self.loader.unload(&name, true), Ok(()));
+        }
+        assert_eq!(kernel.snapshot(), self.before);
+        result
+    }
+}
+
+fn watched<A: Arch>(kernel: HostKernel<A>, file: &Arc<Mutex<Vec<u8>>>) -> Arc<HostLoader<A>> {
+    let loader = kernel.boot();
+    let file = file.clone();
+    loader.platform().on_event(move |kernel, event, module| {
+        if event != Event::Going {
+            audit(kernel, event, module, &file.lock().unwrap());
+        }
+    });
+    loader
+}
