@@ -8,7 +8,6 @@ use crate::user::PAGE;
 use modlink::platform::{
     AllocateError, MemoryRequest, ModuleMemory, ProtectError, Protection, Purpose,
 };
-use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex};
