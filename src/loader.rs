@@ -1,7 +1,7 @@
 //! Load and unload.
 
 use crate::error::{LoadError, UnloadError};
-use crate::image::Image;
+use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
 use crate::module::{EntryPoints, Identity, Module, Parts, Reference, References, Work, pages};
@@ -55,6 +55,10 @@ impl<P: Platform> Loader<P> {
         let (reservation, name) = self.registry.reserve(identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
+        let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
+        if size > limit {
+            return Err(image::Error::TooLarge { size, limit }.into());
+        }
         let mut parts = Parts::allocate(&self.platform, &plan)?;
         let (core, init) = parts.blocks();
         let mut placed = plan.place(&image, core, init)?;

@@ -28,7 +28,7 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The granularity of memory protection in bytes, a power of two.
     const PAGE_SIZE: u64;
 
-    /// The most memory in bytes that one module may ask for.
+    /// The most memory in bytes that one module may ask for, in whole pages.
     const MAX_MODULE_SIZE: u64 = 64 << 20;
 
     /// The addresses between which the kernel's exported code and data lie, last one included.

@@ -21,7 +21,7 @@ pub use error::{
 pub use modinfo::ModInfo;
 pub use relocations::{Relocation, Relocations};
 pub use sections::{Flags, MAX_ALIGN, Section};
-pub use symbols::{Binding, Definition, Symbol, Symbols};
+pub use symbols::{Binding, Definition, MAX_SYMBOL_NAME, Symbol, Symbols};
 
 use crate::arch::Arch;
 use alloc::vec::Vec;

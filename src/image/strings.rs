@@ -23,6 +23,14 @@ impl<'a> Strings<'a> {
         Some(string.to_bytes())
     }
 
+    /// The string at `offset`, without its NUL; `None` if it is longer than `limit` bytes or not in
+    /// the table. Looks no further than that.
+    pub fn get_short(&self, offset: usize, limit: usize) -> Option<&'a [u8]> {
+        let rest = self.0.get(offset..)?;
+        let start = rest.get(..=limit).unwrap_or(rest);
+        Some(CStr::from_bytes_until_nul(start).ok()?.to_bytes())
+    }
+
     /// Whether `string` stands at `offset`.
     pub fn is_at(&self, offset: usize, string: &[u8]) -> bool {
         let rest = self.0.get(offset..).and_then(|rest| rest.strip_prefix(string));

@@ -9,6 +9,10 @@ use goblin::elf::Sym;
 use goblin::elf::section_header::*;
 use goblin::elf::sym::*;
 
+/// The longest name in bytes by which a symbol is looked up: 511, as in Linux. A file whose symbols
+/// share one long name cannot keep the linker busy for longer than its size allows.
+pub const MAX_SYMBOL_NAME: usize = 511;
+
 /// The symbol table of an [`Image`](super::Image).
 #[derive(Clone, Copy, Debug)]
 pub struct Symbols<'a, A> {
@@ -60,6 +64,11 @@ impl<'a> Symbol<'a> {
     /// Its name; that of a section symbol is empty.
     pub fn name(&self) -> &'a [u8] {
         self.strings.get(self.name).unwrap_or_default()
+    }
+
+    /// Its name, unless that is longer than [`MAX_SYMBOL_NAME`].
+    pub fn short_name(&self) -> Option<&'a [u8]> {
+        self.strings.get_short(self.name, MAX_SYMBOL_NAME)
     }
 
     /// Whether that is its name.

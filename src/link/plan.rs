@@ -141,6 +141,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The bytes that both parts need, a global offset table and whole pages included.
+    pub fn size(&self) -> u64 {
+        self.core.size.saturating_add(self.init.size)
+    }
+
     /// Where the section of that index lies; `None` if it is not loaded.
     pub fn location(&self, section: usize) -> Option<Location> {
         self.locations.get(section).copied().flatten()

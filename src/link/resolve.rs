@@ -79,9 +79,10 @@ fn import<A: Arch, E>(
     lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
 ) -> Result<u64, ResolveError<E>> {
     let Some(symbol) = symbols.get(index) else { return Ok(0) };
-    let name = symbol.name();
-    let describe = || SymbolRef { index, name: name.into() };
-    match lookup(name, symbol.binding) {
+    let describe = || SymbolRef { index, name: symbol.name().into() };
+    // Nobody defines a symbol whose name is too long.
+    let found = symbol.short_name().map_or(Ok(None), |name| lookup(name, symbol.binding));
+    match found {
         Ok(Some(value)) => Ok(value),
         Ok(None) if symbol.binding == Binding::Weak => Ok(0),
         Ok(None) => Err(ResolveError::Unknown(describe())),
