@@ -56,7 +56,7 @@ lint: setup ## Formatting and clippy, warnings are errors
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
-	$(with_rust) cargo test --workspace
+	$(with_rust) cargo test --workspace --no-fail-fast
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
