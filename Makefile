@@ -14,7 +14,7 @@ ifeq ($(filter $(ARCH),$(architectures)),)
 $(error ARCH=$(ARCH): it is one of $(architectures))
 endif
 
-with_rust := setup/with-rust
+with_rust := .ci/setup/with-rust
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 
@@ -27,7 +27,7 @@ help: ## This list
 
 .PHONY: setup
 setup: ## Install what is missing, by apt and rustup; says what, never asks
-	@setup/install
+	@.ci/setup/install
 
 .PHONY: run
 run: setup corpus-$(ARCH) ## Boot the test kernel: guided demonstration, or [ARCH=] [MODULES="…ko"] [SCRIPT=]
