@@ -51,7 +51,8 @@ pub fn build() -> PathBuf {
         .output()
         .expect("cargo");
     let messages = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cannot build the tests of core:\n{messages}");
+    let status = output.status;
+    assert!(status.success(), "cannot build the tests of core ({status}):\n{messages}");
     kernel
 }
 
@@ -67,6 +68,11 @@ pub fn run(kernel: &Path) -> Vec<(String, Outcome)> {
             return outcomes;
         }
         assert!(outcomes.len() > before, "no test was run:\n{serial}");
+        eprintln!(
+            "{} tests, the last one failed: {}",
+            outcomes.len(),
+            outcomes[outcomes.len() - 1].0
+        );
     }
 }
 
@@ -106,8 +112,9 @@ fn boot(kernel: &Path, first: usize) -> String {
         .args(["-M", "virt", "-m", "2048", "-display", "none", "-monitor", "none"])
         .args(["-serial", "stdio", "-no-reboot", "-kernel"])
         .arg(kernel)
+        // A big-endian number of 8 bytes, of which the last 4 are at 0x1000.
         .arg("-device")
-        .arg(format!("loader,addr=0x1000,data={first},data-len=4,data-be=on"))
+        .arg(format!("loader,addr=0xffc,data={first},data-len=8,data-be=on"))
         .stdin(Stdio::null())
         .stdout(serial)
         .spawn()
