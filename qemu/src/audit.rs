@@ -79,16 +79,15 @@ pub fn announce(file: &[u8]) {
 
 /// Follows a module from state to state, and audits if that is wanted.
 pub fn follow(event: Event, module: &Module<TestKernel>) {
-    let name = module.name().to_string();
     let mut forms = FORMS.lock();
     match event {
         Event::Coming => {
             if let Some(form) = forms.announced.take() {
-                forms.of_modules.insert(name, form);
+                forms.of_modules.insert(module.name().to_string(), form);
             }
         }
         Event::Settled => {
-            if let Some(form) = forms.of_modules.get_mut(&name) {
+            if let Some(form) = forms.of_modules.get_mut(&module.name().to_string()) {
                 form.is_settled = true;
             }
         }
@@ -142,8 +141,8 @@ fn wanted(findings: &mut Findings) -> Vec<Wanted> {
     });
     forms.of_modules.retain(|name, _| names.contains(name));
     drop(forms);
-    stubs::for_each(|name, pages| {
-        let owner = format!("stub {}", name.escape_ascii());
+    stubs::for_each(|value, pages| {
+        let owner = format!("the stub that returns {value}");
         wanted.push(Wanted { owner, pages, access: Access::Execute });
     });
     wanted

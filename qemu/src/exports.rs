@@ -127,6 +127,11 @@ static STACK_CHK_GUARD: usize = 0xcafe_0d00;
 #[cfg(target_arch = "x86")]
 modlink::export!(static __stack_chk_guard = STACK_CHK_GUARD);
 
+/// Does nothing: what a call costs by itself.
+#[cfg(target_arch = "m68k")]
+extern "C" fn bare_return() {}
+modlink::export!(fn return_at_once = bare_return);
+
 /// What functions of Debian's modules call first, so that Linux can trace them; and where they
 /// jump to return, so that Linux can choose how.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]

@@ -150,6 +150,9 @@ unsafe impl Platform for TestKernel {
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        if report::is_quiet() {
+            return;
+        }
         let label = match level {
             Level::Error => "error: ",
             Level::Warning => "warning: ",

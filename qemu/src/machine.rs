@@ -133,6 +133,10 @@ pub trait Machine {
     /// Whether the processor can keep a page from being run, and does.
     fn forbids_execution() -> bool;
 
+    /// What the clock says: nanoseconds on m68k, ticks of the processor's time stamp counter on
+    /// x86. Under QEMU's `-icount shift=0` either is the number of instructions that have run.
+    fn clock() -> u64;
+
     /// Makes what was written to `range` visible to instruction fetch.
     fn sync_code(range: Range<usize>);
 

@@ -24,6 +24,7 @@ mod machine;
 mod memory;
 mod printk;
 mod report;
+mod stopwatch;
 mod stubs;
 
 #[cfg(target_arch = "x86")]
@@ -73,8 +74,12 @@ fn run(boot: &Boot, command_line: &str) -> Outcome {
         }
     }
     let mut words = command_line.split_whitespace();
-    if words.clone().any(|word| word == "audit") {
-        audit::at_every_event();
+    for word in words.clone() {
+        match word {
+            "audit" => audit::at_every_event(),
+            "quiet" => report::be_quiet(),
+            _ => {}
+        }
     }
     match words.find_map(|word| word.strip_prefix("script=")) {
         Some(script) => console::run_script(script),

@@ -3,13 +3,26 @@
 use crate::kernel::TestKernel;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::Module;
 use modlink::module::Figures;
 use modlink::platform::Event;
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Leaves it and the loader's log out from now on.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether they are left out.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Prints the line when a module has started and its init memory has been given back.
 pub fn loaded(event: Event, module: &Module<TestKernel>) {
-    if event != Event::Settled {
+    if event != Event::Settled || is_quiet() {
         return;
     }
     let Figures { core, init, joined, relocations, from_kernel, from_modules } = module.figures();

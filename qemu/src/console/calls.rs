@@ -6,6 +6,7 @@ use super::integer;
 use super::words::{Word, Words};
 use crate::kernel::LOADER;
 use crate::machine::{Argument, Machine, Returned, This};
+use crate::stopwatch;
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::vec::Vec;
@@ -35,7 +36,8 @@ pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure>
     let function = LOADER.symbol(name.as_bytes()).ok_or(Failure::Errno(Errno::ENOENT))?;
     // SAFETY: the module that has the function stays while `function` lives. That it may be called
     // so is for whoever typed the command to know: this is what the command is for.
-    let returned = unsafe { This::call(function.address as usize, &arguments) };
+    let returned =
+        stopwatch::timed(|| unsafe { This::call(function.address as usize, &arguments) });
     check(returned, wanted)
 }
 

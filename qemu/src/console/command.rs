@@ -3,8 +3,8 @@
 use super::failure::Failure;
 use super::words::Words;
 use super::{Console, buffers, calls, integer, modules, usage};
-use crate::kernel;
 use crate::stubs::{self, NoStub};
+use crate::{files, kernel};
 use alloc::format;
 use modlink::Errno;
 
@@ -94,9 +94,18 @@ const COMMANDS: &[Command] = &[
         run: Console::expect,
     },
     Command {
+        name: "time",
+        arguments: "COMMAND...",
+        help: "run insmod, rmmod or call, and say how long the system call or the function\n\
+               took: nanoseconds, or ticks of the time stamp counter; under QEMU's\n\
+               -icount shift=0 either is the number of instructions",
+        run: Console::time,
+    },
+    Command {
         name: "stub",
-        arguments: "SYMBOL [VALUE]",
-        help: "export a function that returns VALUE, or 0",
+        arguments: "SYMBOL [VALUE] | --all FILE",
+        help: "export a function that returns VALUE, or 0; with --all under each name in a\n\
+               text file that nobody exports yet",
         run: |_, words| stub(words),
     },
     Command {
@@ -145,13 +154,31 @@ fn help(words: &mut Words<'_>) -> Result<(), Failure> {
 
 fn stub(words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a symbol")?;
+    if name == "--all" {
+        return stub_all(words);
+    }
     let value = match words.bare()? {
         Some(text) => integer::bits(text, usize::BITS)? as usize,
         None => 0,
     };
     words.end()?;
-    stubs::add(name, value).map_err(|why| match why {
+    stubs::add(name, value).map_err(|why| no_stub(why, name))
+}
+
+fn stub_all(words: &mut Words<'_>) -> Result<(), Failure> {
+    let path = words.need("a file")?;
+    words.end()?;
+    let file = files::find(path).ok_or(Failure::Errno(Errno::ENOENT))?;
+    let text = core::str::from_utf8(file.bytes)
+        .map_err(|_| Failure::Usage(format!("{path} is no text")))?;
+    let count = stubs::add_missing(text.split_whitespace()).map_err(|why| no_stub(why, path))?;
+    println!("{count} stubs");
+    Ok(())
+}
+
+fn no_stub(why: NoStub, name: &str) -> Failure {
+    match why {
         NoStub::Exists => Failure::Errno(Errno::EEXIST),
         NoStub::Memory => Failure::Wrong(format!("no memory for {name}")),
-    })
+    }
 }

@@ -13,6 +13,7 @@ mod words;
 use crate::files;
 use crate::machine::Outcome;
 use crate::memory::usage::Usage;
+use crate::stopwatch;
 use alloc::format;
 use buffers::Buffers;
 use failure::Failure;
@@ -85,6 +86,17 @@ impl Console {
                 None => Err(Failure::Usage(format!("no command is called {name}"))),
             },
         }
+    }
+
+    /// Runs a command and says how long its system call or called function took.
+    fn time(&mut self, words: &mut Words<'_>) -> Result<(), Failure> {
+        stopwatch::take();
+        self.run(words.rest())?;
+        match stopwatch::take() {
+            Some(ticks) => println!("took {ticks} ticks of the clock"),
+            None => return Err(Failure::Usage("it makes no call that could be timed".into())),
+        }
+        Ok(())
     }
 
     /// Runs a command that has to fail with an error number.

@@ -5,7 +5,7 @@ use super::words::Words;
 use crate::files::{self, Descriptor};
 use crate::initrd::File;
 use crate::kernel::{LOADER, TestKernel};
-use crate::{audit, report};
+use crate::{audit, report, stopwatch};
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::string::ToString;
@@ -102,7 +102,7 @@ fn c_string(text: &str) -> Result<CString, Failure> {
 }
 
 fn system_call(number: usize, [a, b, c]: [usize; 3]) -> Result<(), Failure> {
-    let status = dispatch(&LOADER, number, [a, b, c, 0, 0, 0]);
+    let status = stopwatch::timed(|| dispatch(&LOADER, number, [a, b, c, 0, 0, 0]));
     match Errno::from_status(status as i32) {
         Some(errno) => Err(Failure::Errno(errno)),
         None => Ok(()),

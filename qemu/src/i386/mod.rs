@@ -3,6 +3,7 @@
 //! Page tables are those of PAE. With them data can be kept from being run if the processor knows
 //! NX (QEMU: `-cpu qemu32,+pae,+nx`); without it text and constants still cannot be written.
 
+mod bytes;
 mod call;
 mod descriptors;
 mod entry;
@@ -70,6 +71,11 @@ impl Machine for I386 {
 
     fn forbids_execution() -> bool {
         walk::forbids_execution()
+    }
+
+    fn clock() -> u64 {
+        // SAFETY: every processor that gets here has the counter, and the kernel may read it.
+        unsafe { core::arch::x86::_rdtsc() }
     }
 
     fn sync_code(_range: Range<usize>) {

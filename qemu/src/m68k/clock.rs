@@ -1,4 +1,4 @@
-//! The goldfish real-time clock, of which only one side effect is used: setting its alarm wakes
+//! The goldfish real-time clock: what it says, and a side effect of its alarm: setting it wakes
 //! QEMU's event loop.
 
 use super::registers::Registers;
@@ -25,13 +25,18 @@ impl Clock {
         Self { registers }
     }
 
-    /// Sets the alarm to a moment that is about to come.
-    pub fn set_alarm_soon(self) {
-        const SOON_NS: u64 = 100_000;
+    /// What it says, in nanoseconds.
+    pub fn now(self) -> u64 {
         // Reading the low half keeps the high half that belongs to it.
         let low = self.registers.read(TIME_LOW);
         let high = self.registers.read(TIME_HIGH);
-        let alarm = (u64::from(high) << 32 | u64::from(low)) + SOON_NS;
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    /// Sets the alarm to a moment that is about to come.
+    pub fn set_alarm_soon(self) {
+        const SOON_NS: u64 = 100_000;
+        let alarm = self.now() + SOON_NS;
         // Writing the low half is what sets the alarm.
         self.registers.write(ALARM_HIGH, (alarm >> 32) as u32);
         self.registers.write(ALARM_LOW, alarm as u32);

@@ -16,6 +16,7 @@ mod tty;
 mod walk;
 
 use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
+use clock::Clock;
 use controller::Ending;
 use core::arch::asm;
 use core::ops::{Range, RangeInclusive};
@@ -81,6 +82,10 @@ impl Machine for M68k {
 
     fn forbids_execution() -> bool {
         false
+    }
+
+    fn clock() -> u64 {
+        devices::clock().map_or(0, Clock::now)
     }
 
     fn sync_code(_range: Range<usize>) {

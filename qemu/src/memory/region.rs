@@ -48,7 +48,7 @@ pub fn left() -> usize {
 
 impl Pages {
     /// Takes whole pages for `size` bytes at a multiple of `align`, all of them in `window`.
-    /// They are readable, writable and full of zeros.
+    /// They are readable and writable; what is in them is whatever was there before.
     ///
     /// # Errors
     /// [`NoPages`] if there are none; nothing is taken then.
@@ -65,12 +65,11 @@ impl Pages {
         }
         let start = region.reserve(size, align.max(PAGE), window).ok_or(NoPages::Addresses)?;
         let frames: Vec<usize> = (0..size / PAGE).filter_map(|_| region.frames.take()).collect();
-        let mut pages = Self { range: start..start + size, frames };
+        let pages = Self { range: start..start + size, frames };
         for (index, &frame) in pages.frames.iter().enumerate() {
             // SAFETY: the addresses were just reserved and the frames taken; both are ours alone.
             unsafe { This::map(start + index * PAGE, frame) }
         }
-        pages.bytes_mut().fill(0);
         Ok(pages)
     }
 

@@ -64,6 +64,11 @@ impl Machine for X86_64 {
         walk::forbids_execution()
     }
 
+    fn clock() -> u64 {
+        // SAFETY: every processor that gets here has the counter, and the kernel may read it.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+
     fn sync_code(_range: Range<usize>) {
         // Instruction fetch sees all earlier writes once a jump has been made.
     }
