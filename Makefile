@@ -116,12 +116,34 @@ test_parts += test-no-panic
 lint: lint-hardening
 lint-hardening: setup
 	$(with_rust) cargo fmt --all --check --manifest-path tests/no_panic/Cargo.toml
+	$(with_rust) cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
+	$(with_rust) cargo fmt --check --manifest-path tests/peers/Cargo.toml
 test-no-panic: setup ## Whether anything that a kernel links of the library can panic
 	$(with_rust) tests/no_panic/run
+
+# CI's share: a minute, split over the targets.
+.PHONY: fuzz test-fuzz
+T ?= 60
+test_parts += test-fuzz
+fuzz: setup corpus ## Fuzz each target for T=seconds [FUZZ=targets]
+	$(with_rust) tests/fuzz/run $(T) $(FUZZ)
+test-fuzz: setup corpus ## Fuzz for a minute in all
+	$(with_rust) tests/fuzz/run 10
+
+.PHONY: test-peers
+test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
+	$(with_rust) cargo run --quiet --release --manifest-path tests/peers/Cargo.toml
 
 .PHONY: test-exhaustive
 test-exhaustive: setup corpus ## A small module with each byte changed to each value, and cut off anywhere (long)
 	$(with_rust) cargo test --release --test exhaustive -- --ignored --nocapture --test-threads=1
+
+.PHONY: bench-qemu
+bench-qemu: setup corpus-x86_64 corpus-i386 corpus-m68k ## Instructions of a load in the test kernel and in Debian's Linux, under QEMU
+	@for arch in $(architectures); do \
+		printf '\n%s\n\n' "$$arch"; \
+		$(with_rust) $(MAKE) --no-print-directory -C qemu bench ARCH=$$arch; \
+	done
 
 .PHONY: clean clean-corpus
 clean: ## Remove what was built
