@@ -134,6 +134,16 @@ test-fuzz: setup corpus ## Fuzz for a minute in all
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
 	$(with_rust) cargo run --quiet --release --manifest-path tests/peers/Cargo.toml
 
+.PHONY: deny
+lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/m68k/ir2c/Cargo.toml
+deny: setup ## Licences, sources and duplicates of what we depend on, by cargo-deny
+	@PATH=$(CACHE)/tools/bin:$$PATH cargo-deny --version > /dev/null 2>&1 || (cd / && \
+		$(abspath $(with_rust)) cargo install --quiet --locked --root $(CACHE)/tools cargo-deny)
+	for manifest in $(lockfiles); do \
+		PATH=$(CACHE)/tools/bin:$$PATH $(with_rust) cargo deny --log-level error \
+			--manifest-path $$manifest --config tests/deny.toml check licenses bans sources; \
+	done
+
 .PHONY: test-exhaustive
 test-exhaustive: setup corpus ## A small module with each byte changed to each value, and cut off anywhere (long)
 	$(with_rust) cargo test --release --test exhaustive -- --ignored --nocapture --test-threads=1
