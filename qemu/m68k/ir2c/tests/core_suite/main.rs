@@ -12,7 +12,7 @@ use suite::Outcome;
 /// Tests that do not pass, and why: a name and a reason a line.
 const EXPECTED_FAILURES: &str = include_str!("expected_failures.txt");
 /// Fewer would mean that the sources are not what they were.
-const AT_LEAST_PASSED: usize = 2100;
+const AT_LEAST_PASSED: usize = 2170;
 
 #[test]
 #[ignore = "takes many minutes"]
@@ -27,7 +27,7 @@ fn tests_of_core_pass_except_for_known_reasons() {
     for (name, outcome) in &outcomes {
         match (outcome, expected.get(name.as_str())) {
             (Outcome::Passed, None) => passed += 1,
-            (Outcome::Failed(_), Some(_)) => {}
+            (_, Some(&"slow")) | (Outcome::Failed(_), Some(_)) => {}
             (Outcome::Passed, Some(_)) => unexpected.push(format!("{name}: passes")),
             (Outcome::Failed(reason), None) => unexpected.push(format!("{name}: {reason}")),
         }
