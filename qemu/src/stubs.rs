@@ -7,17 +7,20 @@ use crate::memory::region::Pages;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
-use modlink::symbols::Symbol;
+use core::ptr;
+use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use spin::Mutex;
 
 static STUBS: Mutex<Stubs> =
-    Mutex::new(Stubs { functions: BTreeMap::new(), names: BTreeMap::new() });
+    Mutex::new(Stubs { functions: BTreeMap::new(), names: BTreeMap::new(), tables: Vec::new() });
 
 struct Stubs {
     /// The functions, by what they return.
     functions: BTreeMap<usize, Pages>,
-    /// The addresses that the names stand for.
+    /// The addresses that names stand for which were given one by one.
     names: BTreeMap<&'static [u8], usize>,
+    /// The tables of names that were given together.
+    tables: Vec<Ksymtab>,
 }
 
 /// Why there is no such stub.
@@ -34,32 +37,38 @@ pub enum NoStub {
 /// # Errors
 /// [`NoStub`] says why it is not.
 pub fn add(name: &str, value: usize) -> Result<(), NoStub> {
-    let mut stubs = STUBS.lock();
-    if kernel::exports(name.as_bytes()) || stubs.names.contains_key(name.as_bytes()) {
+    if kernel::exports(name.as_bytes()) || find(name.as_bytes()).is_some() {
         return Err(NoStub::Exists);
     }
-    stubs.add(Vec::from(name).leak(), value)
+    let mut stubs = STUBS.lock();
+    let address = stubs.returning(value)?;
+    stubs.names.insert(Vec::from(name).leak(), address);
+    Ok(())
 }
 
-/// Exports a function that returns 0 under each of these names that nobody exports yet. How many
-/// there are.
+/// Exports a function that returns 0 under each of these names that nobody exports yet: a table as
+/// large as that of a real kernel. How many there are.
 ///
 /// # Errors
 /// [`NoStub::Memory`].
 pub fn add_missing(names: impl Iterator<Item = &'static str>) -> Result<usize, NoStub> {
-    let mut count = 0;
-    for name in names.filter(|name| LOADER.symbol(name.as_bytes()).is_none()) {
-        STUBS.lock().add(name.as_bytes(), 0)?;
-        count += 1;
-    }
+    let mut names: Vec<&'static str> =
+        names.filter(|name| LOADER.symbol(name.as_bytes()).is_none()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut stubs = STUBS.lock();
+    let address = ptr::with_exposed_provenance(stubs.returning(0)?);
+    let symbol = |name| KernelSymbol::new(address, name, false);
+    let symbols: Vec<KernelSymbol> = names.into_iter().map(symbol).collect();
+    let count = symbols.len();
+    stubs.tables.push(Ksymtab::new(symbols.leak()).expect("the names are sorted"));
     Ok(count)
 }
 
 /// The stub of that name.
 pub fn find(name: &[u8]) -> Option<Symbol<'static>> {
     let stubs = STUBS.lock();
-    let (name, address) = stubs.names.get_key_value(name)?;
-    Some(Symbol { name, address: *address as u64, gpl_only: false, namespace: b"" })
+    stubs.named(name).or_else(|| stubs.tables.iter().find_map(|table| table.find(name)))
 }
 
 /// Calls `visit` for each function that stubs share, with what it returns and its pages.
@@ -68,10 +77,10 @@ pub fn for_each(mut visit: impl FnMut(usize, Range<usize>)) {
 }
 
 impl Stubs {
-    fn add(&mut self, name: &'static [u8], value: usize) -> Result<(), NoStub> {
-        let address = self.returning(value)?;
-        self.names.insert(name, address);
-        Ok(())
+    /// The stub of that name, if it was given alone.
+    fn named(&self, name: &[u8]) -> Option<Symbol<'static>> {
+        let (name, address) = self.names.get_key_value(name)?;
+        Some(Symbol { name, address: *address as u64, gpl_only: false, namespace: b"" })
     }
 
     /// The address of a function that returns `value`.

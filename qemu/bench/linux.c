@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The first process of the Linux that is measured: loads and unloads modules as /plan says and
+ * prints the nanoseconds that finit_module took by CLOCK_MONOTONIC. A line of /plan is
+ *   load FILE             a module that others need
+ *   time FILE NAME TIMES  one to measure, and to unload by NAME
+ *   calibrate COUNT       a loop of COUNT times two instructions
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long now(void)
+{
+	struct timespec time;
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+/* Loads a module; the nanoseconds that it took, or a negative error. */
+static long long load(const char *file)
+{
+	int descriptor = open(file, O_RDONLY | O_CLOEXEC);
+	long long start, end;
+	long status;
+
+	if (descriptor < 0)
+		return -errno;
+	start = now();
+	status = syscall(SYS_finit_module, descriptor, "", 0);
+	end = now();
+	if (status < 0)
+		end = start - errno;
+	close(descriptor);
+	return end - start;
+}
+
+static int measure(const char *file, const char *name, int times)
+{
+	printf("%s", file);
+	for (int run = 0; run < times; run++) {
+		long long taken = load(file);
+
+		printf(" %lld", taken);
+		if (taken < 0 || syscall(SYS_delete_module, name, O_NONBLOCK) < 0) {
+			printf(": %s\n", strerror(errno));
+			return -1;
+		}
+	}
+	printf("\n");
+	return 0;
+}
+
+static void calibrate(unsigned long count)
+{
+	unsigned long left = count;
+	long long start = now(), end;
+
+	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(left) : : "cc");
+	end = now();
+	printf("calibration %lu %lld\n", 2 * count, end - start);
+}
+
+static int follow(FILE *plan)
+{
+	char file[64], name[64];
+	unsigned long count;
+	int times;
+
+	while (fscanf(plan, "%63s", name) == 1) {
+		if (!strcmp(name, "load") && fscanf(plan, "%63s", file) == 1) {
+			long long taken = load(file);
+
+			if (taken < 0)
+				printf("%s: %s\n", file, strerror(-(int)taken));
+		} else if (!strcmp(name, "time") &&
+			   fscanf(plan, "%63s %63s %d", file, name, &times) == 3) {
+			if (measure(file, name, times))
+				return -1;
+		} else if (!strcmp(name, "calibrate") && fscanf(plan, "%lu", &count) == 1) {
+			calibrate(count);
+		} else {
+			printf("/plan has a line that means nothing\n");
+			return -1;
+		}
+	}
+	printf("done\n");
+	return 0;
+}
+
+int main(void)
+{
+	FILE *plan = fopen("/plan", "r");
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (plan)
+		follow(plan);
+	else
+		printf("/plan: %s\n", strerror(errno));
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+	return 1;
+}

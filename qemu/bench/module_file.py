@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Copies of Linux's modules for measuring how they are loaded."""
+
+import re
+import struct
+
+SIGNATURE_MAGIC = b"~Module signature appended~\n"
+SYMTAB, RELA, REL = 2, 4, 9
+FUNCTION = 2
+ALLOCATED = 2
+# call __fentry__; xor %eax, %eax; jmp __x86_return_thunk, on x86_64; on i386 with a frame and ret.
+RETURN_0 = re.compile(rb"\xe8....(\x31\xc0\xe9....|\x55\x31\xc0\x89\xe5\x5d\xc3)", re.DOTALL)
+
+
+def without_signature(data):
+    """The ELF file without the signature that follows it."""
+    if not data.endswith(SIGNATURE_MAGIC):
+        return data
+    end = len(data) - len(SIGNATURE_MAGIC)
+    (length,) = struct.unpack_from(">I", data, end - 4)
+    return data[: end - 12 - length]
+
+
+def info(data, key):
+    """The value of a key in the module's description; empty if it has none."""
+    found = re.search(rb"\0" + key.encode() + rb"=([^\0]*)\0", b"\0" + data)
+    return found[1].decode() if found else ""
+
+
+class ModuleFile:
+    """What is read of an ELF file."""
+
+    def __init__(self, data):
+        self.data = bytearray(data)
+        self.is_64 = data[4] == 2
+        self.order = ">" if data[5] == 2 else "<"
+        if self.is_64:
+            start, number = self.read("Q", 40), self.read("H", 60)
+            section = self.order + "IIQQQQIIQQ"
+        else:
+            start, number = self.read("I", 32), self.read("H", 48)
+            section = self.order + "10I"
+        end = start + number * struct.calcsize(section)
+        self.sections = list(struct.iter_unpack(section, self.data[start:end]))
+
+    def read(self, form, offset):
+        """A number in the file."""
+        return struct.unpack_from(self.order + form, self.data, offset)[0]
+
+    def entries(self, kind, form):
+        """Of each entry in the tables of that kind: the table's section, the file offset, and it."""
+        for header in self.sections:
+            if header[1] == kind:
+                start, end = header[4], header[4] + header[5]
+                for index, entry in enumerate(struct.iter_unpack(form, self.data[start:end])):
+                    yield header, start + index * struct.calcsize(form), entry
+
+    def relocations(self):
+        """How many relocations there are of what is loaded."""
+        sizes = {RELA: 24, REL: 16} if self.is_64 else {RELA: 12, REL: 8}
+        return sum(header[5] // sizes[header[1]] for header in self.sections
+                   if header[1] in sizes and self.sections[header[7]][2] & ALLOCATED)
+
+    def symbols(self):
+        """The file offset, name, type, section, value and size of each symbol."""
+        form = self.order + ("IBBHQQ" if self.is_64 else "IIIBBH")
+        for header, at, entry in self.entries(SYMTAB, form):
+            if self.is_64:
+                name, kind, _, section, value, size = entry
+            else:
+                name, value, size, kind, _, section = entry
+            start = self.sections[header[6]][4] + name
+            yield at, self.data[start:self.data.index(0, start)], kind & 15, section, value, size
+
+    def start_and_stop_at_once(self):
+        """Makes the names of start and stop those of a function of the module that returns 0."""
+        symbols = list(self.symbols())
+        entries = [at for at, name, _, section, _, _ in symbols
+                   if section and name in (b"init_module", b"cleanup_module")]
+        if not entries:
+            return
+        found = next(((section, value) for _, _, kind, section, value, size in symbols
+                      if kind == FUNCTION and RETURN_0.fullmatch(self.bytes(section, value, size))),
+                     None)
+        if not found:
+            raise ValueError("no function of the module just returns 0")
+        section, value = found
+        for at in entries:
+            if self.is_64:
+                struct.pack_into(self.order + "HQ", self.data, at + 6, section, value)
+            else:
+                struct.pack_into(self.order + "I", self.data, at + 4, value)
+                struct.pack_into(self.order + "H", self.data, at + 14, section)
+
+    def bytes(self, section, value, size):
+        """What a symbol stands for."""
+        start = self.sections[section][4] + value
+        return self.data[start:start + size]
+
+
+def unknown_to_tracer(data):
+    """A copy of which Linux knows neither the places for its function tracer nor the types for BPF:
+    the sections are there, and relocated, under other names."""
+    return data.replace(b"__mcount_loc\0", b"__xcount_loc\0").replace(b"\0.BTF\0", b"\0.XTF\0")
+
+
+def prepared(data):
+    """A copy without signature whose start and stop do nothing, and how many relocations it has."""
+    file = ModuleFile(without_signature(data))
+    file.start_and_stop_at_once()
+    return bytes(file.data), file.relocations()
