@@ -97,6 +97,17 @@ $(architectures:%=test-boot-%): test-boot-%: setup corpus-%
 test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on m68k (long)
 	$(with_rust) $(MAKE) --no-print-directory -C qemu/m68k/ir2c test-m68k-core
 
+.PHONY: bench bench-size
+bench := $(with_rust) cargo run --quiet --release --package modlink-bench --bin
+bench: setup corpus-amd64 ## Loads, lookups and memory against other loaders, in counts and times; to target/bench
+	@$(bench) loads
+	@$(bench) lookups
+	@$(bench) memory
+bench-size: setup ## What modlink adds to a kernel of each architecture, and its lines of code
+	@$(with_rust) cargo build --quiet --release --locked --bin ld-ir2c $(ir2c) \
+		--target-dir qemu/m68k/ir2c/target
+	@$(with_rust) tests/bench/size/measure
+
 .PHONY: corpus corpus-x86_64 corpus-i386 corpus-m68k corpus-cloud-amd64 corpus-amd64
 corpus: corpus-cloud-amd64 corpus-x86_64 corpus-i386 corpus-m68k ## Fetch or build all real modules that are not there yet
 corpus-x86_64: corpus-amd64

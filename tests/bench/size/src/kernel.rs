@@ -1,0 +1,152 @@
+//! A kernel with modlink.
+
+use core::hint::black_box;
+use core::ops::{Range, RangeInclusive};
+use modlink::platform::*;
+use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
+use modlink::{Loader, Platform, arch, syscall};
+
+struct Kernel(spin::Once<Ksymtab>);
+
+struct Memory(&'static mut [u8]);
+
+// SAFETY: never run.
+unsafe impl ModuleMemory for Memory {
+    #[inline(never)]
+    fn address(&self) -> u64 {
+        black_box(0)
+    }
+
+    #[inline(never)]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        black_box(&mut *self.0)
+    }
+
+    #[inline(never)]
+    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        black_box(&*self.0).get(range)
+    }
+
+    #[inline(never)]
+    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
+        black_box((range, protection));
+        black_box(Ok(()))
+    }
+}
+
+impl Drop for Memory {
+    #[inline(never)]
+    fn drop(&mut self) {
+        black_box(&self.0);
+    }
+}
+
+struct File;
+
+impl ModuleFile for File {
+    #[inline(never)]
+    fn size(&self) -> u64 {
+        black_box(0)
+    }
+
+    #[inline(never)]
+    fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError> {
+        black_box((offset, to));
+        black_box(Ok(()))
+    }
+}
+
+// SAFETY: never run.
+unsafe impl Platform for Kernel {
+    #[cfg(target_arch = "x86_64")]
+    type Arch = arch::X86_64;
+    #[cfg(target_arch = "x86")]
+    type Arch = arch::I386;
+    #[cfg(target_arch = "m68k")]
+    type Arch = arch::M68k;
+    type Memory = Memory;
+    type File = File;
+
+    const PAGE_SIZE: u64 = 4096;
+
+    #[inline(never)]
+    fn kernel(&self) -> RangeInclusive<u64> {
+        black_box(0)..=black_box(0)
+    }
+
+    #[inline(never)]
+    fn allocate(&self, request: &MemoryRequest) -> Result<Memory, AllocateError> {
+        black_box(request);
+        black_box(Err(AllocateError::Exhausted))
+    }
+
+    #[inline(never)]
+    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+        self.0.get()?.find(name)
+    }
+
+    #[inline(never)]
+    unsafe fn call_init(&self, entry: u64) -> i32 {
+        black_box(entry) as i32
+    }
+
+    #[inline(never)]
+    unsafe fn call_exit(&self, entry: u64) {
+        black_box(entry);
+    }
+
+    #[inline(never)]
+    fn may_manage_modules(&self) -> bool {
+        black_box(true)
+    }
+
+    #[inline(never)]
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        black_box((from, to));
+        black_box(Ok(()))
+    }
+
+    #[inline(never)]
+    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        black_box(descriptor);
+        black_box(Ok(File))
+    }
+
+    #[cfg(feature = "messages")]
+    fn log(&self, _: Level, line: core::fmt::Arguments<'_>) {
+        let _ = core::fmt::write(&mut Console, line);
+    }
+}
+
+#[cfg(feature = "messages")]
+struct Console;
+
+#[cfg(feature = "messages")]
+impl core::fmt::Write for Console {
+    #[inline(never)]
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        black_box(text);
+        Ok(())
+    }
+}
+
+static LOADER: Loader<Kernel> = Loader::new(Kernel(spin::Once::new()));
+
+#[inline(never)]
+fn table() -> &'static [KernelSymbol] {
+    black_box(&[])
+}
+
+/// What happens once when the kernel starts.
+#[inline(never)]
+pub fn start() {
+    if let Ok(ksymtab) = Ksymtab::new(table()) {
+        LOADER.platform().0.call_once(|| ksymtab);
+    }
+}
+
+/// The system calls.
+#[inline(never)]
+pub fn system_call(number: usize, arguments: [usize; 6]) -> isize {
+    syscall::dispatch(&LOADER, number, arguments)
+}
