@@ -1,9 +1,10 @@
 //! Whatever fails, and whenever: nothing is left, and the same load succeeds afterwards.
 
 use modlink::arch::Arch;
+use modlink::image::Image;
 use modlink::platform::Level;
 use modlink::syscall::{delete_module, finit_module, init_module};
-use modlink::{Errno, State};
+use modlink::{Errno, LoadError, State};
 use modlink_host::{
     FileKind, HostKernel, HostLoader, ModuleFile, OUT_OF_REACH, Operation, corpus,
     on_every_architecture,
@@ -72,6 +73,25 @@ fn survive<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> [usize; Operati
     refusals
 }
 
+/// Loads a file whose start fails, if it has one. Says whether it has.
+fn fails_to_start<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> bool {
+    let kernel = loader.platform();
+    let before = kernel.snapshot();
+    let image = Image::<A>::check(file, u64::MAX >> 1).unwrap();
+    let name = String::from_utf8(image.modinfo().get(b"name").unwrap().to_vec()).unwrap();
+    kernel.on_init(&name, |_| -12);
+    match loader.load(file, || Ok(Vec::new())) {
+        Ok(()) => unload(loader),
+        Err(error) => {
+            assert_eq!(error, LoadError::Init(-12));
+            assert_eq!(kernel.snapshot(), before, "{name}");
+            return true;
+        }
+    }
+    assert_eq!(kernel.snapshot(), before, "{name}");
+    false
+}
+
 on_every_architecture! {
     fn every_failure_in_a_load_is_undone<A>() {
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
@@ -105,12 +125,15 @@ on_every_architecture! {
         let mut paths: Vec<_> = corpus::files::<A>().into_values().collect();
         paths.sort();
         let every = paths.len().div_ceil(20);
+        let mut failing_starts = 0;
         for path in paths.iter().step_by(every) {
             let file = std::fs::read(path).unwrap();
             let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
             let [allocate, protect, copy, read] = survive(&loader, &file);
             assert!(allocate >= 2 && protect >= 2 && copy >= 3 && read == 1, "{}", path.display());
+            failing_starts += usize::from(fails_to_start(&loader, &file));
         }
+        assert!(failing_starts >= 5, "{failing_starts} of 20 have a start");
     }
 
     fn a_real_module_that_fails_to_start_gives_its_provider_free<A>() {
