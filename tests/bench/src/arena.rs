@@ -6,8 +6,11 @@
 use anyhow::{Result, bail};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where it should lie: a hint that the system follows where nothing else is.
-const WANTED: usize = 0x1000_0000;
+/// Between these addresses it may lie; programs have their own code elsewhere.
+const LOWEST: usize = 0x1000_0000;
+const HIGHEST: usize = 1 << 31;
+/// How far apart the places are that are tried.
+const STEP: usize = 16 << 20;
 const PAGE: usize = 4096;
 
 /// The memory.
@@ -24,18 +27,13 @@ impl Arena {
     /// # Errors
     /// If there is none below 2 GiB.
     pub fn map(size: usize) -> Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a mapping of its own; no other memory is touched without MAP_FIXED.
-        let start = unsafe {
-            libc::mmap(std::ptr::without_provenance_mut(WANTED), size, protection, flags, -1, 0)
-        };
-        if start == libc::MAP_FAILED || start as usize + size > 1 << 31 {
+        let Some(start) = (LOWEST..HIGHEST - size).step_by(STEP).find_map(|at| map_at(at, size))
+        else {
             bail!("no {size} bytes of memory below 2 GiB");
-        }
+        };
         // SAFETY: these bytes have just been mapped.
-        unsafe { start.cast::<u8>().write_bytes(0xa5, size) };
-        Ok(Self { start: start as usize, size, used: AtomicUsize::new(0) })
+        unsafe { start.write_bytes(0xa5, size) };
+        Ok(Self { start: start.expose_provenance(), size, used: AtomicUsize::new(0) })
     }
 
     /// Takes whole pages whose contents are what the last user left.
@@ -51,6 +49,17 @@ impl Arena {
         std::ptr::with_exposed_provenance_mut(self.start + offset)
     }
 
+    /// All that has been taken since the last reset.
+    ///
+    /// # Safety
+    /// Nobody else uses what was taken while the slice is used.
+    #[expect(clippy::mut_from_ref, reason = "the arena hands out parts of itself")]
+    pub unsafe fn contents(&self) -> &mut [u8] {
+        let start = std::ptr::with_exposed_provenance_mut(self.start);
+        // SAFETY: so many bytes are mapped, and the caller promises that they are free.
+        unsafe { std::slice::from_raw_parts_mut(start, self.used.load(Ordering::Relaxed)) }
+    }
+
     /// How far from the first byte a pointer into it lies.
     pub fn offset(&self, pointer: *const u8) -> usize {
         pointer.addr() - self.start
@@ -63,4 +72,21 @@ impl Arena {
     pub unsafe fn reset(&self) {
         self.used.store(0, Ordering::Relaxed);
     }
+}
+
+/// Maps memory at this address, unless something else is there.
+fn map_at(address: usize, size: usize) -> Option<*mut u8> {
+    let wanted = std::ptr::without_provenance_mut(address);
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a mapping of its own; without MAP_FIXED no other is touched.
+    let start = unsafe { libc::mmap(wanted, size, protection, flags, -1, 0) };
+    if start == wanted {
+        return Some(start.cast());
+    }
+    if start != libc::MAP_FAILED {
+        // SAFETY: it has just been mapped, and nobody uses it.
+        unsafe { libc::munmap(start, size) };
+    }
+    None
 }

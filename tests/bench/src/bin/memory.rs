@@ -14,6 +14,10 @@ use std::path::PathBuf;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
+/// Files smaller than this are not compared with the heap that they take, of which the loader
+/// needs some for every module.
+const LARGE: usize = 100_000;
+
 /// Memory for all modules of a kernel at once.
 const ROOM: usize = 512 << 20;
 
@@ -84,7 +88,7 @@ fn kept(loads: &[Taken<'_>]) -> String {
     table.to_string()
 }
 
-/// The highest peaks, in absolute terms and relative to the file.
+/// The highest peaks, in absolute terms and relative to large files.
 fn peaks(loads: &mut [Taken<'_>]) -> String {
     let mut table =
         Table::new(["highest use of the heap", "file", "heap at its peak", "share of the file"]);
@@ -100,6 +104,6 @@ fn peaks(loads: &mut [Taken<'_>]) -> String {
     loads.iter().take(3).for_each(&mut row);
     let share = |load: &Taken<'_>| load.peak as f64 / load.file as f64;
     loads.sort_by(|a, b| share(b).total_cmp(&share(a)));
-    loads.iter().take(3).for_each(&mut row);
+    loads.iter().filter(|load| load.file >= LARGE).take(3).for_each(&mut row);
     table.to_string()
 }
