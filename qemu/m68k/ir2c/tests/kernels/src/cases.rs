@@ -126,33 +126,38 @@ const ROUNDS: u32 = 200;
 /// Hashes each operation's results over the same operands: all pairs of nine edge values, then
 /// random ones of random magnitude, with a shift count that may exceed the width.
 macro_rules! operations {
-    ($report:expr, $ty:ty, $($name:literal => |$a:ident, $b:ident, $count:ident| $body:expr;)*) => {$({
+    ($report:expr, $ty:ty, $($name:literal => |$a:ident, $b:ident, $count:ident| $body:expr;)*) => {
         #[inline(never)]
-        #[allow(unused_variables)]
-        fn isolated($a: $ty, $b: $ty, $count: u32, hasher: &mut Hasher) {
-            $body.hash(hasher);
+        fn hash_of(operation: fn($ty, $ty, u32, &mut Hasher)) -> u64 {
+            let mut hasher = Hasher::new();
+            let mut random = Random(0x1234_5678_90ab_cdef);
+            let edges: [$ty; 9] = [
+                0, 1, 2, <$ty>::MAX, <$ty>::MIN, <$ty>::MAX / 2, <$ty>::MIN.wrapping_add(1),
+                (0 as $ty).wrapping_sub(1), (0 as $ty).wrapping_sub(2),
+            ];
+            for round in 0..ROUNDS {
+                let mut operand = || {
+                    let both = u128::from(random.next()) << 64 | u128::from(random.next());
+                    let count = random.next() as u32 % <$ty>::BITS;
+                    if random.next() & 1 == 0 { both as $ty >> count } else { both as $ty }
+                };
+                let (a, b) = match round as usize {
+                    round @ 0..81 => (edges[round / 9], edges[round % 9]),
+                    _ => (operand(), operand()),
+                };
+                let count = random.next() as u32 % (<$ty>::BITS + 3);
+                black_box(operation)(black_box(a), black_box(b), black_box(count), &mut hasher);
+            }
+            hasher.value()
         }
-        let mut hasher = Hasher::new();
-        let mut random = Random(0x1234_5678_90ab_cdef);
-        let edges: [$ty; 9] = [
-            0, 1, 2, <$ty>::MAX, <$ty>::MIN, <$ty>::MAX / 2, <$ty>::MIN.wrapping_add(1),
-            (0 as $ty).wrapping_sub(1), (0 as $ty).wrapping_sub(2),
-        ];
-        for round in 0..ROUNDS {
-            let mut operand = || {
-                let value = (u128::from(random.next()) << 64 | u128::from(random.next())) as $ty;
-                let count = random.next() as u32 % <$ty>::BITS;
-                if random.next() & 1 == 0 { value >> count } else { value }
-            };
-            let (a, b) = match round as usize {
-                round @ 0..81 => (edges[round / 9], edges[round % 9]),
-                _ => (operand(), operand()),
-            };
-            let count = random.next() as u32 % (<$ty>::BITS + 3);
-            isolated(black_box(a), black_box(b), black_box(count), &mut hasher);
-        }
-        $report(stringify!($ty), $name, hasher.value());
-    })*};
+        $({
+            #[allow(unused_variables)]
+            fn operation($a: $ty, $b: $ty, $count: u32, hasher: &mut Hasher) {
+                $body.hash(hasher);
+            }
+            $report(stringify!($ty), $name, hash_of(operation));
+        })*
+    };
 }
 
 fn hash_of_bytes(bytes: &[u8]) -> u64 {
