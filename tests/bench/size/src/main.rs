@@ -32,13 +32,17 @@ static HEAP: Heap = Heap;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 /// What libgcc may ask for.
 #[unsafe(no_mangle)]
 extern "C" fn abort() -> ! {
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 /// The start of the kernel, and its system call table.
@@ -47,7 +51,7 @@ extern "C" fn _start() -> isize {
     #[cfg(feature = "loader")]
     {
         kernel::start();
-        return kernel::system_call(black_box(0), black_box([0; 6]));
+        kernel::system_call(black_box(0), black_box([0; 6]))
     }
     #[cfg(not(feature = "loader"))]
     black_box(0)
