@@ -5,7 +5,7 @@ use crate::link;
 use crate::module::{Module, Reference, State};
 use crate::name::Name;
 use crate::platform::Platform;
-use crate::symbols::{ExportProblem, Symbol};
+use crate::symbols::{ExportProblem, Symbol, hash};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use spin::{Mutex, MutexGuard};
@@ -75,7 +75,9 @@ impl<P: Platform> Registry<P> {
         may_use: impl FnOnce(&Symbol<'_>) -> Result<(), E>,
     ) -> Result<Option<Export<P>>, E> {
         let entries = self.0.lock();
-        let found = listed(&entries).find_map(|module| Some((module, module.export(name)?)));
+        let hash = hash(name);
+        let found =
+            listed(&entries).find_map(|module| Some((module, module.export_hashed(name, hash)?)));
         let Some((module, symbol)) = found else { return Ok(None) };
         may_use(&symbol)?;
         Ok(Some(Export { address: symbol.address, holder: Holder::of(module) }))
@@ -230,8 +232,9 @@ fn no_duplicates<P: Platform>(
     module: &Module<P>,
 ) -> Result<(), ExportProblem> {
     for symbol in module.exports() {
+        let hash = hash(symbol.name);
         let elsewhere = platform.symbol(symbol.name).is_some()
-            || listed(entries).any(|other| other.export(symbol.name).is_some());
+            || listed(entries).any(|other| other.export_hashed(symbol.name, hash).is_some());
         if elsewhere {
             return Err(ExportProblem::Duplicate(symbol.name.into()));
         }

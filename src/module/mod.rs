@@ -13,7 +13,7 @@ pub use references::{Reference, State};
 
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
-use crate::symbols::{ExportTables, Exports, Symbol};
+use crate::symbols::{ExportTables, Exports, Symbol, hash};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -114,7 +114,12 @@ impl<P: Platform> Module<P> {
 
     /// The symbol of that name that it exports.
     pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.export_tables().find(name)
+        self.export_hashed(name, hash(name))
+    }
+
+    /// The symbol of that name, whose hash is given, that it exports.
+    pub(crate) fn export_hashed(&self, name: &[u8], hash: u32) -> Option<Symbol<'_>> {
+        if self.exports.may_have(hash) { self.export_tables().find(name) } else { None }
     }
 
     /// All symbols that it exports.

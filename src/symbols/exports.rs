@@ -5,11 +5,15 @@
 //! the module, so that they can be searched where they are.
 
 use super::Symbol;
+use super::index::hash;
 use crate::arch::{Arch, Container};
+use crate::error::LoadError;
 use crate::image::Image;
 use crate::image::raw::Fields;
-use crate::link::{Group, Location, Part, Placed, Plan};
+use crate::link::{self, Group, Location, Part, Placed, Plan};
 use crate::name::Name;
+use alloc::collections::BinaryHeap;
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -36,6 +40,8 @@ pub(crate) struct Exports<A> {
     constants: Range<u32>,
     /// The tables, as offsets in the constants.
     tables: [Range<u32>; TABLES.len()],
+    /// The hashes of all names, ascending: most searches are for what other modules export.
+    hashes: Vec<u32>,
     arch: PhantomData<A>,
 }
 
@@ -87,7 +93,7 @@ impl<A: Arch> Exports<A> {
         image: &Image<'_, A>,
         plan: &Plan,
         placed: &Placed<'_, '_>,
-    ) -> Result<Self, ExportProblem> {
+    ) -> Result<Self, LoadError> {
         let group = plan.core.group(Group::ReadOnly);
         let size = group.end.saturating_sub(group.start);
         let all = Location { part: Part::Core, offset: group.start, size };
@@ -96,13 +102,22 @@ impl<A: Arch> Exports<A> {
             *table = locate::<A>(image, plan, &all.range(), name)?;
         }
         let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
-        let exports = Self { constants, tables, arch: PhantomData };
+        let mut exports = Self { constants, tables, hashes: Vec::new(), arch: PhantomData };
         let tables = exports.tables(placed.bytes(all), placed.address(all));
         for (table, name) in TABLES.into_iter().enumerate() {
             tables.check_table(table, name)?;
         }
         tables.check_disjoint()?;
+        let count = tables.len(0).saturating_add(tables.len(GPL));
+        exports.hashes.try_reserve_exact(count).map_err(|_| link::Error::OutOfMemory)?;
+        exports.hashes.extend(tables.into_iter().map(|symbol| hash(symbol.name)));
+        exports.hashes = BinaryHeap::from(exports.hashes).into_sorted_vec();
         Ok(exports)
+    }
+
+    /// Whether a name with this hash may be among them.
+    pub fn may_have(&self, hash: u32) -> bool {
+        self.hashes.binary_search(&hash).is_ok()
     }
 
     /// Where the module's constants lie in its core part, in bytes.

@@ -49,9 +49,9 @@ impl Index {
     }
 }
 
-/// Takes four bytes at a time; the last four may overlap those before them.
+/// The hash of a name. Takes four bytes at a time; the last four may overlap those before them.
 #[inline]
-fn hash(name: &[u8]) -> u32 {
+pub(crate) fn hash(name: &[u8]) -> u32 {
     let start = name.len() as u32;
     let hash = match name.last_chunk::<4>() {
         Some(last) => {
