@@ -56,7 +56,7 @@ lint: setup ## Formatting and clippy, warnings are errors
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
-	$(with_rust) cargo test --workspace --no-fail-fast
+	$(with_rust) cargo test --workspace --exclude modlink-bench --no-fail-fast
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
@@ -100,6 +100,7 @@ test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on
 .PHONY: bench bench-size
 bench := $(with_rust) cargo run --quiet --release --package modlink-bench --bin
 bench: setup corpus-amd64 ## Loads, lookups and memory against other loaders, in counts and times; to target/bench
+	$(with_rust) cargo test --release --package modlink-bench
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
