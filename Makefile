@@ -133,10 +133,9 @@ lint-hardening: setup
 test-no-panic: setup ## Whether anything that a kernel links of the library can panic
 	$(with_rust) tests/no_panic/run
 
-# CI's share: a minute, split over the targets.
+# The short version: a minute, split over the targets.
 .PHONY: fuzz test-fuzz
 T ?= 60
-test_parts += test-fuzz
 fuzz: setup corpus ## Fuzz each target for T=seconds [FUZZ=targets]
 	$(with_rust) tests/fuzz/run $(T) $(FUZZ)
 test-fuzz: setup corpus ## Fuzz for a minute in all
