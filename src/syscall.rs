@@ -4,7 +4,7 @@
 //! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. The image
 //! is copied once and never looked at again where the process could change it.
 
-use crate::arch::{Arch, Container};
+use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::image::raw;
 use crate::loader::Loader;
@@ -178,7 +178,7 @@ fn string<P: Platform>(
     let mut string = Vec::new();
     let mut chunk = [0_u8; 64];
     while string.len() < limit {
-        let at = wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
+        let at = raw::wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
         let in_page = at.checked_rem(P::PAGE_SIZE).unwrap_or(0);
         let to_page_end = P::PAGE_SIZE.saturating_sub(in_page) as usize;
         let length = chunk.len().min(to_page_end).min(limit.saturating_sub(string.len()));
@@ -195,13 +195,6 @@ fn string<P: Platform>(
     match excess {
         Excess::Cut => Ok(string),
         Excess::Refuse => Err(Errno::EINVAL),
-    }
-}
-
-fn wrap<A: Arch>(address: u64) -> u64 {
-    match A::CLASS {
-        Container::Little => u64::from(address as u32),
-        Container::Big => address,
     }
 }
 

@@ -185,3 +185,11 @@ pub(crate) fn signed<A: Arch>(native: u64) -> i64 {
         Container::Big => native as i64,
     }
 }
+
+/// An address, wrapped around the end of the class's address space.
+pub(crate) fn wrap<A: Arch>(address: u64) -> u64 {
+    match A::CLASS {
+        Container::Little => u64::from(address as u32),
+        Container::Big => address,
+    }
+}

@@ -9,7 +9,7 @@ use super::index::hash;
 use crate::arch::{Arch, Container};
 use crate::error::LoadError;
 use crate::image::Image;
-use crate::image::raw::Fields;
+use crate::image::raw::{Fields, wrap};
 use crate::link::{self, Group, Location, Part, Placed, Plan};
 use crate::name::Name;
 use alloc::collections::BinaryHeap;
@@ -254,12 +254,5 @@ const fn entry_size<A: Arch>() -> usize {
     match (A::KSYMTAB, A::CLASS) {
         (KsymtabFormat::Words, Container::Big) => FIELDS * 8,
         _ => FIELDS * 4,
-    }
-}
-
-fn wrap<A: Arch>(address: u64) -> u64 {
-    match A::CLASS {
-        Container::Little => u64::from(address as u32),
-        Container::Big => address,
     }
 }
