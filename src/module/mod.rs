@@ -13,7 +13,7 @@ pub use references::{Reference, State};
 
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
-use crate::symbols::{ExportTables, Exports, Symbol, hash};
+use crate::symbols::{ExportTables, Exports, Symbol};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -114,15 +114,15 @@ impl<P: Platform> Module<P> {
 
     /// The symbol of that name that it exports.
     pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.export_hashed(name, hash(name))
+        self.export_tables().find(name)
     }
 
-    /// The symbol of that name, whose hash is given, that it exports.
-    pub(crate) fn export_hashed(&self, name: &[u8], hash: u32) -> Option<Symbol<'_>> {
-        if self.exports.may_have(hash) { self.export_tables().find(name) } else { None }
+    /// The symbol of that number among those that it exports, if this is its name.
+    pub(crate) fn export_named(&self, number: usize, name: &[u8]) -> Option<Symbol<'_>> {
+        self.export_tables().named(number, name)
     }
 
-    /// All symbols that it exports.
+    /// All symbols that it exports, in the order of their numbers.
     pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.export_tables().into_iter()
     }
