@@ -71,11 +71,11 @@ impl<P: Platform> Registry<P> {
         if module.state() != State::Live {
             return Err(UnloadError::Busy);
         }
-        if module.entry.init.is_some() && module.entry.exit.is_none() && !force {
+        if module.starts && module.exit.is_none() && !force {
             return Err(UnloadError::Permanent);
         }
-        if !module.references.close() {
-            return Err(UnloadError::Referenced(module.references()));
+        if !Reference::close(module) {
+            return Err(UnloadError::Referenced(module.references().max(1)));
         }
         Ok(Listed { registry: self, module: module.clone(), stays: false })
     }
