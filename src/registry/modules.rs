@@ -76,12 +76,15 @@ impl<P: Platform> Modules<P> {
         Ok(ours)
     }
 
-    /// Frees a name that is reserved.
+    /// Frees a name, which is reserved.
     pub fn free(&mut self, name: &[u8]) {
-        self.reserved.retain(|reserved| reserved.as_bytes() != name);
+        let Some(last) = self.reserved.pop() else { return };
+        if let Some(freed) = self.reserved.iter_mut().find(|kept| kept.as_bytes() == name) {
+            *freed = last;
+        }
     }
 
-    /// Lists a module whose name is reserved.
+    /// Lists a module whose name is reserved, and stays so.
     ///
     /// # Errors
     /// [`ExportProblem::Duplicate`] if it exports a symbol twice, or one that the kernel or a listed

@@ -26,11 +26,11 @@ impl Index {
     /// An index with room for so many names, which takes six bytes of the heap for each; `None` if
     /// it does not have them.
     pub fn with_room(room: usize) -> Option<Self> {
-        let size = room.checked_add(room.div_ceil(2))?;
-        let numbers = u32::try_from(size.checked_next_power_of_two()?.wrapping_sub(1)).ok()?;
+        let size = u32::try_from(room.checked_add(room.div_ceil(2))?).ok()?;
+        let numbers = u32::MAX.checked_shr(size.leading_zeros()).unwrap_or(0);
         let mut slots = Vec::new();
-        slots.try_reserve_exact(size).ok()?;
-        slots.resize(size, FREE);
+        slots.try_reserve_exact(size as usize).ok()?;
+        slots.resize(size as usize, FREE);
         Some(Self { slots, numbers, len: 0 })
     }
 
