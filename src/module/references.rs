@@ -95,13 +95,13 @@ impl<P: Platform> Reference<P> {
         module.references.take().then(|| Self(module.clone()))
     }
 
-    /// Stops further references to a listed module, to which nobody takes one meanwhile, if there
-    /// are none now; says whether there were none.
+    /// Stops further references to a module if nobody has one; says whether nobody had. To be
+    /// called with the registry locked, which hands them out and holds the module.
     pub(crate) fn close(module: &Arc<Module<P>>) -> bool {
-        // A reference that is dropped leaves the count before it lets go of the module. Who takes
-        // the module out is to be the last to hold it, and waits for both.
-        let held_by_list_alone = Arc::strong_count(module) == 1;
-        held_by_list_alone && module.references.close()
+        // A reference that is being dropped leaves the count before it lets go of the module. Who
+        // takes the module out has to be the last to hold it.
+        let held_by_registry_alone = Arc::strong_count(module) == 1;
+        held_by_registry_alone && module.references.close()
     }
 
     /// Whether both are references to one module.

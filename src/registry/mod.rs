@@ -75,6 +75,7 @@ impl<P: Platform> Registry<P> {
             return Err(UnloadError::Permanent);
         }
         if !Reference::close(module) {
+            // One that is being dropped may be out of the count already.
             return Err(UnloadError::Referenced(module.references().max(1)));
         }
         Ok(Listed { registry: self, module: module.clone(), stays: false })
@@ -104,7 +105,7 @@ impl<P: Platform> Holder<P> {
     }
 }
 
-/// A name that is taken. Dropping it frees the name, unless a module has been listed under it.
+/// A name that is taken. Dropping it frees the name, unless a module is listed under it.
 pub(crate) struct Reservation<'r, P: Platform> {
     registry: &'r Registry<P>,
     name: &'r [u8],
