@@ -278,3 +278,52 @@ const fn entry_size<A: Arch>() -> usize {
         _ => FIELDS * 4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::M68k;
+    use alloc::vec::Vec;
+
+    /// Where the constants are.
+    const ADDRESS: u32 = 0x1000;
+
+    /// Constants with the entries of `ab` and `abc` and, in the second table, `b`; the symbols are
+    /// at 1, 2 and 3. Behind the tables lies what would do as an entry.
+    fn constants() -> Vec<u8> {
+        let names: [&[u8]; 4] = [b"ab\0", b"abc\0", b"b\0", b"c\0"];
+        let mut name = ADDRESS + (names.len() * entry_size::<M68k>()) as u32;
+        let mut constants = Vec::new();
+        for (value, string) in (1_u32..).zip(names) {
+            constants.extend([value, name, 0].iter().flat_map(|field| field.to_be_bytes()));
+            name += string.len() as u32;
+        }
+        constants.extend(names.concat());
+        constants
+    }
+
+    #[test]
+    fn an_export_has_its_number_and_its_whole_name() {
+        let constants = constants();
+        let tables = ExportTables::<M68k> {
+            constants: &constants,
+            address: ADDRESS.into(),
+            tables: [0..24, 24..36],
+            arch: PhantomData,
+        };
+        let all: Vec<_> = tables.clone().into_iter().collect();
+        let expected = [(&b"ab"[..], 1, false), (b"abc", 2, false), (b"b", 3, true)];
+        let found = all.iter().map(|symbol| (symbol.name, symbol.address, symbol.gpl_only));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        for number in 0..5 {
+            for name in [&b""[..], b"a", b"ab", b"ab\0", b"abc", b"b", b"bc", b"c"] {
+                let named = all.get(number).filter(|symbol| symbol.name == name);
+                assert_eq!(tables.named(number, name).as_ref(), named, "{number} {name:?}");
+            }
+        }
+        for symbol in all {
+            assert_eq!(tables.find(symbol.name), Some(symbol));
+        }
+        assert_eq!(tables.find(b"c"), None);
+    }
+}
