@@ -24,7 +24,7 @@ impl<'a> ModInfo<'a> {
 
     /// All keys with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        self.0.split(|byte| *byte == 0).filter_map(|string| {
+        self.strings().filter_map(|string| {
             let equals = string.iter().position(|byte| *byte == b'=')?;
             let (key, value) = string.split_at_checked(equals)?;
             Some((key, value.strip_prefix(b"=")?))
@@ -38,6 +38,15 @@ impl<'a> ModInfo<'a> {
 
     /// All values of a key.
     pub fn all<'k>(&self, key: &'k [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'k> {
-        self.iter().filter_map(move |(found, value)| (found == key).then_some(value))
+        self.strings().filter_map(move |string| string.strip_prefix(key)?.strip_prefix(b"="))
+    }
+
+    fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let string = until_nul(rest)?;
+            rest = rest.get(string.len().saturating_add(1)..)?;
+            Some(string)
+        })
     }
 }

@@ -18,6 +18,7 @@ impl<'a> Strings<'a> {
     }
 
     /// The string at `offset`; `None` if that is not in the table.
+    #[inline]
     pub fn at(self, offset: usize) -> Option<Text<'a>> {
         self.0.get(offset..).filter(|rest| !rest.is_empty()).map(Text)
     }

@@ -82,6 +82,7 @@ impl<'a> Symbol<'a> {
     }
 
     /// Whether that is its name.
+    #[inline]
     pub fn is_named(&self, name: &[u8]) -> bool {
         self.strings.at(self.name).is_some_and(|text| text.is(name))
     }
