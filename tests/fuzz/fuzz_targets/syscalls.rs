@@ -36,9 +36,6 @@ enum Argument {
     Any(usize),
 }
 
-/// The most bytes that a process says its file has, short of all that there are.
-const LARGEST: usize = 64 << 20;
-
 fuzz_target!(|input: (u8, Vec<Step>)| {
     let (architecture, steps) = input;
     match architecture % 3 {
@@ -90,8 +87,6 @@ fn play<A: Arch>(steps: &[Step]) {
                     Number::Any(any) => *any,
                 };
                 let [a, b, c, d] = arguments.each_ref().map(value);
-                // What lies between is asked of this machine's memory, as a kernel's would be.
-                let b = if b > LARGEST { usize::MAX } else { b };
                 let result = dispatch(&loader, number, [a, b, c, d, 0, 0]);
                 assert!((-4095..=0).contains(&result), "{result}");
             }

@@ -219,6 +219,12 @@ impl<A: Arch> HostKernel<A> {
         self.user.put(&bytes)
     }
 
+    /// From now on the calling process changes each of its bytes as soon as it has been copied, as a
+    /// second thread of it could.
+    pub fn user_becomes_fickle(&self) {
+        self.user.become_fickle();
+    }
+
     /// Gives the calling process a file and returns the descriptor.
     pub fn put_file(&self, kind: FileKind) -> i32 {
         self.files.put(kind)
