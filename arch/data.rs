@@ -6,9 +6,7 @@ use super::{DoesNotFit, Encoding, Endian};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data {
     width: Width,
-    /// A value fits if, with `bias` added, it is at most `span`.
-    bias: u64,
-    span: u64,
+    fits: Fits,
     order: Endian,
 }
 
@@ -37,39 +35,43 @@ pub enum Fits {
 impl Data {
     /// No bytes at all.
     pub const fn none(order: Endian) -> Self {
-        Self::new(Width::None, u64::MAX, Fits::Always, order)
+        Self { width: Width::None, fits: Fits::Always, order }
     }
 
     /// One byte.
     pub const fn byte(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Byte, u8::MAX as u64, fits, order)
+        Self { width: Width::Byte, fits, order }
     }
 
     /// Two bytes.
     pub const fn half(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Half, u16::MAX as u64, fits, order)
+        Self { width: Width::Half, fits, order }
     }
 
     /// Four bytes.
     pub const fn word(fits: Fits, order: Endian) -> Self {
-        Self::new(Width::Word, u32::MAX as u64, fits, order)
+        Self { width: Width::Word, fits, order }
     }
 
     /// Eight bytes, which hold every value.
     pub const fn xword(order: Endian) -> Self {
-        Self::new(Width::Xword, u64::MAX, Fits::Always, order)
+        Self { width: Width::Xword, fits: Fits::Always, order }
     }
 
-    /// `all` is the highest value that the bits can hold.
-    const fn new(width: Width, all: u64, fits: Fits, order: Endian) -> Self {
-        let half = all ^ (all >> 1);
-        let (bias, span) = match fits {
-            Fits::Always => (0, u64::MAX),
-            Fits::Signed => (half, all),
-            Fits::Unsigned => (0, all),
-            Fits::Either => (half, all.saturating_add(half)),
+    #[inline(always)]
+    fn holds(self, value: u64) -> bool {
+        let (signed, unsigned) = match self.width {
+            Width::None | Width::Xword => (value, value),
+            Width::Byte => (value as i8 as u64, u64::from(value as u8)),
+            Width::Half => (value as i16 as u64, u64::from(value as u16)),
+            Width::Word => (value as i32 as u64, u64::from(value as u32)),
         };
-        Self { width, bias, span, order }
+        match self.fits {
+            Fits::Always => true,
+            Fits::Signed => value == signed,
+            Fits::Unsigned => value == unsigned,
+            Fits::Either => value == signed || value == unsigned,
+        }
     }
 }
 
@@ -108,7 +110,7 @@ impl Encoding for Data {
 
     #[inline(always)]
     fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
-        if value.wrapping_add(self.bias) > self.span {
+        if !self.holds(value) {
             return Err(DoesNotFit);
         }
         let big = self.order == Endian::Big;

@@ -48,6 +48,8 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// The numbers of the module system calls in this architecture's table.
     const SYSCALLS: SyscallNumbers;
 
+    /// One more than the highest relocation type that modules can have.
+    const TYPES: u32;
     /// How a relocation writes its value.
     type Encoding: Encoding;
 
@@ -59,10 +61,12 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output>;
 
     /// What the relocation type `r_type` means, or `None` where modules cannot have it.
+    #[inline(always)]
     fn meaning(r_type: u32) -> Option<Relocation<Self::Encoding>> {
         struct Return;
         impl<E> Handler<E> for Return {
             type Output = Relocation<E>;
+            #[inline(always)]
             fn handle(self, operation: Operation, encoding: E) -> Relocation<E> {
                 Relocation { operation, encoding }
             }

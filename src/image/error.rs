@@ -25,13 +25,6 @@ pub enum Error {
         /// What is wrong with it.
         problem: SymbolProblem,
     },
-    /// A relocation.
-    Relocation {
-        /// Which.
-        relocation: RelocationRef,
-        /// What is wrong with it.
-        problem: RelocationProblem,
-    },
     /// All sections together need more bytes than the limit.
     TooLarge {
         /// The bytes that they need, as far as they were added up.
@@ -183,17 +176,6 @@ pub enum SymbolProblem {
     NotNull,
 }
 
-/// What is wrong with a relocation (gABI, "Relocation").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelocationProblem {
-    /// Its type is none that modules of the architecture have.
-    UnknownType,
-    /// The bytes that it changes leave the section.
-    OutsideSection,
-    /// Its symbol index is beyond the symbol table.
-    SymbolIndex,
-}
-
 impl Error {
     /// The error number that Linux gives for it.
     pub const fn errno(&self) -> Errno {
@@ -217,7 +199,6 @@ impl fmt::Display for Error {
                 write!(f, "a module has exactly one symbol table; this one has {found}")
             }
             Self::Symbol { symbol, problem } => write!(f, "{symbol}: {problem}"),
-            Self::Relocation { relocation, problem } => write!(f, "{relocation}: {problem}"),
             Self::TooLarge { size, limit } => {
                 write!(f, "needs at least {size} bytes of memory; the limit is {limit}")
             }
@@ -308,15 +289,5 @@ impl fmt::Display for SymbolProblem {
             }
             Self::NotNull => f.write_str("the first symbol must be empty"),
         }
-    }
-}
-
-impl fmt::Display for RelocationProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownType => "unknown to this architecture",
-            Self::OutsideSection => "it changes bytes outside the section",
-            Self::SymbolIndex => "there is no symbol of that index",
-        })
     }
 }

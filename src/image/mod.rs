@@ -15,8 +15,7 @@ mod strings;
 mod symbols;
 
 pub use error::{
-    Error, HeaderProblem, RelocationProblem, RelocationRef, SectionProblem, SectionRef,
-    SymbolProblem, SymbolRef,
+    Error, HeaderProblem, RelocationRef, SectionProblem, SectionRef, SymbolProblem, SymbolRef,
 };
 pub use modinfo::ModInfo;
 pub use relocations::{Relocation, Relocations};
@@ -26,7 +25,8 @@ pub use symbols::{Binding, Definition, MAX_SYMBOL_NAME, Symbol, Symbols};
 use crate::arch::Arch;
 use alloc::vec::Vec;
 
-/// A relocatable ELF file of the architecture `A` that can be linked.
+/// A relocatable ELF file of the architecture `A`, of which everything has been checked but the
+/// entries of its relocation tables: each of them is decoded and checked once, when it is applied.
 #[derive(Clone, Debug)]
 pub struct Image<'a, A> {
     sections: Vec<Section<'a>>,
@@ -47,7 +47,7 @@ impl<'a, A: Arch> Image<'a, A> {
         let table = header::section_table::<A>(file, &header)?;
         let sections = sections::check::<A>(file, &header, table, limit)?;
         let symbols = symbols::check::<A>(&sections)?;
-        let relocations = relocations::check::<A>(&sections, &symbols)?;
+        let relocations = relocations::check::<A>(&sections)?;
         let modinfo = check_modinfo(&sections)?;
         Ok(Self { sections, symbols, relocations, modinfo, signature })
     }
@@ -58,7 +58,7 @@ impl<'a, A: Arch> Image<'a, A> {
     }
 
     /// The sections that the module has in memory, with their indices.
-    pub fn loaded_sections(&self) -> impl Iterator<Item = (usize, &Section<'a>)> {
+    pub fn loaded_sections(&self) -> impl DoubleEndedIterator<Item = (usize, &Section<'a>)> {
         self.sections.iter().enumerate().filter(|(_, section)| section.loaded)
     }
 
@@ -111,6 +111,7 @@ fn section_ref(sections: &[Section<'_>], index: usize) -> SectionRef {
 }
 
 /// `size` bytes of `file` from `offset` on, if it has them all.
+#[inline]
 fn slice(file: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?;
     let end = start.checked_add(usize::try_from(size).ok()?)?;

@@ -1,6 +1,6 @@
 //! The `.modinfo` section: what a module says of itself.
 
-use core::ffi::CStr;
+use super::strings::until_nul;
 
 /// The strings `key=value` of a module, in the order of the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,12 +12,12 @@ impl<'a> ModInfo<'a> {
     pub fn new(section: &'a [u8]) -> Result<Self, usize> {
         let mut offset = 0_usize;
         while let Some(rest) = section.get(offset..).filter(|rest| !rest.is_empty()) {
-            let string = CStr::from_bytes_until_nul(rest).map_err(|_| offset)?;
-            let key = string.to_bytes().iter().position(|byte| *byte == b'=');
+            let string = until_nul(rest).ok_or(offset)?;
+            let key = string.iter().position(|byte| *byte == b'=');
             if !string.is_empty() && matches!(key, None | Some(0)) {
                 return Err(offset);
             }
-            offset = offset.saturating_add(string.to_bytes_with_nul().len());
+            offset = offset.saturating_add(string.len()).saturating_add(1);
         }
         Ok(Self(section))
     }

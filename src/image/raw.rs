@@ -168,13 +168,22 @@ pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
 pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option<Reloc> {
     let mut fields = Fields::<A>::new(bytes);
     let r_offset = fields.native()?;
-    let info = fields.native()?;
-    let r_addend = if explicit_addend { Some(signed::<A>(fields.native()?)) } else { None };
     let (r_sym, r_type) = match A::CLASS {
-        Container::Little => ((info >> 8) as usize, (info & 0xff) as u32),
-        Container::Big => ((info >> 32) as usize, info as u32),
+        Container::Little => {
+            let info = fields.word()?;
+            (info >> 8, info & 0xff)
+        }
+        // One number of 64 bits, the symbol in its upper half.
+        Container::Big => {
+            let (first, second) = (fields.word()?, fields.word()?);
+            match A::ORDER {
+                Endian::Little => (second, first),
+                Endian::Big => (first, second),
+            }
+        }
     };
-    Some(Reloc { r_offset, r_addend, r_sym, r_type })
+    let r_addend = if explicit_addend { Some(signed::<A>(fields.native()?)) } else { None };
+    Some(Reloc { r_offset, r_addend, r_sym: r_sym as usize, r_type })
 }
 
 /// A class-wide number, sign-extended.

@@ -2,8 +2,8 @@
 
 use super::sections::{Section, takes_addends};
 use super::symbols::Symbols;
-use super::{Error, RelocationProblem, RelocationRef, SectionProblem, SymbolRef, raw, section_ref};
-use crate::arch::{Addends, Arch, Encoding, Handler, Operation};
+use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, section_ref};
+use crate::arch::{Addends, Arch};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use goblin::elf::reloc::Reloc;
@@ -14,21 +14,19 @@ use goblin::elf::section_header::*;
 pub struct Relocations<'a, A> {
     /// The index of the section that they change.
     pub target: usize,
-    /// Whether any of them needs a global offset table.
-    pub needs_got: bool,
     entries: &'a [u8],
     explicit_addends: bool,
     arch: PhantomData<A>,
 }
 
-/// A relocation that has been checked.
+/// A relocation as it stands in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation {
-    /// The place: an offset in the section, in bytes.
+    /// The place: an offset in the section, in bytes, or outside of it.
     pub offset: usize,
-    /// Its type, a number of the psABI that the architecture knows.
+    /// Its type, a number of the psABI or not.
     pub r_type: u32,
-    /// The index of its symbol.
+    /// The index of its symbol, if there is one.
     pub symbol: usize,
     /// The addend, unless it stands at the place.
     pub addend: Option<i64>,
@@ -86,13 +84,11 @@ impl<'a, A: Arch> Relocations<'a, A> {
 }
 
 /// Finds the relocations of all sections that are loaded. Established, for each relocation
-/// section: the one that it changes and the symbol table; and for each relocation there: its
-/// type, its place with all bytes that it changes, and its symbol.
+/// section: the one that it changes and the symbol table.
 ///
 /// Relocations of other sections (debug information) are never applied and not looked at.
 pub(super) fn check<'a, A: Arch>(
     sections: &[Section<'a>],
-    symbols: &Symbols<'a, A>,
 ) -> Result<Vec<Relocations<'a, A>>, Error> {
     let is_table = |section: &Section<'_>| matches!(section.kind, SHT_REL | SHT_RELA);
     let mut tables = Vec::new();
@@ -106,15 +102,12 @@ pub(super) fn check<'a, A: Arch>(
             continue;
         };
         applicable::<A>(section, changed).map_err(refuse)?;
-        let mut table = Relocations {
+        tables.push(Relocations {
             target,
-            needs_got: false,
             entries: section.data,
             explicit_addends: section.kind == SHT_RELA,
             arch: PhantomData,
-        };
-        table.needs_got = each(&table, changed, symbols, sections)?;
-        tables.push(table);
+        });
     }
     Ok(tables)
 }
@@ -146,65 +139,6 @@ fn applicable<A: Arch>(section: &Section<'_>, changed: &Section<'_>) -> Result<(
     Ok(())
 }
 
-/// Checks all relocations of a table; returns whether any needs a global offset table.
-fn each<'a, A: Arch>(
-    table: &Relocations<'a, A>,
-    changed: &Section<'a>,
-    symbols: &Symbols<'a, A>,
-    sections: &[Section<'a>],
-) -> Result<bool, Error> {
-    let (size, symbol_count) = (changed.data.len(), symbols.len());
-    first_problem(table, size, symbol_count).map_err(|(index, problem)| Error::Relocation {
-        relocation: relocation_ref(sections, symbols, table, index),
-        problem,
-    })
-}
-
-fn first_problem<A: Arch>(
-    table: &Relocations<'_, A>,
-    size: usize,
-    symbol_count: usize,
-) -> Result<bool, (usize, RelocationProblem)> {
-    let mut needs_got = false;
-    for (index, relocation) in table.iter().enumerate() {
-        let checked = one::<A>(relocation, size, symbol_count);
-        needs_got |= checked.map_err(|problem| (index, problem))?;
-    }
-    Ok(needs_got)
-}
-
-#[inline(always)]
-fn one<A: Arch>(
-    entry: Relocation,
-    size: usize,
-    symbol_count: usize,
-) -> Result<bool, RelocationProblem> {
-    if entry.symbol >= symbol_count {
-        return Err(RelocationProblem::SymbolIndex);
-    }
-    let check = CheckPlace { offset: entry.offset, size };
-    A::relocation(entry.r_type, check).unwrap_or(Err(RelocationProblem::UnknownType))
-}
-
-/// Checks the place of a relocation once its meaning is known.
-struct CheckPlace {
-    offset: usize,
-    size: usize,
-}
-
-impl<E: Encoding> Handler<E> for CheckPlace {
-    /// Whether the relocation needs a global offset table.
-    type Output = Result<bool, RelocationProblem>;
-
-    #[inline(always)]
-    fn handle(self, operation: Operation, encoding: E) -> Self::Output {
-        match self.size.checked_sub(encoding.width()) {
-            Some(last) if self.offset <= last => Ok(operation.needs_got()),
-            _ => Err(RelocationProblem::OutsideSection),
-        }
-    }
-}
-
 /// Describes the relocation of that index in a table for a message.
 #[cold]
 pub(crate) fn relocation_ref<A: Arch>(
@@ -216,7 +150,7 @@ pub(crate) fn relocation_ref<A: Arch>(
     let entry = table.entries.chunks_exact(table.entry_size()).nth(index).unwrap_or_default();
     let entry = raw::relocation::<A>(entry, table.explicit_addends).unwrap_or_default();
     let (symbol, r_type) = (entry.r_sym, entry.r_type);
-    let name = match symbols.get(symbol).map(|found| (found.name(), found.definition)) {
+    let name = match symbols.get(symbol).map(|found| (found.name(), found.definition())) {
         Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
         Some((name, _)) => name.into(),
         None => (&b""[..]).into(),

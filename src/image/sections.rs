@@ -47,6 +47,7 @@ pub struct Section<'a> {
     /// Whether the module has it in memory: it is allocated and not one of those that only the
     /// loader reads.
     pub loaded: bool,
+    known: Known,
     pub(super) link: u32,
     pub(super) info: u32,
 }
@@ -58,15 +59,40 @@ impl Section<'_> {
     }
 }
 
-/// Sections that are marked as allocated and that only the loader reads.
-const FOR_THE_LOADER: [&[u8]; 2] = [b".modinfo", b"__versions"];
+bitflags! {
+    /// The sections that the loader knows by name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Known: u8 {
+        const MODINFO = 1;
+        const VERSIONS = 1 << 1;
+        const THIS_MODULE = 1 << 2;
+        const KSYMTAB = 1 << 3;
+        const KSYMTAB_GPL = 1 << 4;
 
-/// Sections of which a module has at most one.
-const UNIQUE: [&[u8]; 4] =
-    [b".modinfo", b".gnu.linkonce.this_module", b"__ksymtab", b"__ksymtab_gpl"];
+        /// They are marked as allocated, and only the loader reads them.
+        const FOR_THE_LOADER = Self::MODINFO.bits() | Self::VERSIONS.bits();
+        /// A module has at most one of each.
+        const UNIQUE = Self::MODINFO.bits()
+            | Self::THIS_MODULE.bits()
+            | Self::KSYMTAB.bits()
+            | Self::KSYMTAB_GPL.bits();
+        /// They must have bytes in the file.
+        const WITH_BYTES = Self::MODINFO.bits() | Self::THIS_MODULE.bits();
+    }
+}
 
-/// Sections that must have bytes in the file.
-const WITH_BYTES: [&[u8]; 2] = [b".modinfo", b".gnu.linkonce.this_module"];
+impl Known {
+    fn by_name(name: &[u8]) -> Self {
+        match name {
+            b".modinfo" => Self::MODINFO,
+            b"__versions" => Self::VERSIONS,
+            b".gnu.linkonce.this_module" => Self::THIS_MODULE,
+            b"__ksymtab" => Self::KSYMTAB,
+            b"__ksymtab_gpl" => Self::KSYMTAB_GPL,
+            _ => Self::empty(),
+        }
+    }
+}
 
 /// Reads all section headers. Established, for each: null if and only if it is the first, its
 /// bytes in the file, its alignment, the size of its entries, its name, and that it can be loaded
@@ -136,7 +162,8 @@ fn one<'a, A: Arch>(
     let flags = Flags::from_bits_truncate(header.sh_flags);
     alignment(header)?;
     entries::<A>(header)?;
-    loadable(name, header, flags)?;
+    let known = Known::by_name(name);
+    loadable(known, header, flags)?;
     Ok(Section {
         name,
         kind: header.sh_type,
@@ -144,13 +171,15 @@ fn one<'a, A: Arch>(
         size: header.sh_size,
         align: header.sh_addralign.max(1),
         data: bytes(file, header)?,
-        loaded: flags.contains(Flags::ALLOC) && !FOR_THE_LOADER.contains(&name),
+        loaded: flags.contains(Flags::ALLOC) && !known.intersects(Known::FOR_THE_LOADER),
+        known,
         link: header.sh_link,
         info: header.sh_info,
     })
 }
 
 /// Established: the first section header, and it alone, is null.
+#[inline]
 fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
     let is_null = header.sh_type == SHT_NULL;
     let is_empty = header.sh_size == 0 && header.sh_flags == 0 && header.sh_addr == 0;
@@ -162,6 +191,7 @@ fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
 }
 
 /// Established: the section's bytes, if it has any there, lie in the file.
+#[inline]
 fn bytes<'a>(file: &'a [u8], header: &SectionHeader) -> Result<&'a [u8], SectionProblem> {
     match header.sh_type {
         SHT_NULL | SHT_NOBITS => Ok(&[]),
@@ -172,6 +202,7 @@ fn bytes<'a>(file: &'a [u8], header: &SectionHeader) -> Result<&'a [u8], Section
 }
 
 /// Established: the alignment is a power of two up to [`MAX_ALIGN`]; 0 means 1.
+#[inline]
 fn alignment(header: &SectionHeader) -> Result<(), SectionProblem> {
     match header.sh_addralign {
         0 => Ok(()),
@@ -181,6 +212,7 @@ fn alignment(header: &SectionHeader) -> Result<(), SectionProblem> {
 }
 
 /// Established: a table has entries of the right size, and only whole ones.
+#[inline]
 fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
     let sizes = raw::sizes::<A>();
     let want = match header.sh_type {
@@ -199,7 +231,8 @@ fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
 }
 
 /// Established: a section that will be loaded can be; those that the loader reads have bytes.
-fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), SectionProblem> {
+#[inline]
+fn loadable(known: Known, header: &SectionHeader, flags: Flags) -> Result<(), SectionProblem> {
     if flags.contains(Flags::ALLOC) {
         if flags.contains(Flags::TLS) {
             return Err(SectionProblem::ThreadLocal);
@@ -212,7 +245,7 @@ fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), Sec
         }
     }
     let has_bytes = header.sh_type == SHT_PROGBITS && header.sh_size != 0;
-    if WITH_BYTES.contains(&name) && !has_bytes {
+    if known.intersects(Known::WITH_BYTES) && !has_bytes {
         return Err(SectionProblem::NoBytes);
     }
     Ok(())
@@ -220,14 +253,15 @@ fn loadable(name: &[u8], header: &SectionHeader, flags: Flags) -> Result<(), Sec
 
 /// Established: the sections that a module has at most once are there at most once.
 fn unique(sections: &[Section<'_>]) -> Result<(), Error> {
-    for name in UNIQUE {
-        let mut found = sections.iter().enumerate().filter(|(_, section)| section.name == name);
-        if let (Some(_), Some((index, _))) = (found.next(), found.next()) {
+    let mut seen = Known::empty();
+    for (index, section) in sections.iter().enumerate() {
+        if (seen & section.known).intersects(Known::UNIQUE) {
             return Err(Error::Section {
-                section: SectionRef { index, name: name.into() },
+                section: SectionRef { index, name: section.name.into() },
                 problem: SectionProblem::Repeated,
             });
         }
+        seen |= section.known;
     }
     Ok(())
 }

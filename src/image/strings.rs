@@ -1,7 +1,5 @@
 //! String tables (gABI, "String Table").
 
-use core::ffi::CStr;
-
 /// A string table whose last byte is NUL, so that every string in it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a>(&'a [u8]);
@@ -13,27 +11,68 @@ impl<'a> Strings<'a> {
     }
 
     /// How many bytes it has: every smaller offset is that of a string.
-    pub fn len(&self) -> usize {
+    pub fn len(self) -> usize {
         self.0.len()
     }
 
     /// The string at `offset`, without its NUL; `None` if that is not in the table.
-    pub fn get(&self, offset: usize) -> Option<&'a [u8]> {
-        let string = CStr::from_bytes_until_nul(self.0.get(offset..)?).ok()?;
-        Some(string.to_bytes())
+    pub fn get(self, offset: usize) -> Option<&'a [u8]> {
+        until_nul(self.0.get(offset..)?)
     }
 
     /// The string at `offset`, without its NUL; `None` if it is longer than `limit` bytes or not in
     /// the table. Looks no further than that.
-    pub fn get_short(&self, offset: usize, limit: usize) -> Option<&'a [u8]> {
+    pub fn get_short(self, offset: usize, limit: usize) -> Option<&'a [u8]> {
         let rest = self.0.get(offset..)?;
-        let start = rest.get(..=limit).unwrap_or(rest);
-        Some(CStr::from_bytes_until_nul(start).ok()?.to_bytes())
+        until_nul(rest.get(..=limit).unwrap_or(rest))
     }
 
     /// Whether `string` stands at `offset`.
-    pub fn is_at(&self, offset: usize, string: &[u8]) -> bool {
+    pub fn is_at(self, offset: usize, string: &[u8]) -> bool {
         let rest = self.0.get(offset..).and_then(|rest| rest.strip_prefix(string));
         rest.is_some_and(|rest| rest.first() == Some(&0))
+    }
+}
+
+/// The bytes before the first NUL; `None` if there is none. Names are short and there are many, so
+/// this looks at a word at a time.
+pub(super) fn until_nul(bytes: &[u8]) -> Option<&[u8]> {
+    const WORD: usize = size_of::<usize>();
+    const ONES: usize = usize::MAX / 0xff;
+    const HIGHS: usize = ONES << 7;
+    let (words, tail) = bytes.as_chunks::<WORD>();
+    for (index, word) in words.iter().enumerate() {
+        let word = usize::from_le_bytes(*word);
+        // The lowest bit that is set here is the highest of the first byte that is zero.
+        let zeros = word.wrapping_sub(ONES) & !word & HIGHS;
+        if zeros != 0 {
+            let before = index.wrapping_mul(WORD);
+            return bytes.get(..before.wrapping_add(zeros.trailing_zeros() as usize / 8));
+        }
+    }
+    let end = tail.iter().position(|byte| *byte == 0)?;
+    bytes.get(..bytes.len().wrapping_sub(tail.len()).wrapping_add(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_ends_at_the_first_nul_wherever_that_is() {
+        for before in 0..40 {
+            for behind in 0..20 {
+                let mut bytes = [0xff; 60];
+                let bytes = &mut bytes[..before + 1 + behind];
+                assert_eq!(until_nul(bytes), None);
+                bytes[before] = 0;
+                bytes[before + behind] = 0;
+                // One bit off NUL, on either side of it.
+                bytes[..before].fill(0x80);
+                assert_eq!(until_nul(bytes), bytes.get(..before));
+                bytes[..before].fill(1);
+                assert_eq!(until_nul(bytes), bytes.get(..before));
+            }
+        }
     }
 }

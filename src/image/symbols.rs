@@ -24,8 +24,6 @@ pub struct Symbols<'a, A> {
 /// A symbol that has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbol<'a> {
-    /// Where it is defined.
-    pub definition: Definition,
     /// Its value: an offset in its section, or an address if it is absolute.
     pub value: u64,
     /// The bytes that it covers.
@@ -34,6 +32,7 @@ pub struct Symbol<'a> {
     pub binding: Binding,
     /// `STT_*`: function, object, section, file …
     pub kind: u8,
+    section: usize,
     name: usize,
     strings: Strings<'a>,
 }
@@ -61,12 +60,23 @@ pub enum Binding {
 }
 
 impl<'a> Symbol<'a> {
+    /// Where it is defined.
+    #[inline(always)]
+    pub fn definition(&self) -> Definition {
+        match self.section as u32 {
+            SHN_UNDEF => Definition::Undefined,
+            SHN_ABS => Definition::Absolute,
+            _ => Definition::Section(self.section),
+        }
+    }
+
     /// Its name; that of a section symbol is empty.
     pub fn name(&self) -> &'a [u8] {
         self.strings.get(self.name).unwrap_or_default()
     }
 
     /// Its name, unless that is longer than [`MAX_SYMBOL_NAME`].
+    #[inline]
     pub fn short_name(&self) -> Option<&'a [u8]> {
         self.strings.get_short(self.name, MAX_SYMBOL_NAME)
     }
@@ -101,6 +111,7 @@ impl<'a, A: Arch> Symbols<'a, A> {
     }
 
     /// The symbol of that index.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<Symbol<'a>> {
         let size = raw::sizes::<A>().symbol;
         let at = index.checked_mul(size)?;
@@ -109,15 +120,20 @@ impl<'a, A: Arch> Symbols<'a, A> {
     }
 }
 
+impl<A: Arch> Symbols<'_, A> {
+    /// Describes the symbol of that index for a message.
+    #[cold]
+    pub(crate) fn describe(&self, index: usize) -> SymbolRef {
+        let name = self.get(index).map_or(&b""[..], |symbol| symbol.name());
+        SymbolRef { index, name: name.into() }
+    }
+}
+
 /// The symbol behind an entry that [`check`] has let pass.
 #[inline(always)]
 fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
     Symbol {
-        definition: match entry.st_shndx as u32 {
-            SHN_UNDEF => Definition::Undefined,
-            SHN_ABS => Definition::Absolute,
-            _ => Definition::Section(entry.st_shndx),
-        },
+        section: entry.st_shndx,
         value: entry.st_value,
         size: entry.st_size,
         binding: match entry.st_bind() {
@@ -148,9 +164,9 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
     let strings =
         Strings::new(strings.data).ok_or_else(|| refuse(link, SectionProblem::StringTable))?;
     let symbols = Symbols { entries: table.data, strings, arch: PhantomData };
-    first_problem(&symbols, sections).map_err(|(index, problem)| {
-        let name = symbols.get(index).map_or(&b""[..], |symbol| symbol.name());
-        Error::Symbol { symbol: SymbolRef { index, name: name.into() }, problem }
+    first_problem(&symbols, sections).map_err(|(index, problem)| Error::Symbol {
+        symbol: symbols.describe(index),
+        problem,
     })?;
     Ok(symbols)
 }

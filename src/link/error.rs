@@ -21,9 +21,15 @@ pub enum Error {
     OutOfMemory,
 }
 
-/// Why a relocation cannot be applied.
+/// Why a relocation cannot be applied (gABI, "Relocation").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
+    /// The architecture does not know its type, or modules cannot have it.
+    UnknownType,
+    /// Bytes that it changes lie outside its section.
+    OutsideSection,
+    /// There is no symbol of its index.
+    NoSymbol,
     /// Its value does not fit in the bits that it writes: the symbol is out of reach.
     OutOfReach {
         /// The value.
@@ -78,6 +84,9 @@ impl fmt::Display for Error {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::UnknownType => f.write_str("unknown to this architecture"),
+            Self::OutsideSection => f.write_str("it changes bytes outside the section"),
+            Self::NoSymbol => f.write_str("there is no symbol of that index"),
             Self::OutOfReach { value } => write!(f, "the value {value:#x} does not fit"),
             Self::TargetNotZero => f.write_str("the bytes to relocate are not zero"),
             Self::NotLoaded => f.write_str("its symbol is not in a loaded section"),

@@ -10,9 +10,6 @@ use crate::image::{Definition, Image, Symbol};
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
-/// The name by which objects refer to the table itself.
-const SYMBOL: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
-
 /// The table of a plan.
 #[derive(Clone, Debug)]
 pub(super) struct Got {
@@ -26,23 +23,31 @@ pub(super) struct Got {
 }
 
 impl Got {
+    /// The name by which objects refer to the table itself.
+    pub const SYMBOL: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
+
     /// Gives a slot to each symbol that a relocation needs one for.
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
-        let tables = || image.relocations().iter().filter(|table| table.needs_got);
-        let needed = tables().next().is_some();
-        let base = if needed { image.symbols().iter().position(|s| is_table(&s)) } else { None };
-        let mut got = Self { slots: Vec::new(), base, word: word::<A>(), needed, offset: 0 };
-        for relocation in tables().flat_map(|table| table.iter()) {
-            let needs_slot = A::meaning(relocation.r_type)
-                .is_some_and(|relocation| relocation.operation.needs_slot());
-            if needs_slot && Some(relocation.symbol) != base {
-                got.slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-                got.slots.push(relocation.symbol);
+        let (mut needed, mut slots) = (false, Vec::new());
+        let tables = if may_be_needed(image) { image.relocations() } else { &[] };
+        for table in tables {
+            for relocation in table.iter() {
+                let Some(meaning) = A::meaning(relocation.r_type) else { continue };
+                needed |= meaning.operation.needs_got();
+                if meaning.operation.needs_slot() {
+                    slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+                    slots.push(relocation.symbol);
+                }
             }
         }
-        got.slots = BinaryHeap::from(got.slots).into_sorted_vec();
-        got.slots.dedup();
-        Ok(got)
+        let is_table = |symbol: Symbol<'_>| {
+            symbol.definition() == Definition::Undefined && symbol.is_named(Self::SYMBOL)
+        };
+        let base = if needed { image.symbols().iter().position(is_table) } else { None };
+        slots.retain(|symbol| Some(*symbol) != base);
+        let mut slots = BinaryHeap::from(slots).into_sorted_vec();
+        slots.dedup();
+        Ok(Self { slots, base, word: word::<A>(), needed, offset: 0 })
     }
 
     /// Puts the table behind `end`, an offset in the core part, and returns its own end.
@@ -81,9 +86,15 @@ impl Got {
     }
 }
 
-/// Whether an undefined symbol stands for the table itself.
-pub(super) fn is_table(symbol: &Symbol<'_>) -> bool {
-    symbol.definition == Definition::Undefined && symbol.is_named(SYMBOL)
+/// Whether there are relocations of types that need the table, or that are the same modulo 64.
+/// Hardly any image has them, and most see nothing of the table but this.
+fn may_be_needed<A: Arch>(image: &Image<'_, A>) -> bool {
+    let mut types = 0_u64;
+    for table in image.relocations() {
+        types = table.iter().fold(types, |types, entry| types | 1 << (entry.r_type & 63));
+    }
+    let needs_got = |r_type| A::meaning(r_type).is_some_and(|found| found.operation.needs_got());
+    (0..A::TYPES).any(|r_type| types >> (r_type & 63) & 1 != 0 && needs_got(r_type))
 }
 
 fn word<A: Arch>() -> u64 {

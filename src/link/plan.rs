@@ -4,7 +4,7 @@ use super::error::Error;
 use super::got::Got;
 use crate::arch::Arch;
 use crate::image::{Flags, Image, Section};
-use alloc::collections::BinaryHeap;
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -84,14 +84,12 @@ pub struct Plan {
     order: Vec<Placing>,
 }
 
-/// A section that is to be placed. Its fields are in the order by which sections are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A section that is to be placed.
+#[derive(Clone, Copy, Debug)]
 struct Placing {
     part: Part,
     group: Group,
     index: usize,
-    size: u64,
-    align: u64,
 }
 
 impl fmt::Display for Part {
@@ -124,20 +122,11 @@ impl Plan {
         let mut locations = Vec::new();
         locations.try_reserve_exact(sections.len()).map_err(|_| Error::OutOfMemory)?;
         locations.resize(sections.len(), None);
-        let mut order = Vec::new();
-        let loaded = image.loaded_sections().count();
-        order.try_reserve_exact(loaded).map_err(|_| Error::OutOfMemory)?;
-        let kinds = image.loaded_sections().map(|(index, section)| {
-            let (part, group) = (part_of(section), group_of(section));
-            Placing { part, group, index, size: section.size, align: section.align }
-        });
-        order.extend(kinds);
-        let order = BinaryHeap::from(order).into_sorted_vec();
+        let order = in_order(image).map_err(|_| Error::OutOfMemory)?;
         let (core, init) = (Layout::empty(page), Layout::empty(page));
         let mut plan = Self { core, init, got, locations, order };
-        for part in [Part::Core, Part::Init] {
-            plan.lay_out(part, page);
-        }
+        plan.core = plan.lay_out(sections, Part::Core, page);
+        plan.init = plan.lay_out(sections, Part::Init, page);
         Ok(plan)
     }
 
@@ -172,34 +161,37 @@ impl Plan {
         self.order.iter().filter_map(|placing| Some((placing.index, self.location(placing.index)?)))
     }
 
-    fn lay_out(&mut self, part: Part, page: u64) {
-        let layout = match part {
-            Part::Core => &mut self.core,
-            Part::Init => &mut self.init,
-        };
+    /// Gives a place to each section of a part, the sections of a group in the order of the file.
+    fn lay_out(
+        &mut self,
+        sections: &[Section<'_>],
+        part: Part,
+        page: u64,
+    ) -> Layout {
+        let mut layout = Layout::empty(page);
         let mut placings = self.order.iter().filter(|placing| placing.part == part).peekable();
         let mut end = 0_u64;
-        for group in Group::ALL {
+        for (group, range) in Group::ALL.into_iter().zip(&mut layout.groups) {
             if group != Group::Zeroed {
                 end = align_up(end, page);
             }
             let start = end;
             while let Some(placing) = placings.next_if(|placing| placing.group == group) {
-                let offset = align_up(end, placing.align);
-                end = offset.saturating_add(placing.size);
-                layout.align = layout.align.max(placing.align);
+                let Some(section) = sections.get(placing.index) else { continue };
+                let offset = align_up(end, section.align);
+                end = offset.saturating_add(section.size);
+                layout.align = layout.align.max(section.align);
                 if let Some(location) = self.locations.get_mut(placing.index) {
-                    *location = Some(Location { part, offset, size: placing.size });
+                    *location = Some(Location { part, offset, size: section.size });
                 }
             }
             if part == Part::Core && group == Group::ReadOnly {
                 end = self.got.place_at(end);
             }
-            if let Some(range) = layout.groups.get_mut(group as usize) {
-                *range = start..end;
-            }
+            *range = start..end;
         }
         layout.size = align_up(end, page);
+        layout
     }
 }
 
@@ -213,6 +205,45 @@ pub(crate) fn align_up(offset: u64, align: u64) -> u64 {
 impl Layout {
     fn empty(page: u64) -> Self {
         Self { size: 0, align: page, groups: [const { 0..0 }; Group::ALL.len()] }
+    }
+}
+
+/// The loaded sections, sorted by part and group, and else in the order of the file.
+fn in_order<A: Arch>(image: &Image<'_, A>) -> Result<Vec<Placing>, TryReserveError> {
+    let placings = || {
+        image.loaded_sections().map(|(index, section)| {
+            let (part, group) = (part_of(section), group_of(section));
+            Placing { part, group, index }
+        })
+    };
+    // How many sections have this rank or a lower one: where those of this rank end.
+    let mut ends = [0_usize; 2 * Group::ALL.len()];
+    for placing in placings() {
+        for end in ends.iter_mut().skip(placing.rank()) {
+            *end = end.wrapping_add(1);
+        }
+    }
+    let mut order = Vec::new();
+    let count = ends.last().copied().unwrap_or(0);
+    order.try_reserve_exact(count)?;
+    order.resize(count, Placing { part: Part::Core, group: Group::Text, index: 0 });
+    for placing in placings().rev() {
+        let Some(end) = ends.get_mut(placing.rank()) else { continue };
+        *end = end.wrapping_sub(1);
+        if let Some(place) = order.get_mut(*end) {
+            *place = placing;
+        }
+    }
+    Ok(order)
+}
+
+impl Placing {
+    fn rank(&self) -> usize {
+        let part = match self.part {
+            Part::Core => 0,
+            Part::Init => Group::ALL.len(),
+        };
+        part.wrapping_add(self.group as usize)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::{Error, Problem};
 use super::place::Placed;
 use super::plan::Plan;
-use super::resolve::Values;
+use super::resolve::{ValueSlice, Values};
 use crate::arch::{self, Arch, Data, Encoding, Handler, Operation};
 use crate::image::raw::signed;
 use crate::image::{Image, Relocation, Relocations};
@@ -58,8 +58,9 @@ impl Placed<'_, '_> {
         let plan = self.plan;
         let got = plan.got().map_or(0, |got| self.address(got));
         let address = self.address(location);
+        let linked = Linked { plan, got, values: values.as_slice() };
         let mut section = Target { address, bytes: self.bytes_mut(location) };
-        match section.apply_all(table, plan, got, values) {
+        match section.apply_all(table, linked) {
             Ok(()) => Ok(table.len()),
             Err((index, problem)) => {
                 let relocation = image.relocation_ref(table, index);
@@ -69,6 +70,15 @@ impl Placed<'_, '_> {
     }
 }
 
+/// What relocations refer to.
+#[derive(Clone, Copy)]
+struct Linked<'l> {
+    plan: &'l Plan,
+    /// The address of the global offset table.
+    got: u64,
+    values: ValueSlice<'l>,
+}
+
 /// A section that is being relocated.
 struct Target<'b> {
     address: u64,
@@ -76,48 +86,31 @@ struct Target<'b> {
 }
 
 impl Target<'_> {
-    /// Applies all relocations of a table. The error names the first that fails by its index.
+    /// Checks and applies all relocations of a table. The error names the first that fails by its
+    /// index. A function of its own, so that the loop has all registers to itself.
+    #[inline(never)]
     fn apply_all<A: Arch>(
         &mut self,
         table: &Relocations<'_, A>,
-        plan: &Plan,
-        got: u64,
-        values: &Values,
+        linked: Linked<'_>,
     ) -> Result<(), (usize, Problem)> {
         for (index, relocation) in table.iter().enumerate() {
-            self.apply::<A>(plan, got, values, relocation).map_err(|problem| (index, problem))?;
+            let Self { address, ref mut bytes } = *self;
+            let apply = Apply { arch: PhantomData::<A>, address, bytes, linked, relocation };
+            A::relocation(relocation.r_type, apply)
+                .unwrap_or(Err(Problem::UnknownType))
+                .map_err(|problem| (index, problem))?;
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn apply<A: Arch>(
-        &mut self,
-        plan: &Plan,
-        got: u64,
-        values: &Values,
-        relocation: Relocation,
-    ) -> Result<(), Problem> {
-        // That there is a place and a meaning, the image has established.
-        let Some((before, place)) = self.bytes.split_at_mut_checked(relocation.offset) else {
-            return Ok(());
-        };
-        let p = self.address.wrapping_add(relocation.offset as u64);
-        let arch = PhantomData::<A>;
-        let apply = Apply { arch, before, place, p, plan, got, values, relocation };
-        A::relocation(relocation.r_type, apply).unwrap_or(Ok(()))
     }
 }
 
 /// Applies a relocation once its meaning is known.
 struct Apply<'r, A> {
     arch: PhantomData<A>,
-    before: &'r [u8],
-    place: &'r mut [u8],
-    p: u64,
-    plan: &'r Plan,
-    got: u64,
-    values: &'r Values,
+    address: u64,
+    bytes: &'r mut [u8],
+    linked: Linked<'r>,
     relocation: Relocation,
 }
 
@@ -126,11 +119,16 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
 
     #[inline(always)]
     fn handle(self, operation: Operation, encoding: A::Encoding) -> Result<(), Problem> {
-        let Self { before, place, p, plan, got, values, relocation, .. } = self;
+        let Self { linked: Linked { plan, got, values }, relocation, .. } = self;
+        let (before, place) = self
+            .bytes
+            .split_at_mut_checked(relocation.offset)
+            .and_then(|(before, rest)| Some((before, rest.get_mut(..encoding.width())?)))
+            .ok_or(Problem::OutsideSection)?;
+        let s = values.get(relocation.symbol)?;
         if operation == Operation::None {
             return Ok(());
         }
-        let s = values.get(relocation.symbol).ok_or(Problem::NotLoaded)?;
         let in_place = encoding.addend(place).unwrap_or(0);
         let a = match relocation.addend {
             None => in_place,
@@ -139,6 +137,7 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
             }
             Some(addend) => addend,
         } as u64;
+        let p = self.address.wrapping_add(relocation.offset as u64);
         let value = match operation {
             Operation::None | Operation::Absolute => s.wrapping_add(a),
             Operation::PlaceRelative => s.wrapping_add(a).wrapping_sub(p),

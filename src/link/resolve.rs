@@ -1,23 +1,49 @@
 //! Resolve: every symbol gets a value.
 
-use super::error::ResolveError;
-use super::got::is_table;
+use super::error::{Problem, ResolveError};
+use super::got::Got;
 use super::place::Placed;
 use crate::arch::Arch;
-use crate::image::{Binding, Definition, Image, SymbolRef, Symbols};
+use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
 #[derive(Clone, Debug)]
-pub struct Values(Vec<Option<u64>>);
+pub struct Values(Vec<u64>);
+
+/// Stands for the address of what is not in memory: nothing can be at the last byte of all.
+const NOT_LOADED: u64 = u64::MAX;
 
 impl Values {
-    /// The address that the symbol of that index stands for; `None` if the symbol is in a section
-    /// that has contents and is not loaded, so that nothing may refer to it.
+    /// The address that the symbol of that index stands for.
+    ///
+    /// # Errors
+    /// [`Problem::NoSymbol`], and [`Problem::NotLoaded`] if the symbol is in a section that has
+    /// contents and is not loaded, so that nothing may refer to it.
+    pub fn get(&self, symbol: usize) -> Result<u64, Problem> {
+        self.as_slice().get(symbol)
+    }
+
+    /// The same values, for many to be got.
+    pub(super) fn as_slice(&self) -> ValueSlice<'_> {
+        ValueSlice(&self.0)
+    }
+}
+
+/// The values of an image's symbols, borrowed.
+#[derive(Clone, Copy)]
+pub(super) struct ValueSlice<'v>(&'v [u64]);
+
+impl ValueSlice<'_> {
+    /// As [`Values::get`].
     #[inline(always)]
-    pub fn get(&self, symbol: usize) -> Option<u64> {
-        self.0.get(symbol).copied().flatten()
+    pub fn get(self, symbol: usize) -> Result<u64, Problem> {
+        match self.0.get(symbol) {
+            Some(&NOT_LOADED) => Err(Problem::NotLoaded),
+            Some(value) => Ok(*value),
+            None => Err(Problem::NoSymbol),
+        }
     }
 }
 
@@ -38,19 +64,19 @@ impl Placed<'_, '_> {
         let sections = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Vec::new();
         values.try_reserve_exact(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
-        for (index, symbol) in symbols.iter().enumerate() {
-            let value = match symbol.definition {
-                Definition::Section(section) => sections
-                    .get(section)
-                    .and_then(|address| Some((*address)?.wrapping_add(symbol.value))),
-                Definition::Absolute => Some(symbol.value),
-                Definition::Undefined if index == 0 => Some(0),
-                Definition::Undefined if is_table(&symbol) => {
-                    Some(self.address(self.plan.got.start()))
+        values.resize(symbols.len(), NOT_LOADED);
+        for (index, (symbol, value)) in symbols.iter().zip(&mut values).enumerate() {
+            match symbol.definition() {
+                Definition::Section(section) => match sections.get(section) {
+                    Some(&NOT_LOADED) | None => {}
+                    Some(address) => *value = address.wrapping_add(symbol.value),
+                },
+                Definition::Absolute => *value = symbol.value,
+                Definition::Undefined if index == 0 => *value = 0,
+                Definition::Undefined => {
+                    *value = self.import(&symbol, &mut lookup, || symbols.describe(index))?;
                 }
-                Definition::Undefined => Some(import(symbols, index, &mut lookup)?),
-            };
-            values.push(value);
+            }
         }
         Ok(Values(values))
     }
@@ -61,31 +87,38 @@ impl Placed<'_, '_> {
     fn section_addresses<A: Arch>(
         &self,
         image: &Image<'_, A>,
-    ) -> Result<Vec<Option<u64>>, TryReserveError> {
+    ) -> Result<Vec<u64>, TryReserveError> {
         let mut addresses = Vec::new();
         addresses.try_reserve_exact(image.sections().len())?;
-        for (index, section) in image.sections().iter().enumerate() {
-            let address = self.plan.location(index).map(|location| self.address(location));
-            addresses.push(address.or((section.size == 0).then_some(0)));
-        }
+        addresses.extend(image.sections().iter().enumerate().map(|(index, section)| {
+            match self.plan.location(index) {
+                Some(location) => self.address(location),
+                None if section.size == 0 => 0,
+                None => NOT_LOADED,
+            }
+        }));
         Ok(addresses)
     }
-}
 
-/// The value of the undefined symbol of that index.
-fn import<A: Arch, E>(
-    symbols: &Symbols<'_, A>,
-    index: usize,
-    lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
-) -> Result<u64, ResolveError<E>> {
-    let Some(symbol) = symbols.get(index) else { return Ok(0) };
-    let describe = || SymbolRef { index, name: symbol.name().into() };
-    // Nobody defines a symbol whose name is too long.
-    let found = symbol.short_name().map_or(Ok(None), |name| lookup(name, symbol.binding));
-    match found {
-        Ok(Some(value)) => Ok(value),
-        Ok(None) if symbol.binding == Binding::Weak => Ok(0),
-        Ok(None) => Err(ResolveError::Unknown(describe())),
-        Err(reason) => Err(ResolveError::Refused { symbol: describe(), reason }),
+    /// The value of an undefined symbol.
+    #[inline(always)]
+    fn import<E>(
+        &self,
+        symbol: &Symbol<'_>,
+        lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
+        describe: impl Fn() -> SymbolRef,
+    ) -> Result<u64, ResolveError<E>> {
+        let found = match symbol.short_name() {
+            Some(Got::SYMBOL) => return Ok(self.address(self.plan.got.start())),
+            Some(name) => lookup(name, symbol.binding),
+            // Nobody defines a symbol whose name is too long.
+            None => Ok(None),
+        };
+        match found {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) if symbol.binding == Binding::Weak => Ok(0),
+            Ok(None) => Err(ResolveError::Unknown(describe())),
+            Err(reason) => Err(ResolveError::Refused { symbol: describe(), reason }),
+        }
     }
 }

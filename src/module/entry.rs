@@ -20,7 +20,7 @@ impl EntryPoints {
     pub fn find<A: Arch>(image: &Image<'_, A>, values: &Values) -> Result<Self, SymbolRef> {
         let mut entry = Self::default();
         for (index, symbol) in image.symbols().iter().enumerate() {
-            let defined = symbol.definition != Definition::Undefined;
+            let defined = symbol.definition() != Definition::Undefined;
             if symbol.binding != Binding::Global || !defined {
                 continue;
             }
@@ -31,8 +31,8 @@ impl EntryPoints {
             } else {
                 continue;
             };
-            let describe = || SymbolRef { index, name: symbol.name().into() };
-            *point = Some(code_address(image, values, index, &symbol).ok_or_else(describe)?);
+            let address = code_address(image, values, index, &symbol);
+            *point = Some(address.ok_or_else(|| image.symbols().describe(index))?);
         }
         Ok(entry)
     }
@@ -45,10 +45,10 @@ fn code_address<A: Arch>(
     index: usize,
     symbol: &Symbol<'_>,
 ) -> Option<u64> {
-    let Definition::Section(section) = symbol.definition else {
+    let Definition::Section(section) = symbol.definition() else {
         return None;
     };
     let section = image.sections().get(section)?;
     let is_code = section.loaded && section.flags.contains(Flags::EXECUTE);
-    if is_code && symbol.value < section.size { values.get(index) } else { None }
+    if is_code && symbol.value < section.size { values.get(index).ok() } else { None }
 }

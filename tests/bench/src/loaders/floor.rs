@@ -85,7 +85,7 @@ impl<'f> Floor<'f> {
         }
         let mut names = Vec::new();
         for (index, symbol) in image.symbols().iter().enumerate().skip(1) {
-            if symbol.definition == Definition::Undefined {
+            if symbol.definition() == Definition::Undefined {
                 names.push(symbol.name());
                 let value = context.resolver.find(symbol.name()).unwrap_or(0);
                 let at = index * SYMBOL_SIZE + 8;
