@@ -35,10 +35,7 @@ fn look<A: Arch>(file: &[u8]) {
     for table in image.relocations() {
         assert_eq!(table.iter().count(), table.len());
         let target = &image.sections()[table.target];
-        for relocation in table.iter() {
-            assert!(relocation.offset <= target.data.len() && relocation.symbol < symbols.len());
-            assert!(A::meaning(relocation.r_type).is_some());
-        }
+        assert!(target.loaded && (table.is_empty() || !target.is_zeroed()));
     }
     let plan = Plan::new(&image, 4096).expect("there is memory");
     for (index, section) in image.loaded_sections() {
