@@ -51,8 +51,8 @@ fn file_with<A: Arch>(wishes: &[Wish]) -> Vec<u8> {
 
 /// The rule of Linux, said again: what is `.init…` goes, and is protected as its flags ask.
 fn expected_group(section: &Section<'_>) -> (Part, Group) {
-    let part = if section.name.starts_with(b".init") { Part::Init } else { Part::Core };
-    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name);
+    let part = if section.name().starts_with(b".init") { Part::Init } else { Part::Core };
+    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name());
     let group = match section.flags {
         flags if flags.contains(Flags::EXECUTE) => Group::Text,
         _ if sealed => Group::ReadOnlyAfterInit,

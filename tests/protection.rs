@@ -54,7 +54,7 @@ fn assert_protected<A: Arch>(
             Part::Init if event == Event::Settled => continue,
             Part::Init => module.init().unwrap(),
         };
-        let sealed = SEALED.contains(&section.name);
+        let sealed = SEALED.contains(&section.name());
         let expected = match section.flags {
             flags if flags.contains(Flags::EXECUTE) => Protection::Execute,
             _ if sealed && event == Event::Settled => Protection::ReadOnly,
@@ -64,7 +64,7 @@ fn assert_protected<A: Arch>(
         let start = part.start + location.offset;
         let last = section.size.checked_sub(1).map(|last| start + last);
         for address in (start..start + section.size).step_by(PAGE).chain(last) {
-            let name = String::from_utf8_lossy(section.name);
+            let name = String::from_utf8_lossy(section.name());
             let found = kernel.protection(address);
             assert_eq!(found, Some(expected), "{name} at {address:#x} at {event:?}");
         }

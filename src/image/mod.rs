@@ -31,7 +31,6 @@ use alloc::vec::Vec;
 pub struct Image<'a, A> {
     sections: Vec<Section<'a>>,
     symbols: Symbols<'a, A>,
-    relocations: Vec<Relocations<'a, A>>,
     modinfo: ModInfo<'a>,
     signature: Option<&'a [u8]>,
 }
@@ -47,9 +46,9 @@ impl<'a, A: Arch> Image<'a, A> {
         let table = header::section_table::<A>(file, &header)?;
         let sections = sections::check::<A>(file, &header, table, limit)?;
         let symbols = symbols::check::<A>(&sections)?;
-        let relocations = relocations::check::<A>(&sections)?;
+        relocations::check::<A>(&sections)?;
         let modinfo = check_modinfo(&sections)?;
-        Ok(Self { sections, symbols, relocations, modinfo, signature })
+        Ok(Self { sections, symbols, modinfo, signature })
     }
 
     /// All sections; the index of one is its index in the section header table.
@@ -58,13 +57,13 @@ impl<'a, A: Arch> Image<'a, A> {
     }
 
     /// The sections that the module has in memory, with their indices.
-    pub fn loaded_sections(&self) -> impl DoubleEndedIterator<Item = (usize, &Section<'a>)> {
+    pub fn loaded_sections(&self) -> impl Iterator<Item = (usize, &Section<'a>)> {
         self.sections.iter().enumerate().filter(|(_, section)| section.loaded)
     }
 
-    /// The first section of that name.
+    /// The first allocated section of that name; others do not count, as in Linux.
     pub fn section(&self, name: &[u8]) -> Option<(usize, &Section<'a>)> {
-        self.sections.iter().enumerate().find(|(_, section)| section.name == name)
+        find(&self.sections, name)
     }
 
     /// The symbol table.
@@ -73,8 +72,8 @@ impl<'a, A: Arch> Image<'a, A> {
     }
 
     /// The relocations of each loaded section that has any.
-    pub fn relocations(&self) -> &[Relocations<'a, A>] {
-        &self.relocations
+    pub fn relocations(&self) -> impl Iterator<Item = Relocations<'a, A>> {
+        relocations::all(&self.sections)
     }
 
     /// What the module says of itself.
@@ -93,10 +92,16 @@ impl<'a, A: Arch> Image<'a, A> {
     }
 }
 
+fn find<'s, 'a>(sections: &'s [Section<'a>], name: &[u8]) -> Option<(usize, &'s Section<'a>)> {
+    let is_it = |section: &Section<'_>| {
+        section.flags.contains(Flags::ALLOC) && section.name.is(name)
+    };
+    sections.iter().enumerate().find(|(_, section)| is_it(section))
+}
+
 /// Established: `.modinfo`, if there is one, holds strings of the form `key=value`.
 fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
-    let found = sections.iter().enumerate().find(|(_, section)| section.name == b".modinfo");
-    let Some((index, section)) = found else {
+    let Some((index, section)) = find(sections, b".modinfo") else {
         return Ok(ModInfo::default());
     };
     ModInfo::new(section.data).map_err(|offset| Error::Section {
@@ -106,7 +111,7 @@ fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
 }
 
 fn section_ref(sections: &[Section<'_>], index: usize) -> SectionRef {
-    let name = sections.get(index).map_or(&b""[..], |section| section.name);
+    let name = sections.get(index).map_or(&b""[..], |section| section.name());
     SectionRef { index, name: name.into() }
 }
 

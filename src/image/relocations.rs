@@ -4,7 +4,6 @@ use super::sections::{Section, takes_addends};
 use super::symbols::Symbols;
 use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, section_ref};
 use crate::arch::{Addends, Arch};
-use alloc::vec::Vec;
 use core::marker::PhantomData;
 use goblin::elf::reloc::Reloc;
 use goblin::elf::section_header::*;
@@ -83,37 +82,47 @@ impl<'a, A: Arch> Relocations<'a, A> {
     }
 }
 
-/// Finds the relocations of all sections that are loaded. Established, for each relocation
-/// section: the one that it changes and the symbol table.
+/// Established, for each relocation section: its symbol table, and that the section that it changes
+/// can be changed by it.
 ///
-/// Relocations of other sections (debug information) are never applied and not looked at.
-pub(super) fn check<'a, A: Arch>(
-    sections: &[Section<'a>],
-) -> Result<Vec<Relocations<'a, A>>, Error> {
-    let is_table = |section: &Section<'_>| matches!(section.kind, SHT_REL | SHT_RELA);
-    let mut tables = Vec::new();
-    let count = sections.iter().filter(|section| is_table(section)).count();
-    tables.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
+/// Relocations of sections that are not loaded (debug information) are never applied.
+pub(super) fn check<A: Arch>(sections: &[Section<'_>]) -> Result<(), Error> {
     for (index, section) in sections.iter().enumerate().filter(|(_, section)| is_table(section)) {
         let refuse = |problem| Error::Section { section: section_ref(sections, index), problem };
-        links(section, sections).map_err(refuse)?;
+        let changed = links(section, sections).map_err(refuse)?;
+        if changed.loaded {
+            applicable::<A>(section, changed).map_err(refuse)?;
+        }
+    }
+    Ok(())
+}
+
+/// The relocations of all sections that are loaded, given what [`check`] has let pass.
+pub(super) fn all<'s, 'a, A: Arch>(
+    sections: &'s [Section<'a>],
+) -> impl Iterator<Item = Relocations<'a, A>> + use<'s, 'a, A> {
+    sections.iter().filter(|section| is_table(section)).filter_map(|section| {
         let target = section.info as usize;
-        let Some(changed) = sections.get(target).filter(|changed| changed.loaded) else {
-            continue;
-        };
-        applicable::<A>(section, changed).map_err(refuse)?;
-        tables.push(Relocations {
+        sections.get(target).filter(|changed| changed.loaded)?;
+        Some(Relocations {
             target,
             entries: section.data,
             explicit_addends: section.kind == SHT_RELA,
             arch: PhantomData,
-        });
-    }
-    Ok(tables)
+        })
+    })
 }
 
-/// Established: `sh_link` is the symbol table and `sh_info` a section with contents of its own.
-fn links(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
+fn is_table(section: &Section<'_>) -> bool {
+    matches!(section.kind, SHT_REL | SHT_RELA)
+}
+
+/// Established: `sh_link` is the symbol table and `sh_info` a section with contents of its own,
+/// which is returned.
+fn links<'s, 'a>(
+    section: &Section<'_>,
+    sections: &'s [Section<'a>],
+) -> Result<&'s Section<'a>, SectionProblem> {
     match sections.get(section.link as usize) {
         Some(table) if table.kind == SHT_SYMTAB => {}
         _ => return Err(SectionProblem::Link(section.link)),
@@ -122,7 +131,7 @@ fn links(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionP
         Some(target)
             if !matches!(target.kind, SHT_NULL | SHT_SYMTAB | SHT_STRTAB | SHT_REL | SHT_RELA) =>
         {
-            Ok(())
+            Ok(target)
         }
         _ => Err(SectionProblem::Target(section.info)),
     }

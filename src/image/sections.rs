@@ -1,6 +1,6 @@
 //! Claims about sections (gABI, "Sections").
 
-use super::strings::Strings;
+use super::strings::{Strings, Text};
 use super::{Error, HeaderProblem, SectionProblem, SectionRef, raw};
 use crate::arch::{Addends, Arch};
 use alloc::vec::Vec;
@@ -32,8 +32,7 @@ bitflags! {
 /// A section that has been checked.
 #[derive(Clone, Debug)]
 pub struct Section<'a> {
-    /// Its name.
-    pub name: &'a [u8],
+    pub(crate) name: Text<'a>,
     /// `sh_type`.
     pub kind: u32,
     /// `sh_flags`, without those that do not matter to a loader.
@@ -52,7 +51,12 @@ pub struct Section<'a> {
     pub(super) info: u32,
 }
 
-impl Section<'_> {
+impl<'a> Section<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a [u8] {
+        self.name.bytes()
+    }
+
     /// Whether it has no bytes in the file and is cleared in memory.
     pub fn is_zeroed(&self) -> bool {
         self.kind == SHT_NOBITS
@@ -82,14 +86,19 @@ bitflags! {
 }
 
 impl Known {
-    fn by_name(name: &[u8]) -> Self {
-        match name {
-            b".modinfo" => Self::MODINFO,
-            b"__versions" => Self::VERSIONS,
-            b".gnu.linkonce.this_module" => Self::THIS_MODULE,
-            b"__ksymtab" => Self::KSYMTAB,
-            b"__ksymtab_gpl" => Self::KSYMTAB_GPL,
-            _ => Self::empty(),
+    fn by_name(name: Text<'_>) -> Self {
+        if name.is(b".modinfo") {
+            Self::MODINFO
+        } else if name.is(b"__versions") {
+            Self::VERSIONS
+        } else if name.is(b".gnu.linkonce.this_module") {
+            Self::THIS_MODULE
+        } else if name.is(b"__ksymtab") {
+            Self::KSYMTAB
+        } else if name.is(b"__ksymtab_gpl") {
+            Self::KSYMTAB_GPL
+        } else {
+            Self::empty()
         }
     }
 }
@@ -107,15 +116,16 @@ pub(super) fn check<'a, A: Arch>(
     let mut sections = Vec::new();
     sections.try_reserve_exact(headers().len()).map_err(|_| Error::OutOfMemory)?;
     let names = name_table::<A>(file, header, headers)?;
+    let (mut seen, mut size) = (Known::empty(), 0);
     for (index, bytes) in headers().enumerate() {
         let section = raw::section_header::<A>(bytes)
             .ok_or(SectionProblem::OutsideFile)
             .and_then(|header| one::<A>(file, index, &header, names))
+            .and_then(|section| unique(&section, &mut seen).map(|()| section))
             .map_err(|problem| refuse(index, names, table_name::<A>(bytes), problem))?;
+        add_size(&section, &mut size, limit)?;
         sections.push(section);
     }
-    unique(&sections)?;
-    total_size(&sections, limit)?;
     Ok(sections)
 }
 
@@ -158,11 +168,13 @@ fn one<'a, A: Arch>(
     names: Strings<'a>,
 ) -> Result<Section<'a>, SectionProblem> {
     null(index, header)?;
-    let name = names.get(header.sh_name).ok_or(SectionProblem::Name)?;
+    let name = names.at(header.sh_name).ok_or(SectionProblem::Name)?;
     let flags = Flags::from_bits_truncate(header.sh_flags);
     alignment(header)?;
     entries::<A>(header)?;
-    let known = Known::by_name(name);
+    // As in Linux, what is not allocated is nothing but its name.
+    let known =
+        if flags.contains(Flags::ALLOC) { Known::by_name(name) } else { Known::empty() };
     loadable(known, header, flags)?;
     Ok(Section {
         name,
@@ -251,33 +263,27 @@ fn loadable(known: Known, header: &SectionHeader, flags: Flags) -> Result<(), Se
     Ok(())
 }
 
-/// Established: the sections that a module has at most once are there at most once.
-fn unique(sections: &[Section<'_>]) -> Result<(), Error> {
-    let mut seen = Known::empty();
-    for (index, section) in sections.iter().enumerate() {
-        if (seen & section.known).intersects(Known::UNIQUE) {
-            return Err(Error::Section {
-                section: SectionRef { index, name: section.name.into() },
-                problem: SectionProblem::Repeated,
-            });
-        }
-        seen |= section.known;
+/// Established: a section that a module has at most once is not among those that have been `seen`.
+#[inline]
+fn unique(section: &Section<'_>, seen: &mut Known) -> Result<(), SectionProblem> {
+    if (*seen & section.known).intersects(Known::UNIQUE) {
+        return Err(SectionProblem::Repeated);
     }
+    *seen |= section.known;
     Ok(())
 }
 
 /// Established: whatever the order of the loaded sections, they and the gaps between them fit in
-/// `limit` bytes and in the host's address space, so that no sum of their sizes can wrap.
-fn total_size(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
-    let limit = limit.min(isize::MAX as u64 / 2);
-    let mut total = 0_u64;
-    for section in sections.iter().filter(|section| section.loaded) {
-        total = total.saturating_add(section.size).saturating_add(section.align.saturating_sub(1));
-        if total > limit {
-            return Err(Error::TooLarge { size: total, limit });
-        }
+/// `limit` bytes and in the host's address space, so that no sum of their sizes can wrap. `total`
+/// is what those before this one need.
+#[inline]
+fn add_size(section: &Section<'_>, total: &mut u64, limit: u64) -> Result<(), Error> {
+    if section.loaded {
+        let gap = section.align.saturating_sub(1);
+        *total = total.saturating_add(section.size).saturating_add(gap);
     }
-    Ok(())
+    let limit = limit.min(isize::MAX as u64 / 2);
+    if *total > limit { Err(Error::TooLarge { size: *total, limit }) } else { Ok(()) }
 }
 
 /// Whether the architecture has relocation sections of type `kind`.

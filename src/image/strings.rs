@@ -1,5 +1,7 @@
 //! String tables (gABI, "String Table").
 
+use core::fmt;
+
 /// A string table whose last byte is NUL, so that every string in it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a>(&'a [u8]);
@@ -15,9 +17,14 @@ impl<'a> Strings<'a> {
         self.0.len()
     }
 
+    /// The string at `offset`; `None` if that is not in the table.
+    pub fn at(self, offset: usize) -> Option<Text<'a>> {
+        self.0.get(offset..).filter(|rest| !rest.is_empty()).map(Text)
+    }
+
     /// The string at `offset`, without its NUL; `None` if that is not in the table.
     pub fn get(self, offset: usize) -> Option<&'a [u8]> {
-        until_nul(self.0.get(offset..)?)
+        self.at(offset).map(Text::bytes)
     }
 
     /// The string at `offset`, without its NUL; `None` if it is longer than `limit` bytes or not in
@@ -26,11 +33,34 @@ impl<'a> Strings<'a> {
         let rest = self.0.get(offset..)?;
         until_nul(rest.get(..=limit).unwrap_or(rest))
     }
+}
 
-    /// Whether `string` stands at `offset`.
-    pub fn is_at(self, offset: usize, string: &[u8]) -> bool {
-        let rest = self.0.get(offset..).and_then(|rest| rest.strip_prefix(string));
-        rest.is_some_and(|rest| rest.first() == Some(&0))
+/// A string of a table, whose end is not looked for until somebody asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Its bytes, without the NUL.
+    pub fn bytes(self) -> &'a [u8] {
+        until_nul(self.0).unwrap_or_default()
+    }
+
+    /// Whether it is this.
+    #[inline]
+    pub fn is(self, string: &[u8]) -> bool {
+        self.0.strip_prefix(string).is_some_and(|rest| rest.first() == Some(&0))
+    }
+
+    /// Whether it starts with this.
+    #[inline]
+    pub fn starts_with(self, prefix: &[u8]) -> bool {
+        self.0.starts_with(prefix)
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.bytes().escape_ascii())
     }
 }
 

@@ -83,7 +83,7 @@ impl<'a> Symbol<'a> {
 
     /// Whether that is its name.
     pub fn is_named(&self, name: &[u8]) -> bool {
-        self.strings.is_at(self.name, name)
+        self.strings.at(self.name).is_some_and(|text| text.is(name))
     }
 }
 

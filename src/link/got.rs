@@ -29,8 +29,8 @@ impl Got {
     /// Gives a slot to each symbol that a relocation needs one for.
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
         let (mut needed, mut slots) = (false, Vec::new());
-        let tables = if may_be_needed(image) { image.relocations() } else { &[] };
-        for table in tables {
+        let tables = may_be_needed(image).then(|| image.relocations());
+        for table in tables.into_iter().flatten() {
             for relocation in table.iter() {
                 let Some(meaning) = A::meaning(relocation.r_type) else { continue };
                 needed |= meaning.operation.needs_got();

@@ -116,6 +116,9 @@ fn suits<A: Arch>(block: &Block<'_>, layout: &Layout, part: Part) -> Result<(), 
 }
 
 fn clear(bytes: &mut [u8], range: Range<usize>) {
+    if range.is_empty() {
+        return;
+    }
     if let Some(gap) = bytes.get_mut(range) {
         gap.fill(0);
     }

@@ -210,24 +210,28 @@ impl Layout {
 
 /// The loaded sections, sorted by part and group, and else in the order of the file.
 fn in_order<A: Arch>(image: &Image<'_, A>) -> Result<Vec<Placing>, TryReserveError> {
-    let placings = || {
-        image.loaded_sections().map(|(index, section)| {
-            let (part, group) = (part_of(section), group_of(section));
-            Placing { part, group, index }
-        })
-    };
-    // How many sections have this rank or a lower one: where those of this rank end.
+    let mut in_file = Vec::new();
+    in_file.try_reserve_exact(image.sections().len())?;
+    in_file.extend(image.loaded_sections().map(|(index, section)| {
+        let (part, group) = (part_of(section), group_of(section));
+        Placing { part, group, index }
+    }));
+    // First how many sections have each rank, then where those of that rank end.
     let mut ends = [0_usize; 2 * Group::ALL.len()];
-    for placing in placings() {
-        for end in ends.iter_mut().skip(placing.rank()) {
-            *end = end.wrapping_add(1);
+    for placing in &in_file {
+        if let Some(count) = ends.get_mut(placing.rank()) {
+            *count = count.wrapping_add(1);
         }
     }
+    let mut count = 0_usize;
+    for end in &mut ends {
+        count = count.wrapping_add(*end);
+        *end = count;
+    }
     let mut order = Vec::new();
-    let count = ends.last().copied().unwrap_or(0);
     order.try_reserve_exact(count)?;
     order.resize(count, Placing { part: Part::Core, group: Group::Text, index: 0 });
-    for placing in placings().rev() {
+    for placing in in_file.into_iter().rev() {
         let Some(end) = ends.get_mut(placing.rank()) else { continue };
         *end = end.wrapping_sub(1);
         if let Some(place) = order.get_mut(*end) {
@@ -249,6 +253,7 @@ impl Placing {
 
 /// Linux's rule: `.init*` is needed until the module has started, everything else, `.exit*`
 /// included, until it is taken out.
+#[inline]
 fn part_of(section: &Section<'_>) -> Part {
     if section.name.starts_with(b".init") { Part::Init } else { Part::Core }
 }
@@ -257,10 +262,11 @@ fn part_of(section: &Section<'_>) -> Part {
 /// `__ro_after_init` names, and the table of static branches.
 const READ_ONLY_AFTER_INIT: [&[u8]; 2] = [b".data..ro_after_init", b"__jump_table"];
 
+#[inline]
 fn group_of(section: &Section<'_>) -> Group {
     if section.flags.contains(Flags::EXECUTE) {
         Group::Text
-    } else if READ_ONLY_AFTER_INIT.contains(&section.name) {
+    } else if READ_ONLY_AFTER_INIT.iter().any(|name| section.name.is(name)) {
         Group::ReadOnlyAfterInit
     } else if !section.flags.contains(Flags::WRITE) {
         Group::ReadOnly

@@ -24,7 +24,7 @@ impl Placed<'_, '_> {
         self.fill_got::<A>(values);
         let mut count = 0;
         for table in image.relocations() {
-            count = self.relocate_section(image, table, values)?.saturating_add(count);
+            count = self.relocate_section(image, &table, values)?.saturating_add(count);
         }
         Ok(count)
     }

@@ -5,7 +5,6 @@ use super::got::Got;
 use super::place::Placed;
 use crate::arch::Arch;
 use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
@@ -61,16 +60,16 @@ impl Placed<'_, '_> {
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values, ResolveError<E>> {
         let symbols = image.symbols();
-        let sections = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Vec::new();
         values.try_reserve_exact(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
         values.resize(symbols.len(), NOT_LOADED);
         for (index, (symbol, value)) in symbols.iter().zip(&mut values).enumerate() {
             match symbol.definition() {
-                Definition::Section(section) => match sections.get(section) {
-                    Some(&NOT_LOADED) | None => {}
-                    Some(address) => *value = address.wrapping_add(symbol.value),
-                },
+                Definition::Section(section) => {
+                    if let Some(address) = self.section_address(image, section) {
+                        *value = address.wrapping_add(symbol.value);
+                    }
+                }
                 Definition::Absolute => *value = symbol.value,
                 Definition::Undefined if index == 0 => *value = 0,
                 Definition::Undefined => {
@@ -81,23 +80,15 @@ impl Placed<'_, '_> {
         Ok(Values(values))
     }
 
-    /// The addresses of all sections. One that is not loaded has none, unless it is empty: then its
+    /// The address of a section. One that is not loaded has none, unless it is empty: then its
     /// symbols enclose nothing, wherever that is, and GNU ld puts it at 0 too. (Each m68k module
     /// refers so to the start and end of a list of fixups, which most have not.)
-    fn section_addresses<A: Arch>(
-        &self,
-        image: &Image<'_, A>,
-    ) -> Result<Vec<u64>, TryReserveError> {
-        let mut addresses = Vec::new();
-        addresses.try_reserve_exact(image.sections().len())?;
-        addresses.extend(image.sections().iter().enumerate().map(|(index, section)| {
-            match self.plan.location(index) {
-                Some(location) => self.address(location),
-                None if section.size == 0 => 0,
-                None => NOT_LOADED,
-            }
-        }));
-        Ok(addresses)
+    #[inline(always)]
+    fn section_address<A: Arch>(&self, image: &Image<'_, A>, section: usize) -> Option<u64> {
+        match self.plan.location(section) {
+            Some(location) => Some(self.address(location)),
+            None => image.sections().get(section).filter(|section| section.size == 0).map(|_| 0),
+        }
     }
 
     /// The value of an undefined symbol.
