@@ -54,14 +54,14 @@ pub fn audit<A: Arch>(
         let Some(range) = range else { continue };
         let mut taken = Vec::new();
         for (index, section) in sections.iter().enumerate() {
-            let for_the_loader = [&b".modinfo"[..], b"__versions"].contains(&section.name());
+            let for_the_loader = [&b".modinfo"[..], b"__versions"].contains(&section.name);
             let location = plan.location(index);
             let loaded = section.flags.contains(SHF_ALLOC) && !for_the_loader;
             assert_eq!(location.is_some(), loaded, "section {index}");
             let Some(location) = location.filter(|location| location.part == part) else {
                 continue;
             };
-            assert_eq!(part == Part::Init, section.name().starts_with(b".init"), "section {index}");
+            assert_eq!(part == Part::Init, section.name.starts_with(b".init"), "section {index}");
             assert_eq!(location.size, section.size, "section {index}");
             let address = range.start + location.offset;
             assert!(address.is_multiple_of(section.align.max(1)), "section {index} is not aligned");
@@ -114,7 +114,7 @@ fn apart(mut spans: Vec<Range<u64>>, size: u64) {
 }
 
 fn protected<A: Arch>(kernel: &HostKernel<A>, event: Event, section: &Raw<'_>, address: u64) {
-    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name());
+    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name);
     let wanted = if section.flags.contains(SHF_EXECINSTR) {
         Protection::Execute
     } else if sealed && event == Event::Settled {
