@@ -171,6 +171,8 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
     Ok(symbols)
 }
 
+/// A function of its own, so that the loop has the registers to itself.
+#[inline(never)]
 fn first_problem<A: Arch>(
     symbols: &Symbols<'_, A>,
     sections: &[Section<'_>],
