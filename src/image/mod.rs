@@ -61,7 +61,7 @@ impl<'a, A: Arch> Image<'a, A> {
         self.sections.iter().enumerate().filter(|(_, section)| section.loaded)
     }
 
-    /// The first allocated section of that name; others do not count, as in Linux.
+    /// The first section of that name.
     pub fn section(&self, name: &[u8]) -> Option<(usize, &Section<'a>)> {
         find(&self.sections, name)
     }
@@ -93,10 +93,7 @@ impl<'a, A: Arch> Image<'a, A> {
 }
 
 fn find<'s, 'a>(sections: &'s [Section<'a>], name: &[u8]) -> Option<(usize, &'s Section<'a>)> {
-    let is_it = |section: &Section<'_>| {
-        section.flags.contains(Flags::ALLOC) && section.name.is(name)
-    };
-    sections.iter().enumerate().find(|(_, section)| is_it(section))
+    sections.iter().enumerate().find(|(_, section)| section.name.is(name))
 }
 
 /// Established: `.modinfo`, if there is one, holds strings of the form `key=value`.

@@ -172,9 +172,7 @@ fn one<'a, A: Arch>(
     let flags = Flags::from_bits_truncate(header.sh_flags);
     alignment(header)?;
     entries::<A>(header)?;
-    // As in Linux, what is not allocated is nothing but its name.
-    let known =
-        if flags.contains(Flags::ALLOC) { Known::by_name(name) } else { Known::empty() };
+    let known = Known::by_name(name);
     loadable(known, header, flags)?;
     Ok(Section {
         name,

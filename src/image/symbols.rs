@@ -164,10 +164,8 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
     let strings =
         Strings::new(strings.data).ok_or_else(|| refuse(link, SectionProblem::StringTable))?;
     let symbols = Symbols { entries: table.data, strings, arch: PhantomData };
-    first_problem(&symbols, sections).map_err(|(index, problem)| Error::Symbol {
-        symbol: symbols.describe(index),
-        problem,
-    })?;
+    first_problem(&symbols, sections)
+        .map_err(|(index, problem)| Error::Symbol { symbol: symbols.describe(index), problem })?;
     Ok(symbols)
 }
 

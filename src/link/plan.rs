@@ -162,12 +162,7 @@ impl Plan {
     }
 
     /// Gives a place to each section of a part, the sections of a group in the order of the file.
-    fn lay_out(
-        &mut self,
-        sections: &[Section<'_>],
-        part: Part,
-        page: u64,
-    ) -> Layout {
+    fn lay_out(&mut self, sections: &[Section<'_>], part: Part, page: u64) -> Layout {
         let mut layout = Layout::empty(page);
         let mut placings = self.order.iter().filter(|placing| placing.part == part).peekable();
         let mut end = 0_u64;

@@ -3,7 +3,7 @@
 use super::error::{Error, Problem};
 use super::place::Placed;
 use super::plan::Plan;
-use super::resolve::{ValueSlice, Values};
+use super::resolve::Values;
 use crate::arch::{self, Arch, Data, Encoding, Handler, Operation};
 use crate::image::raw::signed;
 use crate::image::{Image, Relocation, Relocations};
@@ -58,7 +58,7 @@ impl Placed<'_, '_> {
         let plan = self.plan;
         let got = plan.got().map_or(0, |got| self.address(got));
         let address = self.address(location);
-        let linked = Linked { plan, got, values: values.as_slice() };
+        let linked = Linked { plan, got, values };
         let mut section = Target { address, bytes: self.bytes_mut(location) };
         match section.apply_all(table, linked) {
             Ok(()) => Ok(table.len()),
@@ -76,7 +76,7 @@ struct Linked<'l> {
     plan: &'l Plan,
     /// The address of the global offset table.
     got: u64,
-    values: ValueSlice<'l>,
+    values: &'l Values,
 }
 
 /// A section that is being relocated.

@@ -5,14 +5,20 @@ use super::got::Got;
 use super::place::Placed;
 use crate::arch::Arch;
 use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
 #[derive(Clone, Debug)]
-pub struct Values(Vec<u64>);
+pub struct Values {
+    /// By index; [`NONE`] stands for none.
+    values: Vec<u64>,
+    /// The symbols whose value is just that number, ascending. Hardly any is.
+    none_by_chance: Vec<usize>,
+}
 
-/// Stands for the address of what is not in memory: nothing can be at the last byte of all.
-const NOT_LOADED: u64 = u64::MAX;
+/// Half the size of an `Option`, for what relocations are busy with.
+const NONE: u64 = u64::MAX;
 
 impl Values {
     /// The address that the symbol of that index stands for.
@@ -20,29 +26,37 @@ impl Values {
     /// # Errors
     /// [`Problem::NoSymbol`], and [`Problem::NotLoaded`] if the symbol is in a section that has
     /// contents and is not loaded, so that nothing may refer to it.
-    pub fn get(&self, symbol: usize) -> Result<u64, Problem> {
-        self.as_slice().get(symbol)
-    }
-
-    /// The same values, for many to be got.
-    pub(super) fn as_slice(&self) -> ValueSlice<'_> {
-        ValueSlice(&self.0)
-    }
-}
-
-/// The values of an image's symbols, borrowed.
-#[derive(Clone, Copy)]
-pub(super) struct ValueSlice<'v>(&'v [u64]);
-
-impl ValueSlice<'_> {
-    /// As [`Values::get`].
     #[inline(always)]
-    pub fn get(self, symbol: usize) -> Result<u64, Problem> {
-        match self.0.get(symbol) {
-            Some(&NOT_LOADED) => Err(Problem::NotLoaded),
+    pub fn get(&self, symbol: usize) -> Result<u64, Problem> {
+        match self.values.get(symbol) {
+            Some(&NONE) => self.get_rare(symbol),
             Some(value) => Ok(*value),
             None => Err(Problem::NoSymbol),
         }
+    }
+
+    #[cold]
+    fn get_rare(&self, symbol: usize) -> Result<u64, Problem> {
+        match self.none_by_chance.binary_search(&symbol) {
+            Ok(_) => Ok(NONE),
+            Err(_) => Err(Problem::NotLoaded),
+        }
+    }
+
+    fn new(count: usize) -> Result<Self, TryReserveError> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(count)?;
+        Ok(Self { values, none_by_chance: Vec::new() })
+    }
+
+    #[inline(always)]
+    fn push(&mut self, value: Option<u64>) -> Result<(), TryReserveError> {
+        if value == Some(NONE) {
+            self.none_by_chance.try_reserve(1)?;
+            self.none_by_chance.push(self.values.len());
+        }
+        self.values.push(value.unwrap_or(NONE));
+        Ok(())
     }
 }
 
@@ -60,24 +74,21 @@ impl Placed<'_, '_> {
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values, ResolveError<E>> {
         let symbols = image.symbols();
-        let mut values = Vec::new();
-        values.try_reserve_exact(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
-        values.resize(symbols.len(), NOT_LOADED);
-        for (index, (symbol, value)) in symbols.iter().zip(&mut values).enumerate() {
-            match symbol.definition() {
-                Definition::Section(section) => {
-                    if let Some(address) = self.section_address(image, section) {
-                        *value = address.wrapping_add(symbol.value);
-                    }
-                }
-                Definition::Absolute => *value = symbol.value,
-                Definition::Undefined if index == 0 => *value = 0,
+        let mut values = Values::new(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
+        for (index, symbol) in symbols.iter().enumerate() {
+            let value = match symbol.definition() {
+                Definition::Section(section) => self
+                    .section_address(image, section)
+                    .map(|address| address.wrapping_add(symbol.value)),
+                Definition::Absolute => Some(symbol.value),
+                Definition::Undefined if index == 0 => Some(0),
                 Definition::Undefined => {
-                    *value = self.import(&symbol, &mut lookup, || symbols.describe(index))?;
+                    Some(self.import(&symbol, &mut lookup, || symbols.describe(index))?)
                 }
-            }
+            };
+            values.push(value).map_err(|_| ResolveError::OutOfMemory)?;
         }
-        Ok(Values(values))
+        Ok(values)
     }
 
     /// The address of a section. One that is not loaded has none, unless it is empty: then its

@@ -188,7 +188,6 @@ fn place(error: &LoadError) -> Vec<String> {
         LoadError::Image(Image::Header(_)) => vec!["ELF header".into()],
         LoadError::Image(Image::Section { section, .. }) => vec![section_text(section)],
         LoadError::Image(Image::Symbol { symbol, .. }) => vec![symbol_text(symbol)],
-        LoadError::Image(Image::Relocation { relocation, .. }) => relocation_texts(relocation),
         LoadError::Image(Image::SymbolTables(found)) => {
             vec!["symbol table".into(), found.to_string()]
         }

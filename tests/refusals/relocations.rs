@@ -3,7 +3,8 @@
 use crate::case::{Case, Cases, expect_refusals, section, symbol};
 use crate::edit::*;
 use crate::real::{Architecture, LIMIT};
-use modlink::image::{Error, RelocationProblem, RelocationRef, SectionProblem, SymbolRef};
+use modlink::image::{Error, RelocationRef, SectionProblem, SymbolRef};
+use modlink::link::{self, Problem};
 
 pub fn cases(on: Architecture) -> Vec<Case> {
     let mut cases = Cases::on(on);
@@ -180,9 +181,9 @@ fn types(cases: &mut Cases) {
         cases.add(format!("relocation type {r_type:#x}"), "unknown", |file| {
             let (target, table) = text(file);
             file.set(Relocation(table, 0, "r_type"), r_type);
-            Error::Relocation {
+            link::Error::Relocation {
                 relocation: described(file, target, table),
-                problem: RelocationProblem::UnknownType,
+                problem: Problem::UnknownType,
             }
         });
     }
@@ -202,9 +203,9 @@ fn places(cases: &mut Cases) {
             cases.add(name, "outside the section", |file| {
                 let (target, table) = text(file);
                 only_relocation(file, table, offset, r_type);
-                Error::Relocation {
+                link::Error::Relocation {
                     relocation: described(file, target, table),
-                    problem: RelocationProblem::OutsideSection,
+                    problem: Problem::OutsideSection,
                 }
             });
         }
@@ -220,7 +221,7 @@ fn symbols(cases: &mut Cases) {
             file.set(Relocation(table, 0, "r_sym"), index);
             let mut relocation = described(file, target, table);
             relocation.symbol = symbol(index as usize, "");
-            Error::Relocation { relocation, problem: RelocationProblem::SymbolIndex }
+            link::Error::Relocation { relocation, problem: Problem::NoSymbol }
         });
     }
     cases.add("a symbol table cut to one entry", "no symbol of that index", |file| {
@@ -230,7 +231,7 @@ fn symbols(cases: &mut Cases) {
         let mut relocation = described(file, target, table);
         relocation.symbol = SymbolRef { name: (&b""[..]).into(), ..relocation.symbol };
         file.set(Section(symbols, "sh_size"), entry);
-        Error::Relocation { relocation, problem: RelocationProblem::SymbolIndex }
+        link::Error::Relocation { relocation, problem: Problem::NoSymbol }
     });
 }
 

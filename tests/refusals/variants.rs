@@ -7,9 +7,7 @@ use crate::kernel::{Refusal, outcomes};
 use crate::real::Architecture;
 use crate::{exports, header, identity, link as linked, modinfo, relocations, sections};
 use crate::{out_of_memory, signature, symbols};
-use modlink::image::{
-    Error as ImageError, HeaderProblem, RelocationProblem, SectionProblem, SymbolProblem,
-};
+use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
 use modlink::module::IdentityProblem;
 use modlink::platform::AllocateError;
@@ -77,15 +75,12 @@ labels! { symbol_label, SYMBOL, SymbolProblem:
     SymbolProblem::NotNull => "symbol: NotNull",
 }
 
-labels! { relocation_label, RELOCATION, RelocationProblem:
-    RelocationProblem::UnknownType => "relocation: UnknownType",
-    RelocationProblem::OutsideSection => "relocation: OutsideSection",
-    RelocationProblem::SymbolIndex => "relocation: SymbolIndex",
-}
-
 labels! { link_label, LINK, LinkError:
     LinkError::Block(Part::Core) => "link: core Block",
     LinkError::Block(Part::Init) => "link: init Block",
+    LinkError::Relocation { problem: Problem::UnknownType, .. } => "link: UnknownType",
+    LinkError::Relocation { problem: Problem::OutsideSection, .. } => "link: OutsideSection",
+    LinkError::Relocation { problem: Problem::NoSymbol, .. } => "link: NoSymbol",
     LinkError::Relocation { problem: Problem::OutOfReach { .. }, .. } => "link: OutOfReach",
     LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
     LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
@@ -138,7 +133,6 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Image(ImageError::Section { problem, .. }) => section_label(problem),
         LoadError::Image(ImageError::SymbolTables(_)) => "image: SymbolTables",
         LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
-        LoadError::Image(ImageError::Relocation { problem, .. }) => relocation_label(problem),
         LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
         LoadError::Image(ImageError::Signature) => "image: Signature",
         LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
@@ -200,7 +194,7 @@ fn impossible(on: Architecture) -> &'static [&'static str] {
 
 #[test]
 fn every_variant_of_every_error_is_produced_on_every_architecture_where_it_can_be() {
-    let lists = [HEADER, SECTION, SYMBOL, RELOCATION, LINK, RESOLVE, UNLOAD, OTHERS];
+    let lists = [HEADER, SECTION, SYMBOL, LINK, RESOLVE, UNLOAD, OTHERS];
     for architecture in Architecture::ALL {
         let all: BTreeSet<&str> = lists.concat().into_iter().collect();
         let impossible = impossible(architecture).iter().copied().collect();

@@ -13,3 +13,14 @@ mod i386;
 mod linked;
 mod m68k;
 mod x86_64;
+
+#[test]
+fn each_architecture_says_where_its_types_end() {
+    fn highest<A: modlink::arch::Arch>() {
+        let known = |r_type: &u32| A::meaning(*r_type).is_some();
+        assert_eq!((0..=0xffff).rev().find(known), Some(A::TYPES - 1), "{}", A::NAME);
+    }
+    highest::<modlink::arch::X86_64>();
+    highest::<modlink::arch::I386>();
+    highest::<modlink::arch::M68k>();
+}

@@ -38,6 +38,7 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const RELA_TARGET_IS_ZERO: bool = A::RELA_TARGET_IS_ZERO;
     const KSYMTAB: KsymtabFormat = A::KSYMTAB;
     const SYSCALLS: SyscallNumbers = A::SYSCALLS;
+    const TYPES: u32 = A::TYPES;
 
     type Encoding = Skewed<A::Encoding>;
 
