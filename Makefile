@@ -141,6 +141,10 @@ fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz each target for T=seco
 test-fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz in the same way every time, for some minutes
 	$(with_rust) tests/fuzz/run fixed
 
+.PHONY: test-miri
+test-miri: setup corpus-m68k ## Undefined behaviour and data races, looked for by Miri (some minutes; nightly Rust)
+	tests/miri/run
+
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
 	$(with_rust) cargo run --quiet --release --manifest-path tests/peers/Cargo.toml
