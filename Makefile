@@ -104,6 +104,7 @@ bench: setup corpus-amd64 ## Loads, lookups and memory against other loaders, in
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
+	@$(with_rust) cargo bench --quiet --package modlink-bench --bench loads
 bench-size: setup ## What modlink adds to a kernel of each architecture, and its lines of code
 	@$(with_rust) cargo build --quiet --release --locked --bin ld-ir2c $(ir2c) \
 		--target-dir qemu/m68k/ir2c/target

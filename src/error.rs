@@ -160,36 +160,48 @@ impl fmt::Display for UnloadError {
 }
 
 impl From<image::Error> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(error: image::Error) -> Self {
         Self::Image(error)
     }
 }
 
 impl From<IdentityProblem> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(problem: IdentityProblem) -> Self {
         Self::Identity(problem)
     }
 }
 
 impl From<AllocateError> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(error: AllocateError) -> Self {
         Self::Memory(error)
     }
 }
 
 impl From<link::Error> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(error: link::Error) -> Self {
         Self::Link(error)
     }
 }
 
 impl From<link::ResolveError<ImportProblem>> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(error: link::ResolveError<ImportProblem>) -> Self {
         Self::Symbol(error)
     }
 }
 
 impl From<ExportProblem> for LoadError {
+    #[cold]
+    #[inline(never)]
     fn from(problem: ExportProblem) -> Self {
         Self::Export(problem)
     }

@@ -6,6 +6,7 @@ use crate::module::{Identity, Reference, Work};
 use crate::platform::Platform;
 use crate::registry::{Holder, Registry};
 use crate::symbols::Symbol;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Looks up the undefined symbols of a module that is being linked.
@@ -48,8 +49,8 @@ impl<'l, P: Platform> Imports<'l, P> {
     }
 
     /// What has been used: the modules, held, and the numbers of symbols.
-    pub fn into_uses(self) -> (Vec<Reference<P>>, Work) {
-        (self.uses, self.work)
+    pub fn into_uses(self) -> (Box<[Reference<P>]>, Work) {
+        (self.uses.into_boxed_slice(), self.work)
     }
 
     fn hold(&mut self, holder: Holder<P>) -> Result<(), ImportProblem> {

@@ -4,12 +4,11 @@ use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
-use crate::module::{EntryPoints, Identity, Module, Parts, Reference, References, Work, pages};
+use crate::module::{EntryPoints, Identity, Module, Reference, References, Room, Work, pages};
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
 use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::ops::Range;
@@ -59,8 +58,8 @@ impl<P: Platform> Loader<P> {
         if size > limit {
             return Err(image::Error::TooLarge { size, limit }.into());
         }
-        let mut parts = Parts::allocate(&self.platform, &plan)?;
-        let (core, init) = parts.blocks();
+        let mut room = Room::allocate(&self.platform, &plan)?;
+        let (core, init) = room.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
         let mut imports = Imports::new(&self.platform, &self.registry, identity);
@@ -70,33 +69,42 @@ impl<P: Platform> Loader<P> {
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &values).map_err(LoadError::Entry)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
-        parts.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
+        room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let (uses, work) = imports.into_uses();
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
+        let Room { parts, init } = room;
         let module = Module {
             name,
             arguments,
             gpl_compatible: identity.gpl_compatible,
+            starts: entry.init.is_some(),
+            exit: entry.exit,
             uses,
             work: Work { relocations, ..work },
-            entry,
             exports,
-            references: Arc::new(References::new()),
+            references: References::new(),
             parts,
         };
         let coming = reservation.list(&self.platform, module)?;
-        self.start(coming, pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE))
+        let sealed = pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE);
+        self.start(coming, entry.init, init, sealed)
     }
 
-    /// Starts a module that is linked. `sealed` are the bytes of its core part that it may not
-    /// change afterwards.
-    fn start(&self, coming: Listed<'_, P>, sealed: Range<usize>) -> Result<(), LoadError> {
+    /// Starts a module that is linked, at `entry`. `init` is the memory that it needs until then;
+    /// `sealed` are the bytes of its core part that it may not change afterwards.
+    fn start(
+        &self,
+        coming: Listed<'_, P>,
+        entry: Option<u64>,
+        init: Option<P::Memory>,
+        sealed: Range<usize>,
+    ) -> Result<(), LoadError> {
         let module = coming.module();
         // It cannot be taken out before all of this is done.
         let starting = coming.hold();
         self.platform.notify(Event::Coming, module);
-        let status = match module.entry.init {
+        let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
             Some(entry) => unsafe { self.platform.call_init(entry) },
             None => 0,
@@ -104,6 +112,7 @@ impl<P: Platform> Loader<P> {
         if status < 0 {
             module.references.fail();
             self.platform.notify(Event::Going, module);
+            module.parts.discard_init(init);
             return Err(LoadError::Init(status));
         }
         if status > 0 {
@@ -114,7 +123,7 @@ impl<P: Platform> Loader<P> {
         if module.parts.seal(sealed).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
-        module.parts.discard_init();
+        module.parts.discard_init(init);
         self.platform.notify(Event::Settled, module);
         coming.stay();
         drop(starting);
@@ -129,7 +138,7 @@ impl<P: Platform> Loader<P> {
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
         let going = self.registry.close(name, force)?;
         let module = going.module();
-        if let Some(entry) = module.entry.exit {
+        if let Some(entry) = module.exit {
             // SAFETY: nobody has a reference to the module or can get one.
             unsafe { self.platform.call_exit(entry) };
         }

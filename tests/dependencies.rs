@@ -246,6 +246,31 @@ on_every_architecture! {
         loader.unload(b"provider", false).unwrap();
     }
 
+    fn who_holds_a_module_whose_start_failed_holds_its_core_part_alone<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let provider = ModuleFile::<A>::new("provider").exports("f").build();
+        loader.load(&provider, no_arguments).unwrap();
+        let before = loader.platform().snapshot();
+        let held = Arc::new(Mutex::new(None));
+        let holds = held.clone();
+        loader.platform().on_init("user", move |loader| {
+            let module = loader.find(b"user").unwrap();
+            assert!(module.init().is_some());
+            *holds.lock().unwrap() = Some(module);
+            -5
+        });
+        let user = ModuleFile::<A>::new("user").init().imports("f").exports("g").build();
+        loader.load(&user, no_arguments).unwrap_err();
+
+        let module = held.lock().unwrap().take().unwrap();
+        assert_eq!((module.state(), module.init()), (State::Going, None));
+        assert!(loader.find(b"user").is_none() && loader.symbol(b"g").is_none());
+        let during = loader.platform().snapshot();
+        assert_eq!(during.bytes(), before.bytes() + module.figures().core);
+        drop(module);
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
     fn a_link_that_fails_gives_its_references_back<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();

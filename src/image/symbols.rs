@@ -111,7 +111,6 @@ impl<'a, A: Arch> Symbols<'a, A> {
     }
 
     /// The symbol of that index.
-    #[inline]
     pub fn get(&self, index: usize) -> Option<Symbol<'a>> {
         let size = raw::sizes::<A>().symbol;
         let at = index.checked_mul(size)?;

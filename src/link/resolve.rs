@@ -43,20 +43,11 @@ impl Values {
         }
     }
 
-    fn new(count: usize) -> Result<Self, TryReserveError> {
+    fn none(count: usize) -> Result<Self, TryReserveError> {
         let mut values = Vec::new();
         values.try_reserve_exact(count)?;
+        values.resize(count, NONE);
         Ok(Self { values, none_by_chance: Vec::new() })
-    }
-
-    #[inline(always)]
-    fn push(&mut self, value: Option<u64>) -> Result<(), TryReserveError> {
-        if value == Some(NONE) {
-            self.none_by_chance.try_reserve(1)?;
-            self.none_by_chance.push(self.values.len());
-        }
-        self.values.push(value.unwrap_or(NONE));
-        Ok(())
     }
 }
 
@@ -74,32 +65,47 @@ impl Placed<'_, '_> {
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values, ResolveError<E>> {
         let symbols = image.symbols();
-        let mut values = Values::new(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
-        for (index, symbol) in symbols.iter().enumerate() {
+        let addresses = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
+        let mut values = Values::none(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
+        for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
-                Definition::Section(section) => self
-                    .section_address(image, section)
-                    .map(|address| address.wrapping_add(symbol.value)),
-                Definition::Absolute => Some(symbol.value),
-                Definition::Undefined if index == 0 => Some(0),
+                Definition::Section(section) => match addresses.get(section) {
+                    Some(&NONE) | None => continue,
+                    Some(address) => address.wrapping_add(symbol.value),
+                },
+                Definition::Absolute => symbol.value,
+                Definition::Undefined if index == 0 => 0,
                 Definition::Undefined => {
-                    Some(self.import(&symbol, &mut lookup, || symbols.describe(index))?)
+                    self.import(&symbol, &mut lookup, || symbols.describe(index))?
                 }
             };
-            values.push(value).map_err(|_| ResolveError::OutOfMemory)?;
+            *place = value;
+            if value == NONE {
+                let chance = &mut values.none_by_chance;
+                chance.try_reserve(1).map_err(|_| ResolveError::OutOfMemory)?;
+                chance.push(index);
+            }
         }
         Ok(values)
     }
 
-    /// The address of a section. One that is not loaded has none, unless it is empty: then its
+    /// The addresses of all sections. One that is not loaded has none, unless it is empty: then its
     /// symbols enclose nothing, wherever that is, and GNU ld puts it at 0 too. (Each m68k module
     /// refers so to the start and end of a list of fixups, which most have not.)
-    #[inline(always)]
-    fn section_address<A: Arch>(&self, image: &Image<'_, A>, section: usize) -> Option<u64> {
-        match self.plan.location(section) {
-            Some(location) => Some(self.address(location)),
-            None => image.sections().get(section).filter(|section| section.size == 0).map(|_| 0),
-        }
+    fn section_addresses<A: Arch>(
+        &self,
+        image: &Image<'_, A>,
+    ) -> Result<Vec<u64>, TryReserveError> {
+        let mut addresses = Vec::new();
+        addresses.try_reserve_exact(image.sections().len())?;
+        addresses.extend(image.sections().iter().enumerate().map(|(index, section)| {
+            match self.plan.location(index) {
+                Some(location) => self.address(location),
+                None if section.size == 0 => 0,
+                None => NONE,
+            }
+        }));
+        Ok(addresses)
     }
 
     /// The value of an undefined symbol.

@@ -1,35 +1,23 @@
-//! The memory of a module: where it may lie, how it is protected, and when it goes.
+//! Memory for a module that is being linked: where it may lie, and how it is protected.
 
+use super::parts::Parts;
 use crate::arch::Arch;
 use crate::link::{Block, Group, Layout, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
 use core::ops::{Range, RangeInclusive};
-use core::sync::atomic::{AtomicBool, Ordering};
-use spin::Mutex;
 
-/// The memory of both parts of a module. Dropping it gives all back.
+/// Memory for both parts of a module. Dropping it gives all back.
 #[derive(Debug)]
-pub(crate) struct Parts<M> {
-    core: M,
-    /// The bytes of `core` that the core part has.
-    core_size: u64,
-    init: Init<M>,
-    init_size: u64,
+pub(crate) struct Room<M> {
+    /// What the module keeps.
+    pub parts: Parts<M>,
+    /// The memory of the init part, if it has its own.
+    pub init: Option<M>,
 }
 
-#[derive(Debug)]
-enum Init<M> {
-    /// There is no init part.
-    None,
-    /// It has memory of its own until the module has started; the address is its own until then.
-    Apart { address: u64, memory: Mutex<Option<M>>, gone: AtomicBool },
-    /// It lies in the core's memory from this offset on, and stays.
-    Joined(u64),
-}
-
-impl<M: ModuleMemory> Parts<M> {
+impl<M: ModuleMemory> Room<M> {
     /// Finds room for both parts of a plan: core within the architecture's reach of the kernel,
     /// init within reach of both; and if there is none so close, room for both in one block.
     pub fn allocate<P: Platform<Memory = M>>(
@@ -39,8 +27,9 @@ impl<M: ModuleMemory> Parts<M> {
         let near_kernel = window::<P::Arch>(&platform.kernel());
         let core_size = plan.core.size.max(P::PAGE_SIZE);
         let core = request(platform, core_size, plan.core.align, &near_kernel, Purpose::Core)?;
-        if plan.init.size == 0 {
-            return Ok(Self { core, core_size, init: Init::None, init_size: 0 });
+        let (core_bytes, init_bytes) = (short(core_size)?, short(plan.init.size)?);
+        if init_bytes == 0 {
+            return Ok(Self { parts: Parts::apart(core, core_bytes, 0, 0), init: None });
         }
         let near_core = window::<P::Arch>(&span(&core, core_size));
         let near_both = (*near_kernel.start()).max(*near_core.start())
@@ -48,9 +37,8 @@ impl<M: ModuleMemory> Parts<M> {
         let (size, align) = (plan.init.size, plan.init.align);
         match request(platform, size, align, &near_both, Purpose::Init) {
             Ok(init) => {
-                let (address, memory) = (init.address(), Mutex::new(Some(init)));
-                let init = Init::Apart { address, memory, gone: AtomicBool::new(false) };
-                Ok(Self { core, core_size, init, init_size: size })
+                let parts = Parts::apart(core, core_bytes, init.address(), init_bytes);
+                Ok(Self { parts, init: Some(init) })
             }
             Err(AllocateError::OutOfReach) => {
                 drop(core);
@@ -67,90 +55,35 @@ impl<M: ModuleMemory> Parts<M> {
     ) -> Result<Self, AllocateError> {
         let joined = plan.joined();
         let core = request(platform, joined.size, joined.align, window, Purpose::Joined)?;
-        let init = Init::Joined(joined.init_offset);
-        Ok(Self { core, core_size: joined.init_offset, init, init_size: plan.init.size })
+        let parts = Parts::joined(core, short(joined.init_offset)?, short(plan.init.size)?);
+        Ok(Self { parts, init: None })
     }
 
     /// The blocks in which the core and the init part are written.
     pub fn blocks(&mut self) -> (Block<'_>, Block<'_>) {
-        let address = self.core.address();
-        let bytes = self.core.bytes_mut();
-        match &mut self.init {
-            Init::None => (Block { address, bytes }, Block { address: 0, bytes: &mut [] }),
-            Init::Apart { address: init_address, memory, .. } => {
-                let init = memory.get_mut().as_mut().map(M::bytes_mut).unwrap_or_default();
-                (Block { address, bytes }, Block { address: *init_address, bytes: init })
-            }
-            Init::Joined(offset) => {
-                let init_address = address.wrapping_add(*offset);
-                let (bytes, init) = bytes.split_at_mut(bytes.len().min(*offset as usize));
-                (Block { address, bytes }, Block { address: init_address, bytes: init })
-            }
-        }
+        let Parts { core, core_size, init: init_address, joined, .. } = &mut self.parts;
+        let address = core.address();
+        let bytes = core.bytes_mut();
+        let (core, init) = if *joined {
+            bytes.split_at_mut(bytes.len().min(*core_size as usize))
+        } else {
+            (bytes, self.init.as_mut().map(M::bytes_mut).unwrap_or_default())
+        };
+        (Block { address, bytes: core }, Block { address: *init_address, bytes: init })
     }
 
     /// Protects everything as its group asks, but for what the module's start may still change.
     pub fn protect(&self, plan: &Plan, page: u64) -> Result<(), ProtectError> {
-        protect_groups(&self.core, 0, &plan.core, page)?;
-        match &self.init {
-            Init::None => Ok(()),
-            Init::Apart { memory, .. } => match &*memory.lock() {
-                Some(init) => protect_groups(init, 0, &plan.init, page),
-                None => Ok(()),
-            },
-            Init::Joined(offset) => protect_groups(&self.core, *offset, &plan.init, page),
-        }
+        let Parts { core, core_size, .. } = &self.parts;
+        protect_groups(core, 0, &plan.core, page)?;
+        let (init, offset) = self.init.as_ref().map_or((core, *core_size), |init| (init, 0));
+        protect_groups(init, offset.into(), &plan.init, page)
     }
+}
 
-    /// Protects what only the module's start may change: `range`, in bytes of the core part.
-    pub fn seal(&self, range: Range<usize>) -> Result<(), ProtectError> {
-        if range.is_empty() { Ok(()) } else { self.core.protect(range, Protection::ReadOnly) }
-    }
-
-    /// Gives back the init part if it has memory of its own; says how many bytes.
-    pub fn discard_init(&self) -> u64 {
-        match &self.init {
-            Init::Apart { memory, gone, .. } => {
-                gone.store(true, Ordering::Release);
-                memory.lock().take().map_or(0, |_| self.init_size)
-            }
-            _ => 0,
-        }
-    }
-
-    /// The memory of the core part.
-    pub fn core(&self) -> &M {
-        &self.core
-    }
-
-    pub fn core_size(&self) -> u64 {
-        self.core_size
-    }
-
-    pub fn init_size(&self) -> u64 {
-        self.init_size
-    }
-
-    pub fn is_joined(&self) -> bool {
-        matches!(self.init, Init::Joined(_))
-    }
-
-    pub fn core_range(&self) -> Range<u64> {
-        let start = self.core.address();
-        start..start.saturating_add(self.core_size)
-    }
-
-    /// The addresses of the init part while it is there. Takes no lock, so that a fault handler
-    /// can ask.
-    pub fn init_range(&self) -> Option<Range<u64>> {
-        let start = match &self.init {
-            Init::None => return None,
-            Init::Apart { gone, .. } if gone.load(Ordering::Acquire) => return None,
-            Init::Apart { address, .. } => *address,
-            Init::Joined(offset) => self.core.address().saturating_add(*offset),
-        };
-        Some(start..start.saturating_add(self.init_size))
-    }
+/// A size as it is kept. A module has less than 4 GiB.
+fn short(size: u64) -> Result<u32, AllocateError> {
+    u32::try_from(size).map_err(|_| AllocateError::Exhausted)
 }
 
 /// The offsets of the pages of a group.

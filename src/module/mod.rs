@@ -3,18 +3,20 @@
 mod entry;
 mod identity;
 mod memory;
+mod parts;
 mod references;
 
 pub(crate) use entry::EntryPoints;
 pub(crate) use identity::Identity;
 pub use identity::{IdentityProblem, max_name};
-pub(crate) use memory::{Parts, pages};
+pub(crate) use memory::{Room, pages};
+pub(crate) use parts::Parts;
 pub use references::{Reference, State};
 
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
-use crate::symbols::{ExportTables, Exports, Symbol, hash};
-use alloc::sync::Arc;
+use crate::symbols::{ExportTables, Exports, Symbol};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 pub(crate) use references::References;
@@ -49,11 +51,14 @@ pub struct Module<P: Platform> {
     pub(crate) name: Name,
     pub(crate) arguments: Vec<u8>,
     pub(crate) gpl_compatible: bool,
+    /// Whether it has a start.
+    pub(crate) starts: bool,
+    /// The address of its stop, `void cleanup_module(void)`.
+    pub(crate) exit: Option<u64>,
     pub(crate) work: Work,
-    pub(crate) entry: EntryPoints,
     pub(crate) exports: Exports<P::Arch>,
-    pub(crate) uses: Vec<Reference<P>>,
-    pub(crate) references: Arc<References>,
+    pub(crate) uses: Box<[Reference<P>]>,
+    pub(crate) references: References,
     pub(crate) parts: Parts<P::Memory>,
 }
 
@@ -88,9 +93,9 @@ impl<P: Platform> Module<P> {
     pub fn figures(&self) -> Figures {
         let Work { relocations, from_kernel, from_modules } = self.work;
         Figures {
-            core: self.parts.core_size(),
-            init: self.parts.init_size(),
-            joined: self.parts.is_joined(),
+            core: self.parts.core_size.into(),
+            init: self.parts.init_size.into(),
+            joined: self.parts.joined,
             relocations: relocations as usize,
             from_kernel: from_kernel as usize,
             from_modules: from_modules as usize,
@@ -114,15 +119,15 @@ impl<P: Platform> Module<P> {
 
     /// The symbol of that name that it exports.
     pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.export_hashed(name, hash(name))
+        self.export_tables().find(name)
     }
 
-    /// The symbol of that name, whose hash is given, that it exports.
-    pub(crate) fn export_hashed(&self, name: &[u8], hash: u32) -> Option<Symbol<'_>> {
-        if self.exports.may_have(hash) { self.export_tables().find(name) } else { None }
+    /// The symbol of that number among those that it exports, if this is its name.
+    pub(crate) fn export_named(&self, number: usize, name: &[u8]) -> Option<Symbol<'_>> {
+        self.export_tables().named(number, name)
     }
 
-    /// All symbols that it exports.
+    /// All symbols that it exports, in the order of their numbers.
     pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.export_tables().into_iter()
     }
@@ -134,7 +139,7 @@ impl<P: Platform> Module<P> {
 
     fn export_tables(&self) -> ExportTables<'_, P::Arch> {
         let constants = self.exports.constants();
-        let core = self.parts.core();
+        let core = &self.parts.core;
         let address = core.address().wrapping_add(constants.start as u64);
         self.exports.tables(core.bytes(constants).unwrap_or_default(), address)
     }

@@ -51,7 +51,7 @@ impl References {
     }
 
     /// Stops further references if there are none now; says whether there were none.
-    pub fn close(&self) -> bool {
+    fn close(&self) -> bool {
         let closed =
             self.count.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if closed {
@@ -81,37 +81,36 @@ impl References {
 
 /// A reference to a module, with which it cannot be unloaded. Dropping it gives it back (Linux:
 /// `module_put`).
-pub struct Reference<P: Platform> {
-    // The fields are dropped in this order: when the count falls, the module is not held any more,
-    // so that who takes the module out is the last to hold it.
-    module: Arc<Module<P>>,
-    _counted: Counted,
-}
+pub struct Reference<P: Platform>(Arc<Module<P>>);
 
-/// One in the count of references.
-struct Counted(Arc<References>);
-
-impl Drop for Counted {
+impl<P: Platform> Drop for Reference<P> {
     fn drop(&mut self) {
-        self.0.give_back();
+        self.0.references.give_back();
     }
 }
 
 impl<P: Platform> Reference<P> {
     /// Takes one, unless the module is going (Linux: `try_module_get`).
     pub(crate) fn take(module: &Arc<Module<P>>) -> Option<Self> {
-        let references = &module.references;
-        let counted = references.take().then(|| Counted(references.clone()))?;
-        Some(Self { module: module.clone(), _counted: counted })
+        module.references.take().then(|| Self(module.clone()))
+    }
+
+    /// Stops further references to a module if nobody has one; says whether nobody had. To be
+    /// called with the registry locked, which hands them out and holds the module.
+    pub(crate) fn close(module: &Arc<Module<P>>) -> bool {
+        // A reference that is being dropped leaves the count before it lets go of the module. Who
+        // takes the module out has to be the last to hold it.
+        let held_by_registry_alone = Arc::strong_count(module) == 1;
+        held_by_registry_alone && module.references.close()
     }
 
     /// Whether both are references to one module.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.module, &other.module)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(super) fn is_to(&self, module: &Module<P>) -> bool {
-        core::ptr::eq(self.module.as_ref(), module)
+        core::ptr::eq(self.0.as_ref(), module)
     }
 }
 
@@ -119,12 +118,12 @@ impl<P: Platform> Deref for Reference<P> {
     type Target = Module<P>;
 
     fn deref(&self) -> &Module<P> {
-        &self.module
+        &self.0
     }
 }
 
 impl<P: Platform> core::fmt::Debug for Reference<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("Reference").field(&self.module.name).finish()
+        f.debug_tuple("Reference").field(&self.0.name).finish()
     }
 }

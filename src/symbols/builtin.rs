@@ -10,7 +10,7 @@
 //! ```
 
 use super::Symbol;
-use super::index::Index;
+use super::index::{Index, hash};
 
 /// An entry of the kernel's table, as [`export!`](crate::export) makes it.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct NotSorted(pub &'static str);
 
 impl Ksymtab {
     /// The table of entries that stand in `symbols`. To be made once, when the kernel has a heap:
-    /// the index takes three to five bytes of it for a symbol.
+    /// the index takes six bytes of it for a symbol.
     ///
     /// # Errors
     /// [`NotSorted`], since a search would miss symbols, or find the wrong one of two.
@@ -57,8 +57,7 @@ impl Ksymtab {
         if let Some((_, next)) = pairs.find(|(symbol, next)| symbol.name >= next.name) {
             return Err(NotSorted(next.name));
         }
-        let index = Index::new(symbols.iter().map(|symbol| symbol.name.as_bytes()));
-        Ok(Self { symbols, index })
+        Ok(Self { symbols, index: index(symbols) })
     }
 
     /// The table between two addresses, which the kernel's linker script defines.
@@ -97,10 +96,10 @@ impl Ksymtab {
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
         let found = match &self.index {
-            Some(index) => index
-                .candidates(name)
-                .filter_map(|position| self.symbols.get(position))
-                .find(|symbol| symbol.name.as_bytes() == name),
+            Some(index) => index.find(hash(name), |position| {
+                let symbol = self.symbols.get(position as usize);
+                symbol.filter(|symbol| symbol.name.as_bytes() == name)
+            }),
             None => self.search(name),
         };
         let KernelSymbol { address, name, gpl_only } = found?;
@@ -111,6 +110,15 @@ impl Ksymtab {
             namespace: b"",
         })
     }
+}
+
+/// The index of these symbols by their positions, if the heap has room for it.
+fn index(symbols: &[KernelSymbol]) -> Option<Index> {
+    let mut index = Index::with_room(symbols.len())?;
+    for symbol in symbols {
+        index.push(hash(symbol.name.as_bytes()))?;
+    }
+    Some(index)
 }
 
 /// Exports functions and statics of the kernel to modules.

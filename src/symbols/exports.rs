@@ -5,15 +5,12 @@
 //! the module, so that they can be searched where they are.
 
 use super::Symbol;
-use super::index::hash;
 use crate::arch::{Arch, Container};
 use crate::error::LoadError;
-use crate::image::Image;
 use crate::image::raw::{Fields, wrap};
-use crate::link::{self, Group, Location, Part, Placed, Plan};
+use crate::image::{Image, MAX_SYMBOL_NAME};
+use crate::link::{Group, Location, Part, Placed, Plan};
 use crate::name::Name;
-use alloc::collections::BinaryHeap;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -40,8 +37,6 @@ pub(crate) struct Exports<A> {
     constants: Range<u32>,
     /// The tables, as offsets in the constants.
     tables: [Range<u32>; TABLES.len()],
-    /// The hashes of all names, ascending: most searches are for what other modules export.
-    hashes: Vec<u32>,
     arch: PhantomData<A>,
 }
 
@@ -55,12 +50,20 @@ pub(crate) struct ExportTables<'c, A> {
     arch: PhantomData<A>,
 }
 
+/// What an entry of a table holds.
+struct Addresses {
+    value: u64,
+    name: u64,
+    namespace: u64,
+}
+
 /// What is wrong with the symbols that a module exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportProblem {
     /// The table of that name is not among the constants of the core part, or has half an entry.
     Table(&'static str),
-    /// The name or namespace of an entry is not among the module's constants.
+    /// The name or namespace of an entry is not among the module's constants, or longer than
+    /// [`MAX_SYMBOL_NAME`], or the name is empty.
     String {
         /// The table.
         table: &'static str,
@@ -78,7 +81,7 @@ impl fmt::Display for ExportProblem {
         match self {
             Self::Table(name) => write!(f, "{name} is not a table among the module's constants"),
             Self::String { table, index } => {
-                write!(f, "{table}: the name of entry {index} is not in the module's constants")
+                write!(f, "{table}: entry {index} has no name in the module's constants")
             }
             Self::Order(name) => write!(f, "exported symbol {name} is not in order"),
             Self::Duplicate(name) => write!(f, "exported symbol {name} exists already"),
@@ -88,7 +91,7 @@ impl fmt::Display for ExportProblem {
 
 impl<A: Arch> Exports<A> {
     /// Reads the tables of a relocated module. Established: they and the strings that they refer
-    /// to are constants of the core part, the names of each ascend strictly, and none is in both.
+    /// to are constants of the core part, and the names of each ascend strictly.
     pub fn check(
         image: &Image<'_, A>,
         plan: &Plan,
@@ -102,22 +105,17 @@ impl<A: Arch> Exports<A> {
             *table = locate::<A>(image, plan, &all.range(), name)?;
         }
         let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
-        let mut exports = Self { constants, tables, hashes: Vec::new(), arch: PhantomData };
+        let exports = Self { constants, tables, arch: PhantomData };
         let tables = exports.tables(placed.bytes(all), placed.address(all));
         for (table, name) in TABLES.into_iter().enumerate() {
             tables.check_table(table, name)?;
         }
-        tables.check_disjoint()?;
-        let count = tables.len(0).saturating_add(tables.len(GPL));
-        exports.hashes.try_reserve_exact(count).map_err(|_| link::Error::OutOfMemory)?;
-        exports.hashes.extend(tables.into_iter().map(|symbol| hash(symbol.name)));
-        exports.hashes = BinaryHeap::from(exports.hashes).into_sorted_vec();
         Ok(exports)
     }
 
-    /// Whether a name with this hash may be among them.
-    pub fn may_have(&self, hash: u32) -> bool {
-        self.hashes.binary_search(&hash).is_ok()
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(entries::<A>).sum()
     }
 
     /// Where the module's constants lie in its core part, in bytes.
@@ -137,13 +135,28 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         (0..TABLES.len()).find_map(|table| self.find_in(table, name))
     }
 
-    /// All exported symbols.
+    /// The exported symbol of that number, if this is its name.
+    pub fn named(&self, number: usize, name: &[u8]) -> Option<Symbol<'c>> {
+        let (table, index) = self.place(number);
+        let addresses = self.addresses(table, index)?;
+        let (found, rest) = self.behind(addresses.name)?.split_at_checked(name.len())?;
+        let is_it = found == name && rest.first() == Some(&0);
+        if is_it { self.symbol(table, found, &addresses) } else { None }
+    }
+
+    /// All exported symbols, in the order of their numbers.
     pub fn into_iter(self) -> impl Iterator<Item = Symbol<'c>> {
-        let lengths = [self.len(0), self.len(GPL)];
-        let positions = lengths.into_iter().enumerate();
-        positions
-            .flat_map(|(table, length)| (0..length).map(move |index| (table, index)))
-            .filter_map(move |(table, index)| self.entry(table, index))
+        let count = self.tables.iter().map(entries::<A>).sum();
+        (0..count).filter_map(move |number| {
+            let (table, index) = self.place(number);
+            self.entry(table, index)
+        })
+    }
+
+    /// The table in which the symbol of that number is, and its index there: those of the second
+    /// table follow those of the first.
+    fn place(&self, number: usize) -> (usize, usize) {
+        number.checked_sub(self.len(0)).map_or((0, number), |index| (GPL, index))
     }
 
     fn find_in(&self, table: usize, name: &[u8]) -> Option<Symbol<'c>> {
@@ -173,24 +186,20 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         Ok(())
     }
 
-    fn check_disjoint(&self) -> Result<(), ExportProblem> {
-        for symbol in (0..self.len(GPL)).filter_map(|index| self.entry(GPL, index)) {
-            if self.find_in(0, symbol.name).is_some() {
-                return Err(ExportProblem::Duplicate(symbol.name.into()));
-            }
-        }
-        Ok(())
-    }
-
     fn len(&self, table: usize) -> usize {
-        let bytes = self.tables.get(table).map_or(0, |table| table.len());
-        bytes.checked_div(entry_size::<A>()).unwrap_or(0)
+        self.tables.get(table).map_or(0, entries::<A>)
     }
 
     fn entry(&self, table: usize, index: usize) -> Option<Symbol<'c>> {
-        let first = self.tables.get(table)?.start as usize;
-        let start = index.checked_mul(entry_size::<A>())?.checked_add(first)?;
-        let mut fields = Fields::<A>::new(self.constants.get(start..)?.get(..entry_size::<A>())?);
+        let addresses = self.addresses(table, index)?;
+        let name = self.string(addresses.name).filter(|name| !name.is_empty())?;
+        self.symbol(table, name, &addresses)
+    }
+
+    fn addresses(&self, table: usize, index: usize) -> Option<Addresses> {
+        let Range { start, end } = self.tables.get(table)?.clone();
+        let start = index.checked_mul(entry_size::<A>())?.checked_add(start as usize)?;
+        let mut fields = Fields::<A>::new(self.constants.get(start..end as usize)?);
         let mut address = |field: usize| {
             Some(match A::KSYMTAB {
                 KsymtabFormat::Words => fields.native()?,
@@ -202,12 +211,15 @@ impl<'c, A: Arch> ExportTables<'c, A> {
                 }
             })
         };
-        let (value, name, namespace) = (address(0)?, address(1)?, address(2)?);
+        Some(Addresses { value: address(0)?, name: address(1)?, namespace: address(2)? })
+    }
+
+    fn symbol(&self, table: usize, name: &'c [u8], addresses: &Addresses) -> Option<Symbol<'c>> {
         Some(Symbol {
-            name: self.string(name).filter(|name| !name.is_empty())?,
-            address: value,
+            name,
+            address: addresses.value,
             gpl_only: table == GPL,
-            namespace: match namespace {
+            namespace: match addresses.namespace {
                 0 => b"",
                 address => self.string(address)?,
             },
@@ -215,9 +227,14 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     }
 
     fn string(&self, address: u64) -> Option<&'c [u8]> {
-        let offset = usize::try_from(address.checked_sub(self.address)?).ok()?;
-        let rest = self.constants.get(offset..)?;
-        rest.get(..rest.iter().position(|byte| *byte == 0)?)
+        let rest = self.behind(address)?;
+        let start = rest.get(..=MAX_SYMBOL_NAME).unwrap_or(rest);
+        start.get(..start.iter().position(|byte| *byte == 0)?)
+    }
+
+    /// The constants from an address on.
+    fn behind(&self, address: u64) -> Option<&'c [u8]> {
+        self.constants.get(usize::try_from(address.checked_sub(self.address)?).ok()?..)
     }
 }
 
@@ -250,9 +267,63 @@ fn short(range: Range<usize>) -> Option<Range<u32>> {
     Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?)
 }
 
+/// How many entries a table has that takes these bytes.
+fn entries<A: Arch>(table: &Range<u32>) -> usize {
+    table.len().checked_div(entry_size::<A>()).unwrap_or(0)
+}
+
 const fn entry_size<A: Arch>() -> usize {
     match (A::KSYMTAB, A::CLASS) {
         (KsymtabFormat::Words, Container::Big) => FIELDS * 8,
         _ => FIELDS * 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::M68k;
+    use alloc::vec::Vec;
+
+    /// Where the constants are.
+    const ADDRESS: u32 = 0x1000;
+
+    /// Constants with the entries of `ab` and `abc` and, in the second table, `b`; the symbols are
+    /// at 1, 2 and 3. Behind the tables lies what would do as an entry.
+    fn constants() -> Vec<u8> {
+        let names: [&[u8]; 4] = [b"ab\0", b"abc\0", b"b\0", b"c\0"];
+        let mut name = ADDRESS + (names.len() * entry_size::<M68k>()) as u32;
+        let mut constants = Vec::new();
+        for (value, string) in (1_u32..).zip(names) {
+            constants.extend([value, name, 0].iter().flat_map(|field| field.to_be_bytes()));
+            name += string.len() as u32;
+        }
+        constants.extend(names.concat());
+        constants
+    }
+
+    #[test]
+    fn an_export_has_its_number_and_its_whole_name() {
+        let constants = constants();
+        let tables = ExportTables::<M68k> {
+            constants: &constants,
+            address: ADDRESS.into(),
+            tables: [0..24, 24..36],
+            arch: PhantomData,
+        };
+        let all: Vec<_> = tables.clone().into_iter().collect();
+        let expected = [(&b"ab"[..], 1, false), (b"abc", 2, false), (b"b", 3, true)];
+        let found = all.iter().map(|symbol| (symbol.name, symbol.address, symbol.gpl_only));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        for number in 0..5 {
+            for name in [&b""[..], b"a", b"ab", b"ab\0", b"abc", b"b", b"bc", b"c"] {
+                let named = all.get(number).filter(|symbol| symbol.name == name);
+                assert_eq!(tables.named(number, name).as_ref(), named, "{number} {name:?}");
+            }
+        }
+        for symbol in all {
+            assert_eq!(tables.find(symbol.name), Some(symbol));
+        }
+        assert_eq!(tables.find(b"c"), None);
     }
 }

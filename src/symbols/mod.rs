@@ -7,7 +7,7 @@ mod index;
 pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
 pub use exports::{ExportProblem, KsymtabFormat};
 pub(crate) use exports::{ExportTables, Exports};
-pub(crate) use index::hash;
+pub(crate) use index::{Index, hash};
 
 /// An exported symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,17 +11,13 @@ static HEAP: Heap = Heap;
 thread_local! {
     /// How many more allocations of this thread succeed before one fails; `None` if all do.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-    /// The layouts that are neither counted nor fail.
-    static SPARED: Cell<[Option<Layout>; 2]> = const { Cell::new([None; 2]) };
+    /// The layout that is neither counted nor fails.
+    static SPARED: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 
-/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Allocations of `spared`
-/// layouts are not counted. Returns what `work` does, and whether there were so many allocations.
-pub fn with_failure<T>(
-    nth: usize,
-    spared: [Option<Layout>; 2],
-    work: impl FnOnce() -> T,
-) -> (T, bool) {
+/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Allocations of the layout
+/// `spared` are not counted. Returns what `work` does, and whether there were so many allocations.
+pub fn with_failure<T>(nth: usize, spared: Option<Layout>, work: impl FnOnce() -> T) -> (T, bool) {
     SPARED.set(spared);
     LEFT.set(Some(nth));
     let result = work();
@@ -32,7 +28,7 @@ pub fn with_failure<T>(
 /// Whether the allocation that is being made is the one to fail.
 fn fails(layout: Layout) -> bool {
     let Some(left) = LEFT.get() else { return false };
-    if SPARED.get().contains(&Some(layout)) {
+    if SPARED.get() == Some(layout) {
         return false;
     }
     LEFT.set(left.checked_sub(1));

@@ -29,7 +29,7 @@ fn every_allocation_of_the_linker_may_fail() {
 }
 
 #[test]
-fn every_allocation_of_a_load_may_fail_but_those_of_the_module_and_its_count() {
+fn every_allocation_of_a_load_may_fail_but_that_of_the_module() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => loading::<A>(architecture)).expect_all(10);
     }
@@ -46,7 +46,7 @@ fn no_exhausted_heap_lets_a_module_use_what_it_may_not() {
                 let nothing = || Ok(Vec::new());
                 loader.load(&exporter, nothing).expect("it loads");
                 let load = || loader.load(user.bytes(), nothing);
-                let (result, has_failed) = with_failure(nth, without_fallible_form::<A>(), load);
+                let (result, has_failed) = with_failure(nth, Some(without_fallible_form::<A>()), load);
                 assert!(result.is_err(), "{architecture:?}: accepted as allocation {nth} failed");
                 if !has_failed {
                     break;
@@ -116,7 +116,7 @@ fn linking<A: Arch>(on: Architecture) -> Outcomes {
         placed.relocate(&image, &values)?;
         Ok(())
     };
-    Outcomes::of(|nth| with_failure(nth, [None; 2], &mut link))
+    Outcomes::of(|nth| with_failure(nth, None, &mut link))
 }
 
 /// Loads a module that uses another. A kernel that refuses it has nothing of it.
@@ -129,7 +129,7 @@ fn loading<A: Arch>(on: Architecture) -> Outcomes {
         loader.load(&exporter, nothing).expect("it loads");
         let pieces = loader.platform().pieces_in_use();
         let load = || loader.load(user.bytes(), nothing);
-        let (result, has_failed) = with_failure(nth, without_fallible_form::<A>(), load);
+        let (result, has_failed) = with_failure(nth, Some(without_fallible_form::<A>()), load);
         if result.is_err() {
             assert_eq!(loader.platform().pieces_in_use(), pieces);
             let mut modules = 0;
@@ -141,15 +141,11 @@ fn loading<A: Arch>(on: Architecture) -> Outcomes {
     })
 }
 
-/// The layouts of the two `Arc`s that a load makes: that of the module and that of its count, which
-/// is two words of 32 bits at most.
-fn without_fallible_form<A: Arch>() -> [Option<Layout>; 2] {
+/// The layout of the `Arc` of a module.
+fn without_fallible_form<A: Arch>() -> Layout {
     let counts = Layout::new::<[usize; 2]>();
-    let module = Layout::new::<Module<BareKernel<A>>>();
-    [module, Layout::new::<[u32; 2]>()].map(|inner| {
-        let (layout, _) = counts.extend(inner).expect("a layout");
-        Some(layout.pad_to_align())
-    })
+    let (layout, _) = counts.extend(Layout::new::<Module<BareKernel<A>>>()).expect("a layout");
+    layout.pad_to_align()
 }
 
 /// More than either part of the module needs, in bytes.

@@ -144,7 +144,11 @@ pub fn load_watched(loader: Loader, list: &Path) -> Result<()> {
     Ok(())
 }
 
-fn context(modules: &[Module]) -> Result<&'static Context> {
+/// Memory for any of the modules, and addresses for the symbols that they need.
+///
+/// # Errors
+/// If there is no memory.
+pub fn context(modules: &[Module]) -> Result<&'static Context> {
     let context = Context { arena: Arena::map(ROOM)?, resolver: Resolver::for_all(modules) };
     Ok(Box::leak(Box::new(context)))
 }

@@ -1,0 +1,61 @@
+//! What a module has of memory while it is loaded.
+
+use crate::platform::{ModuleMemory, ProtectError, Protection};
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// The memory of the core part, which dropping it gives back, and where the init part is. An init
+/// part that has memory of its own belongs to the load.
+#[derive(Debug)]
+pub(crate) struct Parts<M> {
+    pub(super) core: M,
+    pub(super) core_size: u32,
+    pub(super) init_size: u32,
+    /// The address of the init part, whether or not it is still there.
+    pub(super) init: u64,
+    /// Whether both parts are one block, so that the init part stays.
+    pub(super) joined: bool,
+    init_is_gone: AtomicBool,
+}
+
+impl<M: ModuleMemory> Parts<M> {
+    /// Parts of so many bytes, each with memory of its own.
+    pub fn apart(core: M, core_size: u32, init: u64, init_size: u32) -> Self {
+        let init_is_gone = AtomicBool::new(false);
+        Self { core, core_size, init_size, init, joined: false, init_is_gone }
+    }
+
+    /// Parts in one block, the init part behind the `core_size` bytes of the core part.
+    pub fn joined(core: M, core_size: u32, init_size: u32) -> Self {
+        let init = core.address().wrapping_add(core_size.into());
+        Self { joined: true, ..Self::apart(core, core_size, init, init_size) }
+    }
+
+    /// Protects what only the module's start may change: `range`, in bytes of the core part.
+    pub fn seal(&self, range: Range<usize>) -> Result<(), ProtectError> {
+        if range.is_empty() { Ok(()) } else { self.core.protect(range, Protection::ReadOnly) }
+    }
+
+    /// Gives back the init part's own memory, if it has any.
+    pub fn discard_init(&self, memory: Option<M>) {
+        if memory.is_some() {
+            self.init_is_gone.store(true, Ordering::Release);
+        }
+        drop(memory);
+    }
+
+    pub fn core_range(&self) -> Range<u64> {
+        range(self.core.address(), self.core_size)
+    }
+
+    /// The addresses of the init part while it is there. Takes no lock, so that a fault handler
+    /// can ask.
+    pub fn init_range(&self) -> Option<Range<u64>> {
+        let is_there = self.init_size != 0 && !self.init_is_gone.load(Ordering::Acquire);
+        is_there.then(|| range(self.init, self.init_size))
+    }
+}
+
+fn range(start: u64, size: u32) -> Range<u64> {
+    start..start.saturating_add(size.into())
+}
