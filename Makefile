@@ -134,13 +134,17 @@ lint-hardening: setup
 test-no-panic: setup ## Whether anything that a kernel links of the library can panic
 	$(with_rust) tests/no_panic/run
 
-# The short version: a minute, split over the targets.
 .PHONY: fuzz test-fuzz
+test_parts += test-fuzz
 T ?= 60
-fuzz: setup corpus ## Fuzz each target for T=seconds [FUZZ=targets]
+fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz each target for T=seconds [FUZZ=targets]
 	$(with_rust) tests/fuzz/run $(T) $(FUZZ)
-test-fuzz: setup corpus ## Fuzz for a minute in all
-	$(with_rust) tests/fuzz/run 10
+test-fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz in the same way every time, for some minutes
+	$(with_rust) tests/fuzz/run fixed
+
+.PHONY: test-miri
+test-miri: setup corpus-m68k ## Undefined behaviour and data races, looked for by Miri (some minutes; nightly Rust)
+	tests/miri/run
 
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders

@@ -1,8 +1,8 @@
 //! The system calls `init_module`, `finit_module` and `delete_module`, with the checks of Linux in
 //! its order (init_module(2), delete_module(2)).
 //!
-//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. The image
-//! is copied once and never looked at again where the process could change it.
+//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. Each byte of
+//! the image is copied once and never looked at again where the process could change it.
 
 use crate::arch::Arch;
 use crate::errno::Errno;
@@ -43,12 +43,17 @@ const MAX_ARGUMENTS: usize = 1 << 20;
 /// The largest file that Linux reads at once.
 const MAX_FILE: u64 = i32::MAX as u64;
 
+/// How many bytes of an image are copied at a time: what a process says to have and has not costs
+/// no more than this to find out.
+const PIECE: usize = 64 << 10;
+
 /// Loads the module whose file stands at `image`, `length` bytes long; `arguments` is the address
 /// of a NUL-terminated string.
 ///
 /// # Errors
-/// `EPERM`, `ENOEXEC` if the file is shorter than an ELF header, `ENOMEM`, `EFAULT`, and then those
-/// of [`LoadError`](crate::LoadError).
+/// `EPERM`, `ENOEXEC` if the file is shorter than an ELF header, `ENOMEM` if it is longer than any
+/// that `finit_module` would read or than there is memory, `EFAULT`, and then those of
+/// [`LoadError`](crate::LoadError).
 pub fn init_module<P: Platform>(
     loader: &Loader<P>,
     image: u64,
@@ -57,12 +62,13 @@ pub fn init_module<P: Platform>(
 ) -> Result<(), Errno> {
     let platform = loader.platform();
     permitted(platform)?;
-    let length = usize::try_from(length).map_err(|_| Errno::ENOMEM)?;
-    if length < raw::sizes::<P::Arch>().header {
+    if length < raw::sizes::<P::Arch>().header as u64 {
         return Err(Errno::ENOEXEC);
     }
-    let mut file = buffer(length)?;
-    platform.copy_from_user(image, &mut file).map_err(|_| Errno::EFAULT)?;
+    if length > MAX_FILE {
+        return Err(Errno::ENOMEM);
+    }
+    let file = copy(platform, image, length as usize)?;
     load(loader, &file, arguments)
 }
 
@@ -143,7 +149,8 @@ fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
     if size > MAX_FILE {
         return Err(Errno::EFBIG);
     }
-    let mut bytes = buffer(size as usize)?;
+    let mut bytes = room(size as usize)?;
+    bytes.resize(size as usize, 0);
     file.read(0, &mut bytes).map_err(|_| Errno::EIO)?;
     Ok(bytes)
 }
@@ -158,6 +165,19 @@ fn load<P: Platform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<
             Err(error.errno())
         }
     }
+}
+
+/// So many bytes of the calling process, from an address on.
+fn copy<P: Platform>(platform: &P, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = room(length)?;
+    while bytes.len() < length {
+        let done = bytes.len();
+        let from = address.checked_add(done as u64).ok_or(Errno::EFAULT)?;
+        bytes.resize(length.min(done.saturating_add(PIECE)), 0);
+        let piece = bytes.get_mut(done..).ok_or(Errno::EFAULT)?;
+        platform.copy_from_user(from, piece).map_err(|_| Errno::EFAULT)?;
+    }
+    Ok(bytes)
 }
 
 /// What becomes of a string that is longer than its limit.
@@ -198,9 +218,9 @@ fn string<P: Platform>(
     }
 }
 
-fn buffer(length: usize) -> Result<Vec<u8>, Errno> {
+/// No bytes yet, and room for so many.
+fn room(length: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
-    bytes.resize(length, 0);
     Ok(bytes)
 }

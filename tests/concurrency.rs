@@ -12,6 +12,11 @@ use std::time::Duration;
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How often something is tried: less often under Miri, which is slow and looks at each try closer.
+const fn tries(usual: usize) -> usize {
+    if cfg!(miri) { usual / 100 } else { usual }
+}
+
 /// Runs a test in a thread of its own and fails if it hangs.
 fn within_limit(test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
@@ -33,7 +38,7 @@ fn load<A: Arch>(loader: &HostLoader<A>, file: &[u8]) -> Result<(), Errno> {
 fn of_two_loads_of_one_name_exactly_one_wins() {
     within_limit(|| {
         let file = ModuleFile::<X86_64>::new("m").init().exit().build();
-        for _ in 0..300 {
+        for _ in 0..tries(300) {
             let loader = HostKernel::<X86_64>::new().boot();
             let starts = Arc::new(AtomicUsize::new(0));
             let count = starts.clone();
@@ -66,7 +71,7 @@ fn of_two_loads_of_one_name_exactly_one_wins() {
 fn of_two_modules_that_export_one_name_exactly_one_wins() {
     within_limit(|| {
         let files = ["a", "b"].map(|name| ModuleFile::<X86_64>::new(name).exports("f").build());
-        for _ in 0..300 {
+        for _ in 0..tries(300) {
             let loader = HostKernel::<X86_64>::new().boot();
             let together = Barrier::new(2);
             let one = |file| {
@@ -90,7 +95,7 @@ fn of_two_modules_that_export_one_name_exactly_one_wins() {
 fn a_module_is_stopped_by_one_of_two_unloads() {
     within_limit(|| {
         let file = ModuleFile::<X86_64>::new("m").init().exit().build();
-        for _ in 0..300 {
+        for _ in 0..tries(300) {
             let loader = HostKernel::<X86_64>::new().boot();
             let stops = Arc::new(AtomicUsize::new(0));
             let count = stops.clone();
@@ -118,7 +123,7 @@ fn a_module_is_stopped_by_one_of_two_unloads() {
 
 /// Loads and unloads a module again and again; every answer is one that the others can cause.
 fn come_and_go(loader: &HostLoader<X86_64>, name: &str, file: &[u8]) {
-    for _ in 0..200 {
+    for _ in 0..tries(200) {
         match load(loader, file) {
             Ok(()) | Err(Errno::EEXIST | Errno::EBUSY | Errno::ENOENT) => {}
             Err(other) => panic!("{name} is not loaded: {other}"),
@@ -169,7 +174,7 @@ fn providers_outlive_their_users_whoever_loads_and_unloads() {
                 }
             }
             scope.spawn(|| {
-                for _ in 0..2000 {
+                for _ in 0..tries(2000) {
                     if let Some(exported) = loader.symbol(b"f") {
                         let holder = exported.holder.expect("a module exports it");
                         assert!(holder.core().contains(&exported.address));
@@ -208,7 +213,7 @@ fn what_an_unloaded_module_held_is_free_when_the_unload_returns() {
                 });
             }
             let checks = panic::catch_unwind(AssertUnwindSafe(|| {
-                for _ in 0..1000 {
+                for _ in 0..tries(1000) {
                     load(&loader, &user).unwrap();
                     while let Err(error) = loader.unload(b"user", false) {
                         assert_eq!(error.errno(), Errno::EWOULDBLOCK);
@@ -229,7 +234,7 @@ fn a_module_that_is_unloaded_as_soon_as_it_can_be_is_free_when_the_unload_return
         let kernel = loader.platform();
         let before = kernel.snapshot();
         let file = ModuleFile::<X86_64>::new("m").init().exit().build();
-        for _ in 0..200 {
+        for _ in 0..tries(200) {
             thread::scope(|scope| {
                 let loading = scope.spawn(|| load(&loader, &file));
                 while let Err(error) = loader.unload(b"m", false) {

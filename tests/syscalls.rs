@@ -3,12 +3,13 @@
 
 use modlink::arch::Arch;
 use modlink::module::max_name;
-use modlink::platform::Level;
+use modlink::platform::{Event, Level};
 use modlink::syscall::{delete_module, dispatch, finit_module, init_module};
 use modlink::{Errno, State};
 use modlink_host::{
-    FileKind, HostKernel, HostLoader, ModuleFile, Operation, corpus, on_every_architecture,
+    FileKind, HostKernel, HostLoader, ModuleFile, Operation, audit, corpus, on_every_architecture,
 };
+use object::SectionKind;
 use std::sync::Arc;
 
 const PAGE: u64 = 4096;
@@ -487,6 +488,46 @@ on_every_architecture! {
         init_module(&loader, image, file.len() as u64, arguments).unwrap();
         let copies = kernel.count(Operation::CopyFromUser) - before;
         assert_eq!(copies, 2, "one for the image and one for the arguments");
+    }
+
+    fn a_process_that_changes_what_has_been_copied_is_too_late<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        let constants: Vec<u8> = (0..200 << 10).map(|index: u32| (index % 251) as u8).collect();
+        let file = ModuleFile::<A>::new("m").init().exit();
+        let file = file.section(".rodata", SectionKind::ReadOnlyData, &constants, 1).build();
+        let (image, length) = (kernel.user_put(&file), file.len() as u64);
+        let (arguments, name) = (kernel.user_string("a=1 b"), kernel.user_string("m"));
+        kernel.user_becomes_fickle();
+        kernel.on_event(move |kernel, event, module| {
+            if event == Event::Coming {
+                audit(kernel, event, module, &file);
+            }
+        });
+
+        init_module(&loader, image, length, arguments).unwrap();
+        assert_eq!(loader.find(b"m").unwrap().arguments(), b"a=1 b");
+        delete_module(&loader, name, 0).unwrap();
+        let again = init_module(&loader, image, length, arguments);
+        assert_eq!(again, Err(Errno::ENOEXEC), "the process has changed all of it");
+    }
+
+    fn a_length_is_believed_no_further_than_a_piece<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        let there = 200 << 10;
+        let image = kernel.user_put(&vec![0; there]);
+        let copies = |length, errno| {
+            let before = kernel.count(Operation::CopyFromUser);
+            refused(&loader, length, errno, |loader| init_module(loader, image, length, 0));
+            kernel.count(Operation::CopyFromUser) - before
+        };
+        for length in [there as u64 + 1, 1 << 30, i32::MAX as u64] {
+            assert_eq!(copies(length, Errno::EFAULT), 4, "three are there, the fourth not wholly");
+        }
+        for length in [1 << 31, u64::from(u32::MAX), 1 << 62, u64::MAX] {
+            assert_eq!(copies(length, Errno::ENOMEM), 0, "no module is so long");
+        }
     }
 
     fn a_header_alone_is_too_short_to_be_a_module<A>() {

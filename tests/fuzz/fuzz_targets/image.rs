@@ -34,7 +34,8 @@ fn look<A: Arch>(file: &[u8]) {
     }
     for table in image.relocations() {
         assert_eq!(table.iter().count(), table.len());
-        assert!(image.sections()[table.target].loaded);
+        let target = &image.sections()[table.target];
+        assert!(target.loaded && (table.is_empty() || !target.is_zeroed()));
     }
     let plan = Plan::new(&image, 4096).expect("there is memory");
     for (index, section) in image.loaded_sections() {

@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::syscall::dispatch;
 use modlink_host::{FileKind, HostKernel, ModuleFile, Operation};
+use std::sync::LazyLock;
 
 /// What a process does.
 #[derive(Arbitrary, Debug)]
@@ -36,30 +37,43 @@ enum Argument {
     Any(usize),
 }
 
-/// The most bytes that a process says its file has, short of all that there are.
-const LARGEST: usize = 64 << 20;
+const NAMES: [&str; 3] = ["provider", "user", "lasting"];
 
-fuzz_target!(|input: (u8, Vec<Step>)| {
-    let (architecture, steps) = input;
-    match architecture % 3 {
-        0 => play::<X86_64>(&steps),
-        1 => play::<I386>(&steps),
-        _ => play::<M68k>(&steps),
+/// The modules of these names for each architecture. They are made once, since that is slow and
+/// its steps differ from time to time.
+static MODULES: LazyLock<[[Vec<u8>; NAMES.len()]; 3]> =
+    LazyLock::new(|| [modules::<X86_64>(), modules::<I386>(), modules::<M68k>()]);
+
+fn modules<A: Arch>() -> [Vec<u8>; NAMES.len()] {
+    let [provider, user, lasting] = NAMES.map(ModuleFile::<A>::new);
+    [
+        provider.init().exit().exports("f").build(),
+        user.init().exit().imports("f").imports("printk").build(),
+        lasting.init().build(),
+    ]
+}
+
+fuzz_target!(
+    init: {
+        LazyLock::force(&MODULES);
+    },
+    |input: (u8, Vec<Step>)| {
+        let (architecture, steps) = input;
+        let [x86_64, i386, m68k] = &*MODULES;
+        match architecture % 3 {
+            0 => play::<X86_64>(x86_64, &steps),
+            1 => play::<I386>(i386, &steps),
+            _ => play::<M68k>(m68k, &steps),
+        }
     }
-});
+);
 
-fn play<A: Arch>(steps: &[Step]) {
+fn play<A: Arch>(files: &[Vec<u8>], steps: &[Step]) {
     let loader = HostKernel::<A>::new().export("printk").boot();
     let kernel = loader.platform();
     let before = kernel.snapshot();
-    let names = ["provider", "user", "lasting"];
-    let files = [
-        ModuleFile::<A>::new(names[0]).init().exit().exports("f").build(),
-        ModuleFile::<A>::new(names[1]).init().exit().imports("f").imports("printk").build(),
-        ModuleFile::<A>::new(names[2]).init().build(),
-    ];
     let modules: Vec<_> = files.iter().map(|file| kernel.user_put(file)).collect();
-    let strings: Vec<_> = names.iter().map(|name| kernel.user_string(name)).collect();
+    let strings: Vec<_> = NAMES.iter().map(|name| kernel.user_string(name)).collect();
     let mut descriptors: Vec<_> =
         files.iter().map(|file| kernel.put_file(FileKind::regular(file))).collect();
     descriptors.push(kernel.put_file(FileKind::folder()));
@@ -90,8 +104,6 @@ fn play<A: Arch>(steps: &[Step]) {
                     Number::Any(any) => *any,
                 };
                 let [a, b, c, d] = arguments.each_ref().map(value);
-                // What lies between is asked of this machine's memory, as a kernel's would be.
-                let b = if b > LARGEST { usize::MAX } else { b };
                 let result = dispatch(&loader, number, [a, b, c, d, 0, 0]);
                 assert!((-4095..=0).contains(&result), "{result}");
             }

@@ -21,7 +21,9 @@ mod checked {
     impl Guarded {
         /// So many bytes, each of this value.
         pub fn new(size: usize, value: u8) -> Self {
-            Self((0..size).map(|_| UnsafeCell::new(value)).collect())
+            let bytes = Box::into_raw(vec![value; size].into_boxed_slice());
+            // SAFETY: it was a box a moment ago, and `UnsafeCell<u8>` has the layout of `u8`.
+            Self(unsafe { Box::from_raw(bytes as *mut [UnsafeCell<u8>]) })
         }
     }
 

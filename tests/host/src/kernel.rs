@@ -12,7 +12,7 @@ use modlink::platform::{
 };
 use modlink::symbols::Symbol;
 use modlink::{Loader, Module, Name, Platform};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
@@ -42,8 +42,8 @@ pub struct HostKernel<A: Arch> {
     log: Mutex<Vec<(Level, String)>>,
     /// The address ranges of the modules that have been started, the last one last.
     started: Mutex<Vec<(Range<u64>, String)>>,
-    starts: Mutex<HashMap<String, Start<A>>>,
-    stops: Mutex<HashMap<String, Stop<A>>>,
+    starts: Mutex<BTreeMap<String, Start<A>>>,
+    stops: Mutex<BTreeMap<String, Stop<A>>>,
     watchers: Mutex<Vec<Watcher<A>>>,
     arch: PhantomData<A>,
 }
@@ -217,6 +217,12 @@ impl<A: Arch> HostKernel<A> {
         let mut bytes = string.as_ref().to_vec();
         bytes.push(0);
         self.user.put(&bytes)
+    }
+
+    /// From now on the calling process changes each of its bytes as soon as it has been copied, as a
+    /// second thread of it could.
+    pub fn user_becomes_fickle(&self) {
+        self.user.become_fickle();
     }
 
     /// Gives the calling process a file and returns the descriptor.

@@ -21,11 +21,13 @@ pub(crate) struct User(Mutex<Pages>);
 struct Pages {
     pages: BTreeMap<u64, Box<[u8]>>,
     next: u64,
+    /// Whether the process changes each byte as soon as it has been copied.
+    fickle: bool,
 }
 
 impl User {
     pub fn new() -> Self {
-        Self(Mutex::new(Pages { pages: BTreeMap::new(), next: ANYWHERE }))
+        Self(Mutex::new(Pages { pages: BTreeMap::new(), next: ANYWHERE, fickle: false }))
     }
 
     /// Writes bytes at an address, whose pages are there from then on.
@@ -44,8 +46,12 @@ impl User {
         address
     }
 
+    pub fn become_fickle(&self) {
+        self.0.lock().unwrap().fickle = true;
+    }
+
     pub fn copy(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
-        let pages = self.0.lock().unwrap();
+        let mut pages = self.0.lock().unwrap();
         let mut done = 0;
         while done < to.len() {
             let at = from.checked_add(done as u64).ok_or(Fault)?;
@@ -54,6 +60,10 @@ impl User {
             let length = rest.len().min(to.len() - done);
             to[done..done + length].copy_from_slice(&rest[..length]);
             done += length;
+        }
+        if pages.fickle {
+            let changed: Vec<u8> = to.iter().map(|byte| !byte).collect();
+            pages.write(from, &changed);
         }
         Ok(())
     }

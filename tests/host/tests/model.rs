@@ -165,6 +165,20 @@ fn user_memory_has_whole_pages_and_holes() {
 }
 
 #[test]
+fn a_fickle_process_changes_what_has_been_copied_and_nothing_else() {
+    let kernel = kernel();
+    let at = kernel.user_put(b"abc");
+    let copy = || {
+        let mut bytes = [0; 3];
+        kernel.copy_from_user(at, &mut bytes[..2]).unwrap();
+        kernel.copy_from_user(at + 2, &mut bytes[2..]).unwrap();
+        bytes
+    };
+    kernel.user_becomes_fickle();
+    assert_eq!((copy(), copy(), copy()), (*b"abc", b"abc".map(|byte| !byte), *b"abc"));
+}
+
+#[test]
 fn files_are_refused_for_what_they_are() {
     let kernel = kernel();
     let open = |kind| kernel.open(kernel.put_file(kind)).map(|file| file.size());
