@@ -86,20 +86,17 @@ bitflags! {
 }
 
 impl Known {
+    const NAMES: [(&[u8], Self); 5] = [
+        (b".modinfo", Self::MODINFO),
+        (b"__versions", Self::VERSIONS),
+        (b".gnu.linkonce.this_module", Self::THIS_MODULE),
+        (b"__ksymtab", Self::KSYMTAB),
+        (b"__ksymtab_gpl", Self::KSYMTAB_GPL),
+    ];
+
     fn by_name(name: Text<'_>) -> Self {
-        if name.is(b".modinfo") {
-            Self::MODINFO
-        } else if name.is(b"__versions") {
-            Self::VERSIONS
-        } else if name.is(b".gnu.linkonce.this_module") {
-            Self::THIS_MODULE
-        } else if name.is(b"__ksymtab") {
-            Self::KSYMTAB
-        } else if name.is(b"__ksymtab_gpl") {
-            Self::KSYMTAB_GPL
-        } else {
-            Self::empty()
-        }
+        let found = Self::NAMES.iter().find(|(known, _)| name.is(known));
+        found.map_or(Self::empty(), |(_, known)| *known)
     }
 }
 

@@ -3,11 +3,10 @@
 //! Kernel modules seldom need one; objects compiled with `-fpic` do. It has no room unless a
 //! relocation asks for it.
 
-use super::error::Error;
 use super::plan::{Location, Part, align_up};
 use crate::arch::{Arch, Container};
 use crate::image::{Definition, Image, Symbol};
-use alloc::collections::BinaryHeap;
+use alloc::collections::{BinaryHeap, TryReserveError};
 use alloc::vec::Vec;
 
 /// The table of a plan.
@@ -27,7 +26,7 @@ impl Got {
     pub const SYMBOL: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
 
     /// Gives a slot to each symbol that a relocation needs one for.
-    pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, Error> {
+    pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, TryReserveError> {
         let (mut needed, mut slots) = (false, Vec::new());
         let tables = may_be_needed(image).then(|| image.relocations());
         for table in tables.into_iter().flatten() {
@@ -35,7 +34,7 @@ impl Got {
                 let Some(meaning) = A::meaning(relocation.r_type) else { continue };
                 needed |= meaning.operation.needs_got();
                 if meaning.operation.needs_slot() {
-                    slots.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+                    slots.try_reserve(1)?;
                     slots.push(relocation.symbol);
                 }
             }

@@ -39,6 +39,14 @@ impl Group {
         [Self::Text, Self::ReadOnly, Self::ReadOnlyAfterInit, Self::Data, Self::Zeroed];
 }
 
+/// A section that is to be placed.
+#[derive(Clone, Copy, Debug)]
+struct Placing {
+    part: Part,
+    group: Group,
+    index: usize,
+}
+
 /// Where a section lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -80,16 +88,8 @@ pub struct Plan {
     pub init: Layout,
     pub(super) got: Got,
     locations: Vec<Option<Location>>,
-    /// The loaded sections in the order in which they lie in memory.
-    order: Vec<Placing>,
-}
-
-/// A section that is to be placed.
-#[derive(Clone, Copy, Debug)]
-struct Placing {
-    part: Part,
-    group: Group,
-    index: usize,
+    /// The indices of the loaded sections in the order in which they lie in memory.
+    order: Vec<usize>,
 }
 
 impl fmt::Display for Part {
@@ -119,16 +119,10 @@ impl Plan {
     // Out of line, which makes a loader half a kilobyte smaller.
     #[inline(never)]
     pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, Error> {
-        let got = Got::plan(image)?;
-        let sections = image.sections();
-        let mut locations = Vec::new();
-        locations.try_reserve_exact(sections.len()).map_err(|_| Error::OutOfMemory)?;
-        locations.resize(sections.len(), None);
-        let order = in_order(image).map_err(|_| Error::OutOfMemory)?;
+        let got = Got::plan(image).map_err(|_| Error::OutOfMemory)?;
         let (core, init) = (Layout::empty(page), Layout::empty(page));
-        let mut plan = Self { core, init, got, locations, order };
-        plan.core = plan.lay_out(sections, Part::Core, page);
-        plan.init = plan.lay_out(sections, Part::Init, page);
+        let mut plan = Self { core, init, got, locations: Vec::new(), order: Vec::new() };
+        plan.lay_out_all(image.sections(), page).map_err(|_| Error::OutOfMemory)?;
         Ok(plan)
     }
 
@@ -160,27 +154,54 @@ impl Plan {
 
     /// The sections in the order in which they lie in memory, the core part first.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (usize, Location)> {
-        self.order.iter().filter_map(|placing| Some((placing.index, self.location(placing.index)?)))
+        self.order.iter().filter_map(|index| Some((*index, self.location(*index)?)))
+    }
+
+    /// Gives a place to each loaded section.
+    fn lay_out_all(&mut self, sections: &[Section<'_>], page: u64) -> Result<(), TryReserveError> {
+        self.locations.try_reserve_exact(sections.len())?;
+        self.locations.resize(sections.len(), None);
+        self.order.try_reserve_exact(sections.len())?;
+        let mut placings = Vec::new();
+        placings.try_reserve_exact(sections.len())?;
+        let loaded = sections.iter().enumerate().filter(|(_, section)| section.loaded);
+        placings.extend(loaded.map(|(index, section)| Placing {
+            part: part_of(section),
+            group: group_of(section),
+            index,
+        }));
+        self.core = self.lay_out(sections, &placings, Part::Core, page);
+        self.init = self.lay_out(sections, &placings, Part::Init, page);
+        Ok(())
     }
 
     /// Gives a place to each section of a part, the sections of a group in the order of the file.
-    fn lay_out(&mut self, sections: &[Section<'_>], part: Part, page: u64) -> Layout {
+    fn lay_out(
+        &mut self,
+        sections: &[Section<'_>],
+        placings: &[Placing],
+        part: Part,
+        page: u64,
+    ) -> Layout {
         let mut layout = Layout::empty(page);
-        let mut placings = self.order.iter().filter(|placing| placing.part == part).peekable();
         let mut end = 0_u64;
         for (group, range) in Group::ALL.into_iter().zip(&mut layout.groups) {
             if group != Group::Zeroed {
                 end = align_up(end, page);
             }
             let start = end;
-            while let Some(placing) = placings.next_if(|placing| placing.group == group) {
-                let Some(section) = sections.get(placing.index) else { continue };
+            let wanted = |placing: &&Placing| placing.part == part && placing.group == group;
+            for &Placing { index, .. } in placings.iter().filter(wanted) {
+                let (Some(section), Some(location)) =
+                    (sections.get(index), self.locations.get_mut(index))
+                else {
+                    continue;
+                };
                 let offset = align_up(end, section.align);
                 end = offset.saturating_add(section.size);
                 layout.align = layout.align.max(section.align);
-                if let Some(location) = self.locations.get_mut(placing.index) {
-                    *location = Some(Location { part, offset, size: section.size });
-                }
+                *location = Some(Location { part, offset, size: section.size });
+                self.order.push(index);
             }
             if part == Part::Core && group == Group::ReadOnly {
                 end = self.got.place_at(end);
@@ -202,49 +223,6 @@ pub(crate) fn align_up(offset: u64, align: u64) -> u64 {
 impl Layout {
     fn empty(page: u64) -> Self {
         Self { size: 0, align: page, groups: [const { 0..0 }; Group::ALL.len()] }
-    }
-}
-
-/// The loaded sections, sorted by part and group, and else in the order of the file.
-fn in_order<A: Arch>(image: &Image<'_, A>) -> Result<Vec<Placing>, TryReserveError> {
-    let mut in_file = Vec::new();
-    in_file.try_reserve_exact(image.sections().len())?;
-    in_file.extend(image.loaded_sections().map(|(index, section)| {
-        let (part, group) = (part_of(section), group_of(section));
-        Placing { part, group, index }
-    }));
-    // First how many sections have each rank, then where those of that rank end.
-    let mut ends = [0_usize; 2 * Group::ALL.len()];
-    for placing in &in_file {
-        if let Some(count) = ends.get_mut(placing.rank()) {
-            *count = count.wrapping_add(1);
-        }
-    }
-    let mut count = 0_usize;
-    for end in &mut ends {
-        count = count.wrapping_add(*end);
-        *end = count;
-    }
-    let mut order = Vec::new();
-    order.try_reserve_exact(count)?;
-    order.resize(count, Placing { part: Part::Core, group: Group::Text, index: 0 });
-    for placing in in_file.into_iter().rev() {
-        let Some(end) = ends.get_mut(placing.rank()) else { continue };
-        *end = end.wrapping_sub(1);
-        if let Some(place) = order.get_mut(*end) {
-            *place = placing;
-        }
-    }
-    Ok(order)
-}
-
-impl Placing {
-    fn rank(&self) -> usize {
-        let part = match self.part {
-            Part::Core => 0,
-            Part::Init => Group::ALL.len(),
-        };
-        part.wrapping_add(self.group as usize)
     }
 }
 

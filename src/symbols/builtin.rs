@@ -37,7 +37,7 @@ impl KernelSymbol {
 #[derive(Debug)]
 pub struct Ksymtab {
     symbols: &'static [KernelSymbol],
-    /// Without it, because the heap had no room, they are found by a binary search.
+    /// Without it, because the heap had no room, they are looked at one by one.
     index: Option<Index>,
 }
 
@@ -88,9 +88,7 @@ impl Ksymtab {
     }
 
     fn search(&self, name: &[u8]) -> Option<&'static KernelSymbol> {
-        let found =
-            self.symbols.binary_search_by(|symbol| symbol.name.as_bytes().cmp(name)).ok()?;
-        self.symbols.get(found)
+        self.symbols.iter().find(|symbol| symbol.name.as_bytes() == name)
     }
 
     /// The symbol of that name.

@@ -6,7 +6,6 @@
 
 use super::Symbol;
 use crate::arch::{Arch, Container};
-use crate::error::LoadError;
 use crate::image::raw::{Fields, wrap};
 use crate::image::{Image, MAX_SYMBOL_NAME};
 use crate::link::{Group, Location, Part, Placed, Plan};
@@ -96,7 +95,7 @@ impl<A: Arch> Exports<A> {
         image: &Image<'_, A>,
         plan: &Plan,
         placed: &Placed<'_, '_>,
-    ) -> Result<Self, LoadError> {
+    ) -> Result<Self, ExportProblem> {
         let group = plan.core.group(Group::ReadOnly);
         let size = group.end.saturating_sub(group.start);
         let all = Location { part: Part::Core, offset: group.start, size };

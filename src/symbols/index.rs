@@ -107,7 +107,7 @@ impl Index {
 }
 
 /// The hash of a name. Takes four bytes at a time; the last four may overlap those before them.
-#[inline]
+#[inline(never)]
 pub(crate) fn hash(name: &[u8]) -> u32 {
     let start = name.len() as u32;
     let hash = match name.last_chunk::<4>() {
