@@ -67,7 +67,7 @@ impl<P: Platform> Loader<P> {
         let relocations = placed.relocate(&image, &values)?;
 
         let exports = Exports::check(&image, &plan, &placed)?;
-        let entry = EntryPoints::find(&image, &values).map_err(LoadError::Entry)?;
+        let entry = EntryPoints::find(&image, &plan, &values).map_err(LoadError::Entry)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
         room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 

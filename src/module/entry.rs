@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 use crate::image::{Binding, Definition, Flags, Image, Symbol, SymbolRef};
-use crate::link::Values;
+use crate::link::{Part, Plan, Values};
 
 /// The functions that the loader calls: the global symbols `init_module` and `cleanup_module`, as
 /// Linux's `module_init` and `module_exit` name them.
@@ -16,39 +16,43 @@ pub(crate) struct EntryPoints {
 
 impl EntryPoints {
     /// Finds them among the symbols of an image. The error is one that is not in the module's
-    /// code, so that a call would go astray.
-    pub fn find<A: Arch>(image: &Image<'_, A>, values: &Values) -> Result<Self, SymbolRef> {
+    /// code, or gone with the init part when it is called, so that a call would go astray.
+    pub fn find<A: Arch>(
+        image: &Image<'_, A>,
+        plan: &Plan,
+        values: &Values,
+    ) -> Result<Self, SymbolRef> {
         let mut entry = Self::default();
         for (index, symbol) in image.symbols().iter().enumerate() {
             let defined = symbol.definition() != Definition::Undefined;
             if symbol.binding != Binding::Global || !defined {
                 continue;
             }
-            let point = if symbol.is_named(b"init_module") {
-                &mut entry.init
+            let (point, parts) = if symbol.is_named(b"init_module") {
+                (&mut entry.init, &[Part::Core, Part::Init][..])
             } else if symbol.is_named(b"cleanup_module") {
-                &mut entry.exit
+                (&mut entry.exit, &[Part::Core][..])
             } else {
                 continue;
             };
-            let address = code_address(image, values, index, &symbol);
+            let is_code = is_code_in(parts, image, plan, &symbol);
+            let address = if is_code { values.get(index).ok() } else { None };
             *point = Some(address.ok_or_else(|| image.symbols().describe(index))?);
         }
         Ok(entry)
     }
 }
 
-/// The address of a symbol in a loaded section of instructions.
-fn code_address<A: Arch>(
+/// Whether a symbol is in a section of instructions that goes to one of these parts.
+fn is_code_in<A: Arch>(
+    parts: &[Part],
     image: &Image<'_, A>,
-    values: &Values,
-    index: usize,
+    plan: &Plan,
     symbol: &Symbol<'_>,
-) -> Option<u64> {
-    let Definition::Section(section) = symbol.definition() else {
-        return None;
-    };
-    let section = image.sections().get(section)?;
-    let is_code = section.loaded && section.flags.contains(Flags::EXECUTE);
-    if is_code && symbol.value < section.size { values.get(index).ok() } else { None }
+) -> bool {
+    let Definition::Section(index) = symbol.definition() else { return false };
+    let (section, location) = (image.sections().get(index), plan.location(index));
+    section.is_some_and(|section| {
+        section.flags.contains(Flags::EXECUTE) && symbol.value < section.size
+    }) && location.is_some_and(|location| parts.contains(&location.part))
 }
