@@ -1,7 +1,8 @@
 //! An untrusted file becomes a checked [`Image`], without copying it.
 //!
 //! Everything that later steps rely on is established here, one function a claim; what has been
-//! checked is kept in types through which nothing can go out of bounds. Linux's loader trusts
+//! checked is kept in types through which nothing can go out of bounds. Relocations alone, of which
+//! there are many, are checked where they are applied, so that each is decoded once. Linux's loader trusts
 //! much of it; the comments of the functions say what each establishes.
 
 mod error;

@@ -1,4 +1,7 @@
 //! Relocate: the values of the symbols are written into the module.
+//!
+//! Established for each relocation before it writes: its type, its place with all bytes that it
+//! changes, and its symbol.
 
 use super::error::{Error, Problem};
 use super::place::Placed;
