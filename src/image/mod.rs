@@ -2,8 +2,8 @@
 //!
 //! Everything that later steps rely on is established here, one function a claim; what has been
 //! checked is kept in types through which nothing can go out of bounds. Relocations alone, of which
-//! there are many, are checked where they are applied, so that each is decoded once. Linux's loader trusts
-//! much of it; the comments of the functions say what each establishes.
+//! there are many, are checked where they are applied, so that each is decoded once. Linux's
+//! loader trusts much of it; the comments of the functions say what each establishes.
 
 mod error;
 mod header;
