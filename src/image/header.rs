@@ -1,7 +1,6 @@
 //! Claims about the file header (gABI, "ELF Header").
 
-use super::raw;
-use super::{Error, HeaderProblem};
+use super::{HeaderProblem, raw};
 use crate::arch::{Arch, Container, Endian};
 use goblin::elf::Header;
 use goblin::elf::header::*;
@@ -10,10 +9,11 @@ use goblin::elf::section_header::SHN_LORESERVE;
 /// Reads the header. Established: it is in the file, describes a relocatable file of the
 /// architecture's class, byte order and machine in the current version, and the structures that
 /// it announces have the sizes of that class.
-pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, Error> {
-    ident::<A>(file).map_err(Error::Header)?;
-    let header = raw::header::<A>(file).ok_or(Error::Header(HeaderProblem::Truncated))?;
-    kind::<A>(&header).and_then(|()| sizes::<A>(&header)).map_err(Error::Header)?;
+pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, HeaderProblem> {
+    ident::<A>(file)?;
+    let header = raw::header::<A>(file).ok_or(HeaderProblem::Truncated)?;
+    kind::<A>(&header)?;
+    sizes::<A>(&header)?;
     Ok(header)
 }
 
@@ -23,16 +23,18 @@ pub(super) fn check<A: Arch>(file: &[u8]) -> Result<Header, Error> {
 pub(super) fn section_table<'a, A: Arch>(
     file: &'a [u8],
     header: &Header,
-) -> Result<&'a [u8], Error> {
+) -> Result<&'a [u8], HeaderProblem> {
     if header.e_shnum == 0 || u32::from(header.e_shnum) >= SHN_LORESERVE {
-        return Err(Error::Header(HeaderProblem::SectionCount(header.e_shnum)));
+        return Err(HeaderProblem::SectionCount(header.e_shnum));
     }
     let entry = raw::sizes::<A>().section_header as u64;
     super::slice(file, header.e_shoff, u64::from(header.e_shnum).saturating_mul(entry))
-        .ok_or(Error::Header(HeaderProblem::SectionTable))
+        .ok_or(HeaderProblem::SectionTable)
 }
 
 /// Established: magic number, class, byte order and version of the identification bytes.
+// Out of line for the sake of size.
+#[inline(never)]
 fn ident<A: Arch>(file: &[u8]) -> Result<(), HeaderProblem> {
     let ident: &[u8; SIZEOF_IDENT] = file.first_chunk().ok_or(HeaderProblem::Truncated)?;
     if !ident.starts_with(ELFMAG) {

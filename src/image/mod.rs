@@ -43,8 +43,9 @@ impl<'a, A: Arch> Image<'a, A> {
     /// The first claim that does not hold, and where.
     pub fn check(file: &'a [u8], limit: u64) -> Result<Self, Error> {
         let (file, signature) = signature::split(file)?;
-        let header = header::check::<A>(file)?;
-        let table = header::section_table::<A>(file, &header)?;
+        let (header, table) = header::check::<A>(file)
+            .and_then(|header| Ok((header, header::section_table::<A>(file, &header)?)))
+            .map_err(Error::Header)?;
         let sections = sections::check::<A>(file, &header, table, limit)?;
         let symbols = symbols::check::<A>(&sections)?;
         relocations::check::<A>(&sections)?;
@@ -102,10 +103,14 @@ fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
     let Some((index, section)) = find(sections, b".modinfo") else {
         return Ok(ModInfo::default());
     };
-    ModInfo::new(section.data).map_err(|offset| Error::Section {
-        section: section_ref(sections, index),
-        problem: SectionProblem::ModInfo(offset),
-    })
+    ModInfo::new(section.data)
+        .map_err(|offset| refuse(sections, index, SectionProblem::ModInfo(offset)))
+}
+
+#[cold]
+#[inline(never)]
+fn refuse(sections: &[Section<'_>], index: usize, problem: SectionProblem) -> Error {
+    Error::Section { section: section_ref(sections, index), problem }
 }
 
 fn section_ref(sections: &[Section<'_>], index: usize) -> SectionRef {

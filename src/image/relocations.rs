@@ -2,7 +2,7 @@
 
 use super::sections::{Section, takes_addends};
 use super::symbols::Symbols;
-use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, section_ref};
+use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, refuse, section_ref};
 use crate::arch::{Addends, Arch};
 use core::marker::PhantomData;
 use goblin::elf::reloc::Reloc;
@@ -88,11 +88,9 @@ impl<'a, A: Arch> Relocations<'a, A> {
 /// Relocations of sections that are not loaded (debug information) are never applied.
 pub(super) fn check<A: Arch>(sections: &[Section<'_>]) -> Result<(), Error> {
     for (index, section) in sections.iter().enumerate().filter(|(_, section)| is_table(section)) {
-        let refuse = |problem| Error::Section { section: section_ref(sections, index), problem };
-        let changed = links(section, sections).map_err(refuse)?;
-        if changed.loaded {
-            applicable::<A>(section, changed).map_err(refuse)?;
-        }
+        links(section, sections)
+            .and_then(|changed| applicable::<A>(section, changed))
+            .map_err(|problem| refuse(sections, index, problem))?;
     }
     Ok(())
 }
@@ -137,8 +135,12 @@ fn links<'s, 'a>(
     }
 }
 
-/// Established: the architecture has relocations of this kind, and there are bytes to change.
+/// Established, if a loaded section is to be changed: the architecture has relocations of this kind,
+/// and there are bytes to change.
 fn applicable<A: Arch>(section: &Section<'_>, changed: &Section<'_>) -> Result<(), SectionProblem> {
+    if !changed.loaded {
+        return Ok(());
+    }
     if !takes_addends::<A>(section.kind) {
         return Err(SectionProblem::AddendKind);
     }

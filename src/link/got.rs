@@ -5,7 +5,7 @@
 
 use super::plan::{Location, Part, align_up};
 use crate::arch::{Arch, Container};
-use crate::image::{Definition, Image, Symbol};
+use crate::image::{Definition, Image};
 use alloc::collections::{BinaryHeap, TryReserveError};
 use alloc::vec::Vec;
 
@@ -27,26 +27,26 @@ impl Got {
 
     /// Gives a slot to each symbol that a relocation needs one for.
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, TryReserveError> {
-        let (mut needed, mut slots) = (false, Vec::new());
-        let tables = may_be_needed(image).then(|| image.relocations());
-        for table in tables.into_iter().flatten() {
+        let (word, mut needed, mut slots) = (word::<A>(), false, Vec::new());
+        if !may_be_needed(image) {
+            return Ok(Self { slots, base: None, word, needed, offset: 0 });
+        }
+        let base = image.symbols().iter().position(|symbol| {
+            symbol.definition() == Definition::Undefined && symbol.is_named(Self::SYMBOL)
+        });
+        for table in image.relocations() {
             for relocation in table.iter() {
                 let Some(meaning) = A::meaning(relocation.r_type) else { continue };
                 needed |= meaning.operation.needs_got();
-                if meaning.operation.needs_slot() {
+                if meaning.operation.needs_slot() && Some(relocation.symbol) != base {
                     slots.try_reserve(1)?;
                     slots.push(relocation.symbol);
                 }
             }
         }
-        let is_table = |symbol: Symbol<'_>| {
-            symbol.definition() == Definition::Undefined && symbol.is_named(Self::SYMBOL)
-        };
-        let base = if needed { image.symbols().iter().position(is_table) } else { None };
-        slots.retain(|symbol| Some(*symbol) != base);
         let mut slots = BinaryHeap::from(slots).into_sorted_vec();
         slots.dedup();
-        Ok(Self { slots, base, word: word::<A>(), needed, offset: 0 })
+        Ok(Self { slots, base, word, needed, offset: 0 })
     }
 
     /// Puts the table behind `end`, an offset in the core part, and returns its own end.

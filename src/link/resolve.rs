@@ -59,6 +59,8 @@ impl Placed<'_, '_> {
     /// # Errors
     /// [`ResolveError::Unknown`] for an undefined symbol for which `lookup` returns `None`, and
     /// [`ResolveError::Refused`] for one for which it returns an error.
+    // Out of line for the sake of size, as `Plan::new` is.
+    #[inline(never)]
     pub fn resolve<A: Arch, E>(
         &self,
         image: &Image<'_, A>,

@@ -51,7 +51,7 @@ impl Ksymtab {
     /// the index takes six bytes of it for a symbol.
     ///
     /// # Errors
-    /// [`NotSorted`], since a search would miss symbols, or find the wrong one of two.
+    /// [`NotSorted`], since only in a sorted table does it show that no symbol is there twice.
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, NotSorted> {
         let mut pairs = symbols.iter().zip(symbols.iter().skip(1));
         if let Some((_, next)) = pairs.find(|(symbol, next)| symbol.name >= next.name) {
