@@ -89,6 +89,8 @@ impl<P: Platform> Modules<P> {
     /// # Errors
     /// [`ExportProblem::Duplicate`] if it exports a symbol twice, or one that the kernel or a listed
     /// module exports; nothing has changed then.
+    // Out of line, which makes a loader smaller.
+    #[inline(never)]
     pub fn list(&mut self, platform: &P, module: &Arc<Module<P>>) -> Result<(), LoadError> {
         self.make_room(module.exports.len()).ok_or(link::Error::OutOfMemory)?;
         self.listed.push(Entry { module: module.clone(), first: self.exports.len() });
