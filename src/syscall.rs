@@ -1,8 +1,8 @@
 //! The system calls `init_module`, `finit_module` and `delete_module`, with the checks of Linux in
 //! its order (init_module(2), delete_module(2)).
 //!
-//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. Each byte of
-//! the image is copied once and never looked at again where the process could change it.
+//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. Each byte
+//! of the image is copied once and never looked at again where the process could change it.
 
 use crate::arch::Arch;
 use crate::errno::Errno;

@@ -1,8 +1,8 @@
-//! Whether the page tables are as they should be: no page writable and executable, modules protected
-//! as their files ask, and nothing mapped that is nobody's.
+//! Whether the page tables are as they should be: no page writable and executable, modules
+//! protected as their files ask, and nothing mapped that is nobody's.
 //!
-//! What is mapped is read from the page tables; what should be comes from planning the module's file
-//! again. Neither asks the allocator, or what the loader was told when it protected something.
+//! What is mapped is read from the page tables; what should be comes from planning the module's
+//! file again. Neither asks the allocator, or what the loader was told when it protected something.
 
 use crate::kernel::{LOADER, TestKernel};
 use crate::machine::{Access, Machine, Mapping, This};

@@ -135,8 +135,8 @@ fn links<'s, 'a>(
     }
 }
 
-/// Established, if a loaded section is to be changed: the architecture has relocations of this kind,
-/// and there are bytes to change.
+/// Established, if a loaded section is to be changed: the architecture has relocations of this
+/// kind, and there are bytes to change.
 fn applicable<A: Arch>(section: &Section<'_>, changed: &Section<'_>) -> Result<(), SectionProblem> {
     if !changed.loaded {
         return Ok(());

@@ -87,8 +87,8 @@ impl<P: Platform> Modules<P> {
     /// Lists a module whose name is reserved, and stays so.
     ///
     /// # Errors
-    /// [`ExportProblem::Duplicate`] if it exports a symbol twice, or one that the kernel or a listed
-    /// module exports; nothing has changed then.
+    /// [`ExportProblem::Duplicate`] if it exports a symbol twice, or one that the kernel or a
+    /// listed module exports; nothing has changed then.
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     pub fn list(&mut self, platform: &P, module: &Arc<Module<P>>) -> Result<(), LoadError> {

@@ -1,5 +1,5 @@
-//! Real modules that are cut off or damaged anywhere: whatever the change, there is an answer and no
-//! panic, and the kernel gets back what it gave.
+//! Real modules that are cut off or damaged anywhere: whatever the change, there is an answer and
+//! no panic, and the kernel gets back what it gave.
 
 use crate::edit::*;
 use crate::real::{Architecture, with_arch};

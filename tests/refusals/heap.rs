@@ -15,8 +15,9 @@ thread_local! {
     static SPARED: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 
-/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Allocations of the layout
-/// `spared` are not counted. Returns what `work` does, and whether there were so many allocations.
+/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Allocations of the
+/// layout `spared` are not counted. Returns what `work` does, and whether there were so many
+/// allocations.
 pub fn with_failure<T>(nth: usize, spared: Option<Layout>, work: impl FnOnce() -> T) -> (T, bool) {
     SPARED.set(spared);
     LEFT.set(Some(nth));

@@ -1,7 +1,7 @@
 //! System V Application Binary Interface, Intel386 Architecture Processor Supplement, table 4.8,
 //! "Relocation Types". Its G is the address of the slot; here it is the offset, as in the other
-//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word; absolute fields
-//! of 8 and 16 bits take what either extension restores.
+//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word; absolute
+//! fields of 8 and 16 bits take what either extension restores.
 
 use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::I386;

@@ -42,8 +42,8 @@ mod mapped {
     use std::ops::Deref;
     use std::ptr::NonNull;
 
-    /// Bytes with an inaccessible page before and behind them, so that whoever leaves them dies. The
-    /// last byte is followed by the page at once.
+    /// Bytes with an inaccessible page before and behind them, so that whoever leaves them dies.
+    /// The last byte is followed by the page at once.
     #[derive(Debug)]
     pub(crate) struct Guarded {
         map: NonNull<u8>,

@@ -219,8 +219,8 @@ impl<A: Arch> HostKernel<A> {
         self.user.put(&bytes)
     }
 
-    /// From now on the calling process changes each of its bytes as soon as it has been copied, as a
-    /// second thread of it could.
+    /// From now on the calling process changes each of its bytes as soon as it has been copied, as
+    /// a second thread of it could.
     pub fn user_becomes_fickle(&self) {
         self.user.become_fickle();
     }

@@ -61,8 +61,8 @@ impl Constraint {
     }
 }
 
-/// LLVM's template in GCC's notation: `$0` or `${0}` is `%0`, `${0:c}` is `%c0`, `$$` is `$`, `%` is
-/// `%%`.
+/// LLVM's template in GCC's notation: `$0` or `${0}` is `%0`, `${0:c}` is `%c0`, `$$` is `$`, `%`
+/// is `%%`.
 fn gcc_template(template: &str) -> Result<String, Construct> {
     let mut text = String::new();
     let mut characters = template.chars().peekable();
