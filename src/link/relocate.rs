@@ -128,10 +128,11 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
             .split_at_mut_checked(relocation.offset)
             .and_then(|(before, rest)| Some((before, rest.get_mut(..encoding.width())?)))
             .ok_or(Problem::OutsideSection)?;
-        let s = values.get(relocation.symbol)?;
-        if operation == Operation::None {
+        let s = values.get(relocation.symbol);
+        if operation == Operation::None && s != Err(Problem::NoSymbol) {
             return Ok(());
         }
+        let s = s?;
         let in_place = encoding.addend(place).unwrap_or(0);
         let a = match relocation.addend {
             None => in_place,

@@ -192,6 +192,27 @@ fn sections_that_are_not_loaded(cases: &mut Cases) {
     }
 }
 
+#[test]
+fn a_relocation_that_does_nothing_may_name_a_symbol_that_is_not_loaded() {
+    for on in Architecture::ALL {
+        let mut file = on.module();
+        let (_, table, _) = isolate(&mut file);
+        let index = file.get(Relocation(table, 0, "r_sym")) as usize;
+        let home = file.section(".comment");
+        file.set(Symbol(index, "st_shndx"), home as u64);
+        file.set(Symbol(index, "st_size"), 0);
+        file.set(Relocation(table, 0, "r_type"), 0);
+        let link = |file: &Edit| on.link_at(file.bytes(), on.core(), |_| Some(on.kernel()));
+        assert_eq!(link(&file), Ok(1), "{on:?}");
+
+        let beyond = file.symbol_count() as u64;
+        file.set(Relocation(table, 0, "r_sym"), beyond);
+        let error = link(&file).expect_err("there is no such symbol");
+        let LoadError::Link(Error::Relocation { problem, .. }) = error else { panic!("{error}") };
+        assert_eq!(problem, Problem::NoSymbol, "{on:?}");
+    }
+}
+
 /// What a relocation type can write.
 struct Field {
     r_type: u64,
