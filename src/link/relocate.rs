@@ -128,11 +128,10 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
             .split_at_mut_checked(relocation.offset)
             .and_then(|(before, rest)| Some((before, rest.get_mut(..encoding.width())?)))
             .ok_or(Problem::OutsideSection)?;
-        let s = values.get(relocation.symbol);
-        if operation == Operation::None && s != Err(Problem::NoSymbol) {
-            return Ok(());
+        if operation == Operation::None {
+            return if values.has(relocation.symbol) { Ok(()) } else { Err(Problem::NoSymbol) };
         }
-        let s = s?;
+        let s = values.get(relocation.symbol)?;
         let in_place = encoding.addend(place).unwrap_or(0);
         let a = match relocation.addend {
             None => in_place,

@@ -35,6 +35,11 @@ impl Values {
         }
     }
 
+    /// Whether there is a symbol of that index.
+    pub(super) fn has(&self, symbol: usize) -> bool {
+        symbol < self.values.len()
+    }
+
     #[cold]
     fn get_rare(&self, symbol: usize) -> Result<u64, Problem> {
         match self.none_by_chance.binary_search(&symbol) {
