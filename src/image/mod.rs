@@ -12,7 +12,7 @@ pub(crate) mod raw;
 mod relocations;
 mod sections;
 pub mod signature;
-mod strings;
+pub(crate) mod strings;
 mod symbols;
 
 pub use error::{

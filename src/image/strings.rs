@@ -31,8 +31,7 @@ impl<'a> Strings<'a> {
     /// The string at `offset`, without its NUL; `None` if it is longer than `limit` bytes or not in
     /// the table. Looks no further than that.
     pub fn get_short(self, offset: usize, limit: usize) -> Option<&'a [u8]> {
-        let rest = self.0.get(offset..)?;
-        until_nul(rest.get(..=limit).unwrap_or(rest))
+        until_nul_within(self.0.get(offset..)?, limit)
     }
 }
 
@@ -64,6 +63,12 @@ impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.bytes().escape_ascii())
     }
+}
+
+/// The bytes before the first NUL; `None` if there is none or they are more than `limit`. Looks no
+/// further than that.
+pub(crate) fn until_nul_within(bytes: &[u8], limit: usize) -> Option<&[u8]> {
+    until_nul(bytes.get(..=limit).unwrap_or(bytes))
 }
 
 /// The bytes before the first NUL; `None` if there is none. Names are short and there are many, so

@@ -7,6 +7,7 @@
 use super::Symbol;
 use crate::arch::{Arch, Container};
 use crate::image::raw::{Fields, wrap};
+use crate::image::strings::until_nul_within;
 use crate::image::{Image, MAX_SYMBOL_NAME};
 use crate::link::{Group, Location, Part, Placed, Plan};
 use crate::name::Name;
@@ -226,9 +227,7 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     }
 
     fn string(&self, address: u64) -> Option<&'c [u8]> {
-        let rest = self.behind(address)?;
-        let start = rest.get(..=MAX_SYMBOL_NAME).unwrap_or(rest);
-        start.get(..start.iter().position(|byte| *byte == 0)?)
+        until_nul_within(self.behind(address)?, MAX_SYMBOL_NAME)
     }
 
     /// The constants from an address on.
