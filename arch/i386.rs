@@ -26,8 +26,8 @@ impl Arch for I386 {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };
-
     const TYPES: u32 = R_386_GOT32X + 1;
+
     type Encoding = Data;
 
     #[inline(always)]

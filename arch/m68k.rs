@@ -25,8 +25,8 @@ impl Arch for M68k {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Words;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };
-
     const TYPES: u32 = R_68K_PLT8 + 1;
+
     type Encoding = Data;
 
     #[inline(always)]

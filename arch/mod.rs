@@ -47,9 +47,9 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     const KSYMTAB: KsymtabFormat;
     /// The numbers of the module system calls in this architecture's table.
     const SYSCALLS: SyscallNumbers;
-
     /// One more than the highest relocation type that modules can have.
     const TYPES: u32;
+
     /// How a relocation writes its value.
     type Encoding: Encoding;
 

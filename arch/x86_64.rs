@@ -28,8 +28,8 @@ impl Arch for X86_64 {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };
-
     const TYPES: u32 = R_X86_64_REX_GOTPCRELX + 1;
+
     type Encoding = Data;
 
     #[inline(always)]
