@@ -5,6 +5,7 @@ use divan::counter::ItemsCount;
 use modlink_bench::loaders::{Context, Loader, Ready, measured_load};
 use modlink_bench::measure;
 use modlink_bench::modules::{self, Module};
+use std::fmt;
 use std::sync::LazyLock;
 
 const NAMES: [&str; 3] = ["lz4_compress", "xfs", "amdgpu"];
@@ -23,27 +24,23 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(args = NAMES, sample_size = 1)]
-fn floor(bencher: Bencher<'_, '_>, name: &str) {
-    load(bencher, Loader::Floor, name);
+/// A loader and the module that it loads.
+#[derive(Clone, Copy)]
+struct Case(Loader, &'static str);
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.1, self.0.title())
+    }
 }
 
-#[divan::bench(args = NAMES, sample_size = 1)]
-fn modlink(bencher: Bencher<'_, '_>, name: &str) {
-    load(bencher, Loader::Modlink, name);
+fn cases() -> impl Iterator<Item = Case> {
+    let loaders = [Loader::Floor, Loader::Modlink, Loader::KmodLoader, Loader::ElfLoader];
+    NAMES.into_iter().flat_map(move |name| loaders.map(|loader| Case(loader, name)))
 }
 
-#[divan::bench(args = NAMES, sample_size = 1)]
-fn kmod_loader(bencher: Bencher<'_, '_>, name: &str) {
-    load(bencher, Loader::KmodLoader, name);
-}
-
-#[divan::bench(args = NAMES, sample_size = 1)]
-fn elf_loader(bencher: Bencher<'_, '_>, name: &str) {
-    load(bencher, Loader::ElfLoader, name);
-}
-
-fn load(bencher: Bencher<'_, '_>, loader: Loader, name: &str) {
+#[divan::bench(args = cases(), sample_size = 1)]
+fn load(bencher: Bencher<'_, '_>, Case(loader, name): Case) {
     let module = MODULES.iter().find(|module| module.name == name).expect("a module of that name");
     let context = *CONTEXT;
     let ready = || {
