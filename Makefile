@@ -47,12 +47,13 @@ test: setup ## All tests: lint, host, oracle, ir2c, boots; ends with how many pa
 	+@.ci/parts $(test_parts)
 
 .PHONY: lint
-lint: setup ## Formatting and clippy, warnings are errors
+lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are errors
 	$(with_rust) cargo fmt --all --check
 	$(with_rust) cargo fmt --check $(ir2c)
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
+	$(MAKE) --no-print-directory -C qemu test-boot-tool
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
