@@ -7,6 +7,9 @@
 set -euo pipefail
 
 CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/modlink}
+setup=$(dirname "${BASH_SOURCE[0]}")/../../.ci/setup
+. "$setup/tools.sh"
+. "$setup/apt.sh"
 
 say() { printf '%s\n' "corpus: $*" >&2; }
 
@@ -48,8 +51,8 @@ debian_sources() {
 # private_apt ARCH: points every later apt command of this script at an apt state of its own, with
 # the one architecture and the machine's Debian sources. The machine's own state is only read.
 private_apt() {
-    local arch=$1 root=$CACHE/apt/$1 sources keyring signed_by= native
-    mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/sources.list.d,etc/preferences.d}
+    local arch=$1 root=$CACHE/apt/$1 sources keyring signed_by=
+    mkdir -p "$root"/etc/{sources.list.d,preferences.d}
     exec 8> "$root/lock"
     flock 8
 
@@ -61,33 +64,7 @@ private_apt() {
     while read -r uri release component; do
         echo "deb [arch=$arch$signed_by] $uri $release $component"
     done <<< "$sources" > "$root/etc/sources.list"
-    touch "$root/status"
-
-    # Proxies and other ways to reach the sources are the machine's; the rest is ours.
-    native=$(apt-config dump | grep -E '^Acquire::(http|https|ftp|Check|Max|Retries|Force)' || true)
-    cat > "$root/apt.conf" <<CONF
-$native
-APT::Architecture "$arch";
-#clear APT::Architectures;
-APT::Architectures { "$arch"; };
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::GzipIndexes "true";
-Dir::State "$root";
-Dir::State::status "$root/status";
-Dir::State::lists "$root/lists";
-Dir::Cache "$root/cache";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
-Dir::Etc "$root/etc";
-Dir::Etc::main "/dev/null";
-Dir::Etc::parts "/dev/null";
-Dir::Etc::netrc "/etc/apt/auth.conf";
-Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
-Dir::Etc::trusted "/etc/apt/trusted.gpg";
-Dir::Etc::trustedparts "/etc/apt/trusted.gpg.d";
-CONF
-    export APT_CONFIG=$root/apt.conf
+    apt_private "$root" "$arch" "Dir::Etc \"$root/etc\";"
     # One mirror out of step must not stop what the others can deliver; apt verifies what it fetches.
     apt-get -qq update || say "some Debian sources could not be read (above); going on with the rest"
 }
