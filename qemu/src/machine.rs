@@ -92,6 +92,9 @@ pub trait Machine {
     /// The addresses of the kernel's own code and data, last one included.
     fn kernel() -> RangeInclusive<usize>;
 
+    /// The address of the page below the kernel's stack, which is never mapped.
+    fn stack_guard() -> usize;
+
     /// Sends a byte down the serial line, waiting until it is accepted.
     fn put_byte(byte: u8);
 

@@ -53,7 +53,7 @@ pub unsafe fn start(boot: Boot) -> ! {
     let protection = This::protect_kernel(&boot);
     region::give(boot.module_frames.clone());
     audit::install(boot.module_frames.clone());
-    user::install(&boot);
+    user::install();
     let exports = kernel::install_exports();
     println!("modlink's test kernel on {}: {protection}", <This as Machine>::Arch::NAME);
     println!(

@@ -1,12 +1,11 @@
-//! Calls of exported functions.
+//! Calls of exported functions and of system calls.
 
-use super::Console;
 use super::failure::Failure;
-use super::integer;
 use super::words::{Word, Words};
+use super::{Console, integer, modules};
 use crate::kernel::LOADER;
 use crate::machine::{Argument, Machine, Returned, This};
-use crate::stopwatch;
+use crate::{audit, stopwatch};
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::vec::Vec;
@@ -15,30 +14,69 @@ use modlink::Errno;
 /// `call SYMBOL ARGUMENT... [= VALUE]`
 pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a symbol")?;
-    let mut strings = Vec::new();
-    let mut arguments = Vec::new();
+    let mut arguments = Arguments::default();
     let mut wanted = None;
     while let Some(word) = words.next()? {
-        match word {
-            Word::Bare("=") => {
-                wanted = Some(Value::read(words.need("the value")?)?);
-                words.end()?;
-            }
-            Word::Bare(word) => arguments.push(argument(console, word)?),
-            Word::Quoted(text) => {
-                let text = CString::new(text)
-                    .map_err(|_| Failure::Usage("a NUL where none belongs".into()))?;
-                arguments.push(Argument::Word(text.as_ptr() as usize));
-                strings.push(text);
-            }
+        if word == Word::Bare("=") {
+            wanted = Some(Value::read(words.need("the value")?)?);
+            words.end()?;
+        } else {
+            arguments.push(console, word)?;
         }
     }
     let function = LOADER.symbol(name.as_bytes()).ok_or(Failure::Errno(Errno::ENOENT))?;
     // SAFETY: the module that has the function stays while `function` lives. That it may be called
     // so is for whoever typed the command to know: this is what the command is for.
     let returned =
-        stopwatch::timed(|| unsafe { This::call(function.address as usize, &arguments) });
+        stopwatch::timed(|| unsafe { This::call(function.address as usize, &arguments.values) });
     check(returned, wanted)
+}
+
+/// `syscall NAME ARGUMENT...`
+pub fn syscall(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> {
+    let number = modules::system_call_number(words.need("a system call")?)?;
+    let mut arguments = Arguments::default();
+    while let Some(word) = words.next()? {
+        arguments.push(console, word)?;
+    }
+    let mut registers = [0; 3];
+    if arguments.values.len() > registers.len() {
+        return Err(Failure::Usage("three arguments are the most".into()));
+    }
+    for (register, argument) in registers.iter_mut().zip(&arguments.values) {
+        match *argument {
+            Argument::Word(value) => *register = value,
+            Argument::Wide(_) => {
+                return Err(Failure::Usage("a register has no room for `:64`".into()));
+            }
+        }
+    }
+    modules::system_call(number, registers)
+}
+
+/// Arguments, and the strings that some of them are the addresses of.
+#[derive(Default)]
+struct Arguments {
+    values: Vec<Argument>,
+    strings: Vec<CString>,
+}
+
+impl Arguments {
+    /// Adds the argument that a word stands for.
+    fn push(&mut self, console: &Console, word: Word<'_>) -> Result<(), Failure> {
+        let value = match word {
+            Word::Bare(word) => argument(console, word)?,
+            Word::Quoted(text) => {
+                let text = CString::new(text)
+                    .map_err(|_| Failure::Usage("a NUL where none belongs".into()))?;
+                let address = text.as_ptr() as usize;
+                self.strings.push(text);
+                Argument::Word(address)
+            }
+        };
+        self.values.push(value);
+        Ok(())
+    }
 }
 
 fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
@@ -47,6 +85,22 @@ fn argument(console: &Console, text: &str) -> Result<Argument, Failure> {
         let address =
             address.ok_or_else(|| Failure::Usage(format!("no buffer is called {name}")))?;
         return Ok(Argument::Word(address));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let file = modules::find(path)?;
+        // It may be about to be loaded.
+        audit::announce(file.bytes);
+        return Ok(Argument::Word(file.bytes.as_ptr() as usize));
+    }
+    if let Some(path) = text.strip_prefix("size:") {
+        return Ok(Argument::Word(modules::find(path)?.bytes.len()));
+    }
+    if let Some(offset) = text.strip_prefix("guard") {
+        let offset = match offset.strip_prefix('+').unwrap_or(offset) {
+            "" => 0,
+            offset => integer::bits(offset, usize::BITS)? as usize,
+        };
+        return Ok(Argument::Word(This::stack_guard().wrapping_add(offset)));
     }
     match text.strip_suffix(":64") {
         Some(digits) => Ok(Argument::Wide(integer::bits(digits, 64)?)),

@@ -88,6 +88,15 @@ const COMMANDS: &[Command] = &[
         run: calls::call,
     },
     Command {
+        name: "syscall",
+        arguments: "NAME ARGUMENT...",
+        help: "call init_module, finit_module or delete_module itself. An argument is one as\n\
+               `call` takes them, or file:FILE for the address of a file in memory, size:FILE\n\
+               for its length, or guard, guard+N or guard-N for the address of the page below\n\
+               the stack, which is not mapped, or one N bytes after or before it",
+        run: calls::syscall,
+    },
+    Command {
         name: "expect",
         arguments: "ERRNO COMMAND...",
         help: "run a command that must be refused with just that error number",

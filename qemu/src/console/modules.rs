@@ -93,7 +93,8 @@ fn with_option<'a>(
     if word == option { Ok((true, words.need(what)?)) } else { Ok((false, word)) }
 }
 
-fn find(path: &str) -> Result<File, Failure> {
+/// The file of that path.
+pub fn find(path: &str) -> Result<File, Failure> {
     files::find(path).ok_or(Failure::Errno(Errno::ENOENT))
 }
 
@@ -101,7 +102,18 @@ fn c_string(text: &str) -> Result<CString, Failure> {
     CString::new(text).map_err(|_| Failure::Usage("a NUL where none belongs".into()))
 }
 
-fn system_call(number: usize, [a, b, c]: [usize; 3]) -> Result<(), Failure> {
+/// The number of the system call of that name.
+pub fn system_call_number(name: &str) -> Result<usize, Failure> {
+    match name {
+        "init_module" => Ok(ThisArch::SYSCALLS.init_module),
+        "finit_module" => Ok(ThisArch::SYSCALLS.finit_module),
+        "delete_module" => Ok(ThisArch::SYSCALLS.delete_module),
+        _ => Err(Failure::Usage(format!("no system call is called {name}"))),
+    }
+}
+
+/// Makes a system call.
+pub fn system_call(number: usize, [a, b, c]: [usize; 3]) -> Result<(), Failure> {
     let status = stopwatch::timed(|| dispatch(&LOADER, number, [a, b, c, 0, 0, 0]));
     match Errno::from_status(status as i32) {
         Some(errno) => Err(Failure::Errno(errno)),

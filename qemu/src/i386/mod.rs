@@ -27,6 +27,10 @@ impl Machine for I386 {
         layout::text().start..=layout::kernel_end() - 1
     }
 
+    fn stack_guard() -> usize {
+        layout::stack_guard()
+    }
+
     fn put_byte(byte: u8) {
         serial::put_byte(byte);
     }

@@ -22,12 +22,17 @@ pub fn rodata() -> Range<usize> {
 
 /// Variables below the page that guards the stack.
 pub fn data() -> Range<usize> {
-    (&raw const __rodata_end).addr()..(&raw const __stack_guard).addr()
+    (&raw const __rodata_end).addr()..stack_guard()
 }
 
 /// The stack, without the page that guards it.
 pub fn stack() -> Range<usize> {
-    (&raw const __stack_guard).addr() + super::mmu::PAGE_SIZE..kernel_end()
+    stack_guard() + super::mmu::PAGE_SIZE..kernel_end()
+}
+
+/// The page that guards the stack.
+pub fn stack_guard() -> usize {
+    (&raw const __stack_guard).addr()
 }
 
 /// The first address after the kernel.

@@ -35,6 +35,10 @@ impl Machine for M68k {
         layout::text().start..=layout::kernel_end() - 1
     }
 
+    fn stack_guard() -> usize {
+        layout::stack_guard()
+    }
+
     fn put_byte(byte: u8) {
         if let Some(tty) = devices::tty() {
             tty.put(byte);

@@ -1,20 +1,26 @@
 //! The memory that counts as the calling process's: what the kernel itself has, since there is no
 //! user mode yet.
 
-use crate::machine::{Boot, Machine, This};
+use crate::machine::{Machine, This};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 use spin::Once;
 
 static READABLE: Once<Vec<RangeInclusive<usize>>> = Once::new();
 
-/// Finds out what can be read. Called once.
-pub fn install(boot: &Boot) {
-    let initrd = boot.initrd.as_ptr() as usize;
-    let mut readable = Vec::from([This::kernel(), boot.heap.start..=boot.heap.end - 1]);
-    if !boot.initrd.is_empty() {
-        readable.push(initrd..=initrd + boot.initrd.len() - 1);
-    }
+/// Takes what is mapped now as what can be read: the kernel, the heap and the initial RAM disk, but
+/// not the page that guards the stack. Called once, before there are modules, whose pages go again.
+pub fn install() {
+    let mut readable: Vec<RangeInclusive<usize>> = Vec::new();
+    This::for_each_mapping(|mapping| {
+        let end = mapping.page + (This::PAGE_SIZE - 1);
+        match readable.last_mut() {
+            Some(last) if last.end().checked_add(1) == Some(mapping.page) => {
+                *last = *last.start()..=end;
+            }
+            _ => readable.push(mapping.page..=end),
+        }
+    });
     READABLE.call_once(|| readable);
 }
 

@@ -36,12 +36,17 @@ pub fn rodata() -> Range<usize> {
 
 /// Variables below the page that guards the stack.
 pub fn data() -> Range<usize> {
-    address(&raw const __rodata_end)..address(&raw const __stack_guard)
+    address(&raw const __rodata_end)..stack_guard()
 }
 
 /// The stacks, without the page that guards them.
 pub fn stacks() -> Range<usize> {
-    address(&raw const __stack_guard) + 4096..kernel_end()
+    stack_guard() + 4096..kernel_end()
+}
+
+/// The page that guards the stacks.
+pub fn stack_guard() -> usize {
+    address(&raw const __stack_guard)
 }
 
 /// The first address after the kernel.

@@ -24,6 +24,10 @@ impl Machine for X86_64 {
         layout::text().start..=layout::kernel_end() - 1
     }
 
+    fn stack_guard() -> usize {
+        layout::stack_guard()
+    }
+
     fn put_byte(byte: u8) {
         serial::put_byte(byte);
     }
