@@ -35,7 +35,8 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "rmmod",
         arguments: "[--force] NAME",
-        help: "unload a module; --force: even one that has no exit function",
+        help: "unload a module, in whose name `-` is taken for `_`; --force: even one that has\n\
+               no exit function",
         run: |_, words| modules::rmmod(words),
     },
     Command {

@@ -39,7 +39,8 @@ pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
     let force = if force { DeleteFlags::TRUNC } else { DeleteFlags::empty() };
     let flags = DeleteFlags::NONBLOCK | force;
-    let name = c_string(name)?;
+    // Names have `_` where those of files may have `-`; kmod's rmmod takes either too.
+    let name = c_string(&name.replace('-', "_"))?;
     let number = ThisArch::SYSCALLS.delete_module;
     system_call(number, [name.as_ptr() as usize, flags.bits() as usize, 0])
 }
