@@ -92,3 +92,17 @@ manifest_deb() {
     echo "package $(dpkg-deb -f "$1" Package) $(dpkg-deb -f "$1" Version)" \
         "$(dpkg-deb -f "$1" Architecture) sha256:$(sha256sum "$1" | cut -d' ' -f1)"
 }
+
+# package_of FILE: the name and version of the package that it comes from, installed or unpacked.
+package_of() {
+    local file package tree=${MODLINK_TOOLS:-/nonexistent}
+    file=$(readlink -f "$1")
+    if [ "${file#"$tree/"}" = "$file" ]; then
+        package=$(dpkg-query -S "$file" | cut -d: -f1)
+        dpkg-query -W -f '${Package} ${Version}\n' "$package"
+    else
+        package=$(compgen -G "${tree%/*}/store/*/${file#"$tree/"}" | head -n 1)
+        package=${package#"${tree%/*}/store/"}
+        cut -d_ -f 1,2 --output-delimiter=' ' <<< "${package%%/*}"
+    fi
+}
