@@ -15,6 +15,7 @@ $(error ARCH=$(ARCH): it is one of $(architectures))
 endif
 
 with_rust := .ci/setup/with-rust
+with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 
@@ -22,11 +23,11 @@ ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 help: ## This list
 	@echo 'make TARGET [VARIABLE=value …]'
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 24
-	@echo 'CACHE ($(CACHE)) holds what is fetched.'
+	@echo 'CACHE ($(CACHE)) holds what is fetched, and what is unpacked where apt cannot install it.'
 	@echo 'TOOLCHAIN=rustup or TOOLCHAIN=debian forces where Rust comes from.'
 
 .PHONY: setup
-setup: ## Install what is missing, by apt and rustup; says what, never asks
+setup: ## Install what is missing, by apt and rustup, or unpack it under CACHE; says what, never asks
 	@.ci/setup/install
 
 .PHONY: run
@@ -145,7 +146,7 @@ test-fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz in the same way e
 
 .PHONY: test-miri
 test-miri: setup corpus-m68k ## Undefined behaviour and data races, looked for by Miri (some minutes; nightly Rust)
-	tests/miri/run
+	$(with_tools) tests/miri/run
 
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
@@ -172,8 +173,15 @@ bench-qemu: setup corpus-x86_64 corpus-i386 corpus-m68k ## Instructions of a loa
 		$(with_rust) $(MAKE) --no-print-directory -C qemu bench ARCH=$$arch; \
 	done
 
-.PHONY: clean clean-corpus
+.PHONY: test-setup
+test-setup: ## Set-up and boots on fresh machines: bare, with packages in the way, without root (long; as root)
+	tests/setup/run $(CASES)
+
+.PHONY: clean clean-corpus clean-packages
 clean: ## Remove what was built
 	rm -rf target qemu/target qemu/m68k/ir2c/target
+	rm -rf tests/{bench/size,fuzz,no_panic,peers}/target tests/fuzz/{artifacts,corpus,coverage}
 clean-corpus: ## Remove the fetched modules, so that the newest are fetched next time
 	rm -rf '$(CACHE)/corpus' '$(CACHE)/apt' '$(CACHE)/tmp'
+clean-packages: ## Remove what set-up has unpacked
+	rm -rf '$(CACHE)/packages'

@@ -57,6 +57,12 @@ private_apt() {
     flock 8
 
     sources=$(debian_sources)
+    # Without lists the machine's apt does not know whose its sources are.
+    [ -n "$sources" ] || sources=$(
+        apt_private "$CACHE/packages/apt" "$(dpkg --print-architecture)"
+        [ -n "$(debian_sources)" ] || apt-get -qq update >&2 || true
+        debian_sources
+    )
     [ -n "$sources" ] || die "apt knows no Debian source: run 'apt-get update' and look at its output"
     for keyring in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
         [ -e "$keyring" ] && signed_by=" signed-by=$keyring"
