@@ -1,7 +1,9 @@
 //! Real modules: those that `make corpus` has fetched or built.
 
 use modlink::arch::Arch;
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::elf::{FileHeader32, FileHeader64, SHT_SYMTAB};
+use object::read::elf::{FileHeader, Sym};
+use object::{Endianness, FileKind, Object, ObjectSection, ObjectSymbol};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -34,17 +36,29 @@ pub fn files<A: Arch>() -> HashMap<String, PathBuf> {
     found
 }
 
-/// The names of the symbols that a module file needs from elsewhere, whether weak or not.
+/// The names of the symbols that a module file needs from elsewhere, whether weak or not. Only its
+/// symbol table is looked at: all else may be as odd as a test wants it.
 ///
 /// # Panics
-/// If the file is not one that the `object` crate can read.
+/// If the `object` crate cannot read that table.
 pub fn undefined_symbols(file: &[u8]) -> Vec<String> {
-    let object = object::File::parse(file).expect("an ELF file");
-    object
-        .symbols()
-        .filter(|symbol| symbol.is_undefined())
-        .map(|symbol| symbol.name().expect("a name in UTF-8").to_owned())
+    match FileKind::parse(file).expect("an ELF file") {
+        FileKind::Elf32 => undefined_of::<FileHeader32<Endianness>>(file),
+        FileKind::Elf64 => undefined_of::<FileHeader64<Endianness>>(file),
+        kind => panic!("not an ELF file but {kind:?}"),
+    }
+}
+
+fn undefined_of<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Vec<String> {
+    let header = H::parse(file).expect("an ELF header");
+    let endian = header.endian().expect("an order of bytes");
+    let sections = header.sections(endian, file).expect("a table of sections");
+    let symbols = sections.symbols(endian, file, SHT_SYMTAB).expect("a symbol table");
+    let undefined = symbols.iter().filter(|symbol| symbol.is_undefined(endian));
+    let names = undefined.map(|symbol| symbol.name(endian, symbols.strings()).expect("a name"));
+    names
         .filter(|name| !name.is_empty())
+        .map(|name| str::from_utf8(name).expect("a name in UTF-8").to_owned())
         .collect()
 }
 
@@ -104,4 +118,28 @@ fn find(folder: &Path) -> HashMap<String, PathBuf> {
         .filter(|path| path.extension().is_some_and(|end| end == "ko"))
         .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('-', "_"), path)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ModuleFile;
+    use modlink::arch::X86_64;
+    use object::read::elf::SectionHeader;
+
+    #[test]
+    fn symbols_are_found_beside_relocations_of_a_section_that_does_not_exist() {
+        /// Where `sh_info` is in a section header of the 64-bit class.
+        const INFO: usize = 44;
+        let mut file = ModuleFile::<X86_64>::new("odd").imports("there").build();
+        let header = FileHeader64::<Endianness>::parse(&*file).unwrap();
+        let endian = header.endian().unwrap();
+        let sections = header.sections(endian, &*file).unwrap();
+        let index =
+            sections.iter().position(|section| section.rela(endian, &*file).unwrap().is_some());
+        let at = header.e_shoff.get(endian) as usize + 64 * index.unwrap() + INFO;
+        file[at..at + 4].copy_from_slice(&0xfff0_u32.to_le_bytes());
+        assert!(object::File::parse(&*file).is_err(), "the file is as it should be");
+        assert_eq!(undefined_symbols(&file), ["there"]);
+    }
 }

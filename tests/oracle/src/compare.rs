@@ -6,10 +6,6 @@ use crate::source::{self, Relocation, Source};
 use crate::target::Target;
 use std::fmt;
 
-/// Sections that are marked as allocated, that only a module's loader reads and that therefore
-/// have no address: the module's description and the versions of what it imports.
-const NOT_LOADED: [&str; 2] = [".modinfo", "__versions"];
-
 /// The first thing in which the links differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
@@ -51,6 +47,13 @@ pub enum Difference {
         /// The byte by ld.
         theirs: u8,
     },
+    /// modlink did not apply as many relocations as the file has.
+    Count {
+        /// How many loaded sections have in the file.
+        file: usize,
+        /// How many modlink applied.
+        applied: usize,
+    },
     /// Another word is loaded through the global offset table.
     Slot {
         /// The section.
@@ -84,6 +87,12 @@ pub fn compare(
             .or_else(|| slots_alike(section, target, (ours, our), (theirs, their)))
             .or_else(|| filled_alike(section, target, our, their))
     })
+}
+
+/// Whether modlink applied another number of relocations than the file has.
+pub fn count(source: &Source, applied: usize) -> Option<Difference> {
+    let file = source.sections.iter().map(|section| section.relocations.len()).sum();
+    (file != applied).then_some(Difference::Count { file, applied })
 }
 
 fn placed_alike(section: &source::Section, ours: &Section, theirs: &Section) -> Option<Difference> {
@@ -149,7 +158,7 @@ fn filled_alike(
 
 /// Whether a section must come out the same.
 pub fn is_compared(section: &source::Section) -> bool {
-    section.allocated && section.size > 0 && !NOT_LOADED.contains(&&*section.name)
+    section.allocated && section.size > 0
 }
 
 /// The last relocation at or before an offset whose bytes could reach it.
@@ -178,10 +187,39 @@ impl fmt::Display for Difference {
             Self::Slot { section, relocation, ours, theirs } => {
                 write!(f, "{section} ({relocation}): the slot holds {ours:x?}, ld's {theirs:x?}")
             }
+            Self::Count { file, applied } => {
+                write!(f, "of {file} relocations in the file, modlink applied {applied}")
+            }
             Self::Byte { section, offset, relocation, ours, theirs } => {
                 let relocation = relocation.as_deref().unwrap_or("no relocation");
                 write!(f, "{section}+{offset:#x} ({relocation}): {ours:#04x}, ld has {theirs:#04x}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Referent;
+    use object::elf::R_386_32;
+
+    #[test]
+    fn a_relocation_that_was_not_applied_is_a_difference() {
+        let relocation = Relocation {
+            offset: 0,
+            r_type: R_386_32,
+            symbol: String::new(),
+            referent: Referent::Number,
+            addend: 0,
+            in_place: true,
+            width: 4,
+            slot: None,
+        };
+        let relocations = vec![relocation; 3];
+        let section = source::Section { relocations, ..source::Section::default() };
+        let source = Source { sections: vec![section.clone(), section], ..Source::default() };
+        assert_eq!(count(&source, 6), None);
+        assert_eq!(count(&source, 5), Some(Difference::Count { file: 6, applied: 5 }));
     }
 }

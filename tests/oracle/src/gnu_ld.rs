@@ -3,7 +3,7 @@
 use crate::linked::{Linked, Section};
 use crate::recipe::{GOT_NAME, Prepared, output_name};
 use crate::target::Target;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use object::elf::SHT_NOBITS;
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, FileKind};
@@ -37,6 +37,14 @@ const OPTIONS: &[&str] = &[
     "-s",
 ];
 
+/// What ld says of a value that does not fit its field.
+const OVERFLOW: &str = "relocation truncated to fit";
+
+/// Whether ld refused because a value does not fit its field.
+pub fn is_overflow(error: &Error) -> bool {
+    error.to_string().contains(OVERFLOW)
+}
+
 /// Links a prepared file in a folder of its own. Empty sections may be absent from the result.
 ///
 /// # Errors
@@ -47,9 +55,10 @@ pub fn link(prepared: &Prepared, target: Target, folder: &Path) -> Result<Linked
     fs::write(&object, &prepared.object)?;
     fs::write(&script, &prepared.script)?;
 
-    let (program, emulation) = target.linker();
+    let (program, kind) = target.linker();
     let mut child = Command::new(program)
-        .arg(emulation)
+        .env("LC_ALL", "C")
+        .args(kind)
         .args(OPTIONS)
         .arg("-T")
         .arg(&script)
@@ -66,7 +75,9 @@ pub fn link(prepared: &Prepared, target: Target, folder: &Path) -> Result<Linked
         Some(_) => {
             let words = fs::read(&messages)?;
             let words = String::from_utf8_lossy(&words);
-            bail!("{program} refuses: {}", words.lines().next().unwrap_or("no message").trim());
+            let line = words.lines().find(|line| line.contains(OVERFLOW));
+            let line = line.or(words.lines().next()).unwrap_or("no message").trim();
+            bail!("{program} refuses: {line}");
         }
         None => {
             child.kill()?;

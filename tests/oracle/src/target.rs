@@ -1,9 +1,8 @@
 //! What the oracle knows of an architecture, taken from the psABI supplements and GNU ld's manual.
 
+use crate::interval::Interval;
 use clap::ValueEnum;
-use object::Architecture;
 use object::elf::*;
-use std::ops::RangeInclusive;
 
 /// An architecture that both linkers link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -29,8 +28,6 @@ pub enum Needs {
     Table,
     /// The slot of its symbol in the global offset table.
     Slot(SlotField),
-    /// More of a global offset table than modules can have.
-    OtherGot,
     /// Thread-local storage.
     Tls,
 }
@@ -47,49 +44,60 @@ pub enum SlotField {
 }
 
 impl Target {
-    /// The architecture as the ELF reader calls it.
-    pub fn architecture(self) -> Architecture {
+    /// Its number in an ELF header.
+    pub fn machine(self) -> Machine {
         match self {
-            Self::X86_64 => Architecture::X86_64,
-            Self::I386 => Architecture::I386,
-            Self::M68k => Architecture::M68k,
+            Self::X86_64 => EM_X86_64,
+            Self::I386 => EM_386,
+            Self::M68k => EM_68K,
         }
     }
 
-    /// GNU ld for this architecture, with the option that chooses its emulation.
-    pub fn linker(self) -> (&'static str, &'static str) {
+    /// GNU ld for this architecture, with the options that choose its emulation and what it takes
+    /// files for: else it takes one with a section of a type that it does not know for one of an
+    /// architecture that it does not know, and relocates nothing.
+    pub fn linker(self) -> (&'static str, [&'static str; 2]) {
         match self {
-            Self::X86_64 => ("ld", "-melf_x86_64"),
-            Self::I386 => ("ld", "-melf_i386"),
-            Self::M68k => ("m68k-linux-gnu-ld", "-mm68kelf"),
+            Self::X86_64 => ("ld", ["-melf_x86_64", "--format=elf64-x86-64"]),
+            Self::I386 => ("ld", ["-melf_i386", "--format=elf32-i386"]),
+            Self::M68k => ("m68k-linux-gnu-ld", ["-mm68kelf", "--format=elf32-m68k"]),
         }
     }
 
-    /// The addresses that all modules and all that they refer to can have: the topmost 2 GiB in
-    /// x86-64's kernel code model, else everything but the page at 0.
-    pub fn window(self) -> RangeInclusive<u64> {
+    /// The addresses that modules and what they refer to can have, the usual ones first: the
+    /// topmost 2 GiB in x86-64's kernel code model, and the lowest 4 GiB for what is not compiled
+    /// for that; else everything but the page at 0. Addresses count as signed on x86-64.
+    pub fn windows(self) -> &'static [Interval] {
+        const LOW: Interval = Interval { low: 0x1000, high: 0xffff_ffff };
+        const KERNEL: Interval = Interval { low: -0x8000_0000, high: -1 };
         match self {
-            Self::X86_64 => 0xffff_ffff_8000_0000..=0xffff_ffff_ffff_ffff,
-            Self::I386 | Self::M68k => 0x1000..=0xffff_ffff,
+            Self::X86_64 => &[KERNEL, LOW],
+            Self::I386 | Self::M68k => &[LOW],
         }
     }
 
-    /// Whether 32-bit fields hold every address, so that no distance can overflow.
-    pub fn wraps(self) -> bool {
-        self != Self::X86_64
+    /// How many addresses there are.
+    pub fn addresses(self) -> i128 {
+        1 << (8 * self.word())
     }
 
     /// What a relocation type needs. `before` are the bytes before its place: on i386 the
     /// instruction decides how it says where a slot is (psABI, "R_386_GOT32X").
     pub fn needs(self, r_type: RelocationType, before: &[u8]) -> Needs {
         match (self, r_type) {
-            (Self::X86_64, R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX)
+            (Self::X86_64, R_X86_64_GOTPCREL | R_X86_64_GOTPCREL64)
             | (Self::M68k, R_68K_GOT32 | R_68K_GOT16 | R_68K_GOT8) => {
                 Needs::Slot(SlotField::FromPlace)
             }
-            (Self::M68k, R_68K_GOT32O | R_68K_GOT16O | R_68K_GOT8O) => {
+            (Self::X86_64, _) if self.may_be_relaxed(r_type) => Needs::Slot(SlotField::FromPlace),
+            (Self::X86_64, R_X86_64_GOT64 | R_X86_64_GOTPLT64)
+            | (Self::M68k, R_68K_GOT32O | R_68K_GOT16O | R_68K_GOT8O) => {
                 Needs::Slot(SlotField::FromTable)
             }
+            (
+                Self::X86_64,
+                R_X86_64_GOTOFF64 | R_X86_64_GOTPC32 | R_X86_64_GOTPC64 | R_X86_64_PLTOFF64,
+            ) => Needs::Table,
             (Self::I386, R_386_GOT32 | R_386_GOT32X) => {
                 // A ModR/M byte without a base register: a bare 32-bit displacement.
                 let bare = before.last().is_some_and(|modrm| modrm & 0xc7 == 0x05);
@@ -100,16 +108,36 @@ impl Target {
         }
     }
 
+    /// Whether a type lets a linker change the instruction, so that it need not load from the global
+    /// offset table (x86-64 psABI, "Optimize GOTPCRELX Relocations"; i386 psABI, "R_386_GOT32X").
+    pub fn may_be_relaxed(self, r_type: RelocationType) -> bool {
+        match self {
+            Self::X86_64 => matches!(
+                r_type,
+                R_X86_64_GOTPCRELX
+                    | R_X86_64_REX_GOTPCRELX
+                    | R_X86_64_CODE_4_GOTPCRELX
+                    | R_X86_64_CODE_5_GOTPCRELX
+                    | R_X86_64_CODE_6_GOTPCRELX
+            ),
+            Self::I386 => r_type == R_386_GOT32X,
+            Self::M68k => false,
+        }
+    }
+
+    /// The type of the same value that leaves the instruction alone.
+    pub fn unrelaxed(self, r_type: RelocationType) -> RelocationType {
+        match self {
+            Self::X86_64 if self.may_be_relaxed(r_type) => R_X86_64_GOTPCREL,
+            Self::I386 if self.may_be_relaxed(r_type) => R_386_GOT32,
+            _ => r_type,
+        }
+    }
+
     fn needs_by_name(self, r_type: RelocationType) -> Needs {
         let name = self.relocation_name(r_type);
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-        if has(&["TLS", "TPOFF", "DTP"]) {
-            Needs::Tls
-        } else if has(&["GOT"]) {
-            Needs::OtherGot
-        } else {
-            Needs::Nothing
-        }
+        if has(&["TLS", "TPOFF", "DTP"]) { Needs::Tls } else { Needs::Nothing }
     }
 
     /// Reads an integer of at most 64 bits in this architecture's byte order, sign-extended.
@@ -132,6 +160,14 @@ impl Target {
         }
     }
 
+    /// An address or distance as a signed number.
+    pub fn signed(self, value: u64) -> i128 {
+        match self {
+            Self::X86_64 => i128::from(value as i64),
+            Self::I386 | Self::M68k => i128::from(value as i32),
+        }
+    }
+
     /// The size of an address in bytes.
     pub fn word(self) -> usize {
         match self {
@@ -143,7 +179,9 @@ impl Target {
     /// How many bytes a relocation type writes.
     pub fn width(self, r_type: RelocationType) -> usize {
         match (self, r_type) {
-            (Self::X86_64, R_X86_64_64 | R_X86_64_PC64) => 8,
+            (Self::X86_64, R_X86_64_64 | R_X86_64_PC64 | R_X86_64_GOTOFF64 | R_X86_64_GOT64) => 8,
+            (Self::X86_64, R_X86_64_GOTPCREL64 | R_X86_64_GOTPC64 | R_X86_64_GOTPLT64) => 8,
+            (Self::X86_64, R_X86_64_PLTOFF64) => 8,
             (Self::X86_64, R_X86_64_16 | R_X86_64_PC16)
             | (Self::I386, R_386_16 | R_386_PC16)
             | (Self::M68k, R_68K_16 | R_68K_PC16 | R_68K_PLT16 | R_68K_GOT16 | R_68K_GOT16O) => 2,
@@ -154,10 +192,37 @@ impl Target {
         }
     }
 
-    /// Whether a narrow relocation type writes the distance from its place.
+    /// Whether a relocation type writes a distance from its place.
     pub fn is_relative(self, r_type: RelocationType) -> bool {
         let name = self.relocation_name(r_type);
-        name.starts_with("PC") || name.starts_with("PLT")
+        let by_name = ["PC", "PLT", "GOTPC"].iter().any(|start| name.starts_with(start));
+        match self {
+            _ if self.may_be_relaxed(r_type) => true,
+            Self::X86_64 => by_name && r_type != R_X86_64_PLTOFF64,
+            Self::I386 => by_name,
+            Self::M68k => by_name || matches!(r_type, R_68K_GOT32 | R_68K_GOT16 | R_68K_GOT8),
+        }
+    }
+
+    /// The values that GNU ld writes into a field of a relocation type; `None` if it cuts any down
+    /// to the width, or if the field holds all addresses. Whatever is not said to be signed or
+    /// unsigned is to ld a bit field, in which it allows both and one bit more: -2^n to 2^n-1.
+    pub fn range(self, r_type: RelocationType) -> Option<Interval> {
+        let width = self.width(r_type);
+        if width >= self.word() || r_type.0 == 0 {
+            return None;
+        }
+        let all = 1 << (8 * width);
+        let signed = match self {
+            Self::X86_64 => width == 4 || r_type == R_X86_64_PC8,
+            Self::I386 => r_type == R_386_PC8,
+            Self::M68k => !matches!(r_type, R_68K_16 | R_68K_8),
+        };
+        Some(match (self, r_type) {
+            (Self::X86_64, R_X86_64_32) => Interval { low: 0, high: all - 1 },
+            _ if signed => Interval { low: -all / 2, high: all / 2 - 1 },
+            _ => Interval { low: -all, high: all - 1 },
+        })
     }
 
     /// The psABI's name of a relocation type, without its prefix; its number if it has none.

@@ -1,8 +1,9 @@
 //! The whole way of one file, and the sum over many.
 
+use crate::placement::Placement;
 use crate::target::Target;
 use crate::{compare, gnu_ld, ours, placement, recipe, source};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use modlink::arch::Arch;
 use object::elf::RelocationType;
 use source::{LeftOut, Source};
@@ -18,6 +19,8 @@ pub enum Verdict {
         relocations: BTreeMap<RelocationType, usize>,
         /// How many bytes were compared.
         bytes: usize,
+        /// Whether it was also linked where a value does not fit its field, and both refused.
+        refused: bool,
     },
     /// They did not, or one of them refused.
     Different(String),
@@ -44,19 +47,56 @@ fn judge<A: Arch>(
         Err(reason) => return Ok(Verdict::LeftOut(reason)),
     };
     let mut random = placement::random(seed, name);
-    let (placement, ours) = ours::link::<A>(file, |core, init| {
-        placement::choose(&source, target, core, init, &mut random)
-    })
-    .context("modlink refuses")?;
-    let prepared = recipe::prepare(file, &source, &recipe::Addresses::of(&ours, &placement))?;
-    let theirs = gnu_ld::link(&prepared, target, folder)?;
-    Ok(match compare::compare(&source, target, &ours, &theirs) {
-        None => equal(&source),
-        Some(difference) => Verdict::Different(difference.to_string()),
-    })
+    let ours =
+        ours::link::<A>(file, |rooms| placement::choose(&source, target, rooms, &mut random))
+            .context("modlink refuses")?;
+    let theirs = recipe::prepare(file, &source, &recipe::Addresses::of(&ours), target)
+        .and_then(|prepared| gnu_ld::link(&prepared, target, folder))?;
+    let difference = compare::compare(&source, target, &ours.linked, &theirs)
+        .or_else(|| compare::count(&source, ours.applied));
+    if let Some(difference) = difference {
+        return Ok(Verdict::Different(difference.to_string()));
+    }
+    let beyond =
+        placement::out_of_reach(&source, target, &ours.rooms, &ours.placement, &mut random);
+    if let Some(beyond) = &beyond {
+        both_refuse::<A>(file, &source, &ours, beyond, target, folder)?;
+    }
+    Ok(equal(&source, beyond.is_some()))
 }
 
-fn equal(source: &Source) -> Verdict {
+/// Links a file where a value does not fit its field.
+///
+/// # Errors
+/// If one of the linkers does not refuse, or refuses for another reason.
+fn both_refuse<A: Arch>(
+    file: &[u8],
+    source: &Source,
+    ours: &ours::Outcome,
+    beyond: &Placement,
+    target: Target,
+    folder: &Path,
+) -> Result<()> {
+    let moved =
+        beyond.symbols.iter().find(|(name, at)| ours.placement.symbols.get(*name) != Some(at));
+    let moved = moved.map(|(name, at)| format!("{} at {at:#x}", String::from_utf8_lossy(name)));
+    let moved = moved.context("no symbol is elsewhere")?;
+    match ours::link::<A>(file, |_| Some(beyond.clone())) {
+        Ok(_) => bail!("modlink links {moved}, which does not fit"),
+        Err(error) if ours::is_overflow(&error) => {}
+        Err(error) => return Err(error).context(format!("modlink refuses {moved}")),
+    }
+    let mut addresses = recipe::Addresses::of(ours);
+    addresses.symbols.clone_from(&beyond.symbols);
+    let prepared = recipe::prepare(file, source, &addresses, target)?;
+    match gnu_ld::link(&prepared, target, folder) {
+        Ok(_) => bail!("modlink refuses {moved}, and ld links it"),
+        Err(error) if gnu_ld::is_overflow(&error) => Ok(()),
+        Err(error) => Err(error).context(format!("with {moved}")),
+    }
+}
+
+fn equal(source: &Source, refused: bool) -> Verdict {
     let mut relocations = BTreeMap::new();
     let mut bytes = 0;
     for section in source.sections.iter().filter(|section| compare::is_compared(section)) {
@@ -65,7 +105,10 @@ fn equal(source: &Source) -> Verdict {
             *relocations.entry(relocation.r_type).or_default() += 1;
         }
     }
-    Verdict::Equal { relocations, bytes }
+    if bytes == 0 {
+        return Verdict::Different("nothing was compared".to_owned());
+    }
+    Verdict::Equal { relocations, bytes, refused }
 }
 
 /// The sum over many files.
@@ -73,6 +116,7 @@ fn equal(source: &Source) -> Verdict {
 pub struct Tally {
     equal: usize,
     bytes: usize,
+    refused: usize,
     relocations: BTreeMap<RelocationType, usize>,
     different: Vec<(String, String)>,
     left_out: BTreeMap<LeftOut, Vec<String>>,
@@ -82,9 +126,10 @@ impl Tally {
     /// Adds the verdict on the file of that name.
     pub fn add(&mut self, name: &str, verdict: Verdict) {
         match verdict {
-            Verdict::Equal { relocations, bytes } => {
+            Verdict::Equal { relocations, bytes, refused } => {
                 self.equal += 1;
                 self.bytes += bytes;
+                self.refused += usize::from(refused);
                 for (r_type, count) in relocations {
                     *self.relocations.entry(r_type).or_default() += count;
                 }
@@ -121,6 +166,10 @@ impl Tally {
             .collect();
         let total: usize = self.relocations.values().sum();
         lines.push(format!("{total} relocations in {} bytes: {}", self.bytes, types.join(", ")));
+        lines.push(format!(
+            "refused by both with a symbol out of reach, as drawn: {}",
+            self.refused
+        ));
         lines.push(format!("equal {} of {}", self.equal, self.equal + self.different.len()));
         lines.join("\n")
     }
