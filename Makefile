@@ -90,6 +90,11 @@ oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SE
 	$(if $(DIR),,$(error DIR is not set: make oracle ARCH=$(ARCH) DIR=folder))
 	@$(oracle) --arch $(ARCH) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) $(DIR)
 
+.PHONY: sections
+sections: ## In how many modules of each DIR="folder …" each row of docs/sections.md occurs, and what is in none
+	$(if $(DIR),,$(error DIR is not set: make sections DIR="folder …"))
+	@tests/corpus/sections $(DIR)
+
 .PHONY: test-boot test-boot-x86_64 test-boot-i386 test-boot-m68k
 test-boot: $(architectures:%=test-boot-%) ## Boots of the test kernel with every script, on every architecture
 $(architectures:%=test-boot-%): test-boot-%: setup corpus-%

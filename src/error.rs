@@ -14,6 +14,14 @@ use core::fmt;
 pub enum LoadError {
     /// The file is not a module that can be linked.
     Image(image::Error),
+    /// It has a section that it cannot do without, and the kernel does not provide what that asks
+    /// for ([`Platform::section`](crate::Platform::section)).
+    Unsupported {
+        /// The section.
+        section: image::SectionRef,
+        /// What it means.
+        known: image::KnownSection,
+    },
     /// The module does not say who it is.
     Identity(IdentityProblem),
     /// A module of this name is loaded.
@@ -73,7 +81,9 @@ impl LoadError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::Image(error) => error.errno(),
-            Self::Identity(_) | Self::Export(_) | Self::Entry(_) => Errno::ENOEXEC,
+            Self::Unsupported { .. } | Self::Identity(_) | Self::Export(_) | Self::Entry(_) => {
+                Errno::ENOEXEC
+            }
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
             Self::Memory(_) | Self::Protect => Errno::ENOMEM,
@@ -117,6 +127,9 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(error) => error.fmt(f),
+            Self::Unsupported { section, known } => {
+                write!(f, "{section}: this kernel does not provide for it: {}", known.why())
+            }
             Self::Identity(problem) => problem.fmt(f),
             Self::Exists(name) => write!(f, "module {name} is loaded already"),
             Self::Busy(name) => write!(f, "module {name} is coming or going"),

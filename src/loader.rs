@@ -4,7 +4,7 @@ use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
-use crate::module::{EntryPoints, Identity, Module, Reference, References, Room, Work, pages};
+use crate::module::{EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, pages};
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
 use crate::registry::{Holder, Listed, Registry};
@@ -50,6 +50,7 @@ impl<P: Platform> Loader<P> {
         arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
     ) -> Result<(), LoadError> {
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
+        let ignored = Ignored::check(&self.platform, &image)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
         let (reservation, name) = self.registry.reserve(identity.name)?;
 
@@ -80,6 +81,7 @@ impl<P: Platform> Loader<P> {
             gpl_compatible: identity.gpl_compatible,
             starts: entry.init.is_some(),
             exit: entry.exit,
+            ignored,
             uses,
             work: Work { relocations, ..work },
             exports,
@@ -103,6 +105,9 @@ impl<P: Platform> Loader<P> {
         let module = coming.module();
         // It cannot be taken out before all of this is done.
         let starting = coming.hold();
+        if let Some(losses) = module.ignored.losses() {
+            self.warn(module, format_args!("{losses}"));
+        }
         self.platform.notify(Event::Coming, module);
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.

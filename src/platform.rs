@@ -73,6 +73,14 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The first of [`OpenError`]'s variants that is true of the descriptor.
     fn open(&self, descriptor: i32) -> Result<Self::File, OpenError>;
 
+    /// What the kernel does about a kind of section that the loader leaves to it: one whose
+    /// [treatment](crate::image::Treatment) is `Refused` or `Reported`, by its name in the table
+    /// ([`KnownSection::name`](crate::image::KnownSection::name)).
+    fn section(&self, name: &str) -> Provision {
+        let _ = name;
+        Provision::Missing
+    }
+
     /// Writes one line to the kernel's log.
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
         let _ = (level, line);
@@ -158,6 +166,18 @@ pub enum Protection {
     ReadOnly,
     /// Read and write.
     ReadWrite,
+}
+
+/// Whether the kernel does what a kind of section asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provision {
+    /// It does not. A module that would go wrong without it is refused.
+    Missing,
+    /// It does not, and accepts what a module then lacks, or does wrong. That the section is
+    /// ignored is said when a module with one is loaded.
+    LossAccepted,
+    /// It does, when it is [notified](Platform::notify) of the module.
+    Provided,
 }
 
 /// What has become of a module.

@@ -11,7 +11,7 @@ use core::ops::{Range, RangeInclusive};
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::platform::{
     AllocateError, Event, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError,
-    Platform, ProtectError, Protection, ReadError,
+    Platform, ProtectError, Protection, Provision, ReadError,
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Module};
@@ -50,6 +50,19 @@ pub fn exports(name: &[u8]) -> bool {
 pub fn drop_privilege() {
     MAY_MANAGE_MODULES.store(false, Ordering::Relaxed);
 }
+
+/// The sections of real modules that the loader would refuse for and that this kernel accepts the
+/// loss of: what they serve, no script comes near.
+const ACCEPTED_LOSSES: [&str; 4] = [
+    // One processor, which finds its only copy of a per-CPU variable at the variable's address.
+    ".data..percpu*",
+    // It has no other memory than what its modules are compiled for.
+    ".m68k_fixup",
+    // No script has a module use an SRCU domain of its own.
+    "___srcu_struct_ptrs",
+    // A fault in a module ends the boot, expected or not.
+    "__ex_table",
+];
 
 /// Memory of a module: pages that are counted.
 #[derive(Debug)]
@@ -147,6 +160,13 @@ unsafe impl Platform for TestKernel {
 
     fn open(&self, descriptor: i32) -> Result<File, OpenError> {
         usize::try_from(descriptor).ok().and_then(files::behind).ok_or(OpenError::BadDescriptor)
+    }
+
+    fn section(&self, name: &str) -> Provision {
+        match ACCEPTED_LOSSES.contains(&name) {
+            true => Provision::LossAccepted,
+            false => Provision::Missing,
+        }
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {

@@ -7,6 +7,7 @@
 
 mod error;
 mod header;
+mod known;
 mod modinfo;
 pub(crate) mod raw;
 mod relocations;
@@ -18,6 +19,8 @@ mod symbols;
 pub use error::{
     Error, HeaderProblem, RelocationRef, SectionProblem, SectionRef, SymbolProblem, SymbolRef,
 };
+pub(crate) use known::KnownSections;
+pub use known::{KnownSection, Treatment};
 pub use modinfo::ModInfo;
 pub use relocations::{Relocation, Relocations};
 pub use sections::{Flags, MAX_ALIGN, Section};
@@ -86,6 +89,12 @@ impl<'a, A: Arch> Image<'a, A> {
     /// The signature behind the ELF file, if there is one. It has not been verified.
     pub fn signature(&self) -> Option<&'a [u8]> {
         self.signature
+    }
+
+    /// Describes the section of that index for a message.
+    #[cold]
+    pub(crate) fn section_ref(&self, index: usize) -> SectionRef {
+        section_ref(&self.sections, index)
     }
 
     /// Describes the relocation of that index in a table for a message.

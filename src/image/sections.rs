@@ -1,5 +1,6 @@
 //! Claims about sections (gABI, "Sections").
 
+use super::known::{KnownSection, KnownSections};
 use super::strings::{Strings, Text};
 use super::{Error, HeaderProblem, SectionProblem, SectionRef, raw};
 use crate::arch::{Addends, Arch};
@@ -46,7 +47,8 @@ pub struct Section<'a> {
     /// Whether the module has it in memory: it is allocated and not one of those that only the
     /// loader reads.
     pub loaded: bool,
-    known: Known,
+    /// What its name or type means, if that is not known to the module alone.
+    pub known: Option<KnownSection>,
     pub(super) link: u32,
     pub(super) info: u32,
 }
@@ -63,42 +65,14 @@ impl<'a> Section<'a> {
     }
 }
 
-bitflags! {
-    /// The sections that the loader knows by name.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    struct Known: u8 {
-        const MODINFO = 1;
-        const VERSIONS = 1 << 1;
-        const THIS_MODULE = 1 << 2;
-        const KSYMTAB = 1 << 3;
-        const KSYMTAB_GPL = 1 << 4;
-
-        /// They are marked as allocated, and only the loader reads them.
-        const FOR_THE_LOADER = Self::MODINFO.bits() | Self::VERSIONS.bits();
-        /// A module has at most one of each.
-        const UNIQUE = Self::MODINFO.bits()
-            | Self::THIS_MODULE.bits()
-            | Self::KSYMTAB.bits()
-            | Self::KSYMTAB_GPL.bits();
-        /// They must have bytes in the file.
-        const WITH_BYTES = Self::MODINFO.bits() | Self::THIS_MODULE.bits();
-    }
-}
-
-impl Known {
-    const NAMES: [(&[u8], Self); 5] = [
-        (b".modinfo", Self::MODINFO),
-        (b"__versions", Self::VERSIONS),
-        (b".gnu.linkonce.this_module", Self::THIS_MODULE),
-        (b"__ksymtab", Self::KSYMTAB),
-        (b"__ksymtab_gpl", Self::KSYMTAB_GPL),
-    ];
-
-    fn by_name(name: Text<'_>) -> Self {
-        let found = Self::NAMES.iter().find(|(known, _)| name.is(known));
-        found.map_or(Self::empty(), |(_, known)| *known)
-    }
-}
+/// They are marked as allocated, and only the loader reads them.
+const FOR_THE_LOADER: KnownSections =
+    KnownSections::of([".modinfo", "__versions", "__version_ext_*"]);
+/// A module has at most one of each.
+const UNIQUE: KnownSections =
+    KnownSections::of([".modinfo", ".gnu.linkonce.this_module", "__ksymtab", "__ksymtab_gpl"]);
+/// They must have bytes in the file.
+const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.this_module"]);
 
 /// Reads all section headers. Established, for each: null if and only if it is the first, its
 /// bytes in the file, its alignment, the size of its entries, its name, and that it can be loaded
@@ -113,7 +87,7 @@ pub(super) fn check<'a, A: Arch>(
     let mut sections = Vec::new();
     sections.try_reserve_exact(headers().len()).map_err(|_| Error::OutOfMemory)?;
     let names = name_table::<A>(file, header, headers)?;
-    let (mut seen, mut size) = (Known::empty(), 0);
+    let (mut seen, mut size) = (KnownSections::default(), 0);
     for (index, bytes) in headers().enumerate() {
         let section = raw::section_header::<A>(bytes)
             .ok_or(SectionProblem::OutsideFile)
@@ -169,7 +143,7 @@ fn one<'a, A: Arch>(
     let flags = Flags::from_bits_truncate(header.sh_flags);
     alignment(header)?;
     entries::<A>(header)?;
-    let known = Known::by_name(name);
+    let known = KnownSection::of(name, header.sh_type);
     loadable(known, header, flags)?;
     Ok(Section {
         name,
@@ -178,7 +152,7 @@ fn one<'a, A: Arch>(
         size: header.sh_size,
         align: header.sh_addralign.max(1),
         data: bytes(file, header)?,
-        loaded: flags.contains(Flags::ALLOC) && !known.intersects(Known::FOR_THE_LOADER),
+        loaded: flags.contains(Flags::ALLOC) && !FOR_THE_LOADER.has(known),
         known,
         link: header.sh_link,
         info: header.sh_info,
@@ -239,7 +213,11 @@ fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
 
 /// Established: a section that will be loaded can be; those that the loader reads have bytes.
 #[inline]
-fn loadable(known: Known, header: &SectionHeader, flags: Flags) -> Result<(), SectionProblem> {
+fn loadable(
+    known: Option<KnownSection>,
+    header: &SectionHeader,
+    flags: Flags,
+) -> Result<(), SectionProblem> {
     if flags.contains(Flags::ALLOC) {
         if flags.contains(Flags::TLS) {
             return Err(SectionProblem::ThreadLocal);
@@ -252,7 +230,7 @@ fn loadable(known: Known, header: &SectionHeader, flags: Flags) -> Result<(), Se
         }
     }
     let has_bytes = header.sh_type == SHT_PROGBITS && header.sh_size != 0;
-    if known.intersects(Known::WITH_BYTES) && !has_bytes {
+    if WITH_BYTES.has(known) && !has_bytes {
         return Err(SectionProblem::NoBytes);
     }
     Ok(())
@@ -260,11 +238,14 @@ fn loadable(known: Known, header: &SectionHeader, flags: Flags) -> Result<(), Se
 
 /// Established: a section that a module has at most once is not among those that have been `seen`.
 #[inline]
-fn unique(section: &Section<'_>, seen: &mut Known) -> Result<(), SectionProblem> {
-    if (*seen & section.known).intersects(Known::UNIQUE) {
+fn unique(section: &Section<'_>, seen: &mut KnownSections) -> Result<(), SectionProblem> {
+    let Some(known) = section.known.filter(|known| UNIQUE.has(Some(*known))) else {
+        return Ok(());
+    };
+    if seen.has(Some(known)) {
         return Err(SectionProblem::Repeated);
     }
-    *seen |= section.known;
+    seen.insert(known);
     Ok(())
 }
 

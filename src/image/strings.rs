@@ -52,6 +52,12 @@ impl<'a> Text<'a> {
         self.0.get(string.len()) == Some(&0) && self.0.starts_with(string)
     }
 
+    /// Its first bytes, if it has as many or bytes follow it in the table.
+    #[inline]
+    pub fn first_bytes(self) -> Option<[u8; 4]> {
+        self.0.first_chunk().copied()
+    }
+
     /// Whether it starts with this.
     #[inline]
     pub fn starts_with(self, prefix: &[u8]) -> bool {

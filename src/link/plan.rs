@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::got::Got;
 use crate::arch::Arch;
-use crate::image::{Flags, Image, Section};
+use crate::image::{Flags, Image, KnownSections, Section};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::fmt;
@@ -235,13 +235,14 @@ fn part_of(section: &Section<'_>) -> Part {
 
 /// Linux's rule for what only the module's start may change: the section that
 /// `__ro_after_init` names, and the table of static branches.
-const READ_ONLY_AFTER_INIT: [&[u8]; 2] = [b".data..ro_after_init", b"__jump_table"];
+const READ_ONLY_AFTER_INIT: KnownSections =
+    KnownSections::of([".data..ro_after_init", "__jump_table"]);
 
 #[inline]
 fn group_of(section: &Section<'_>) -> Group {
     if section.flags.contains(Flags::EXECUTE) {
         Group::Text
-    } else if READ_ONLY_AFTER_INIT.iter().any(|name| section.name.is(name)) {
+    } else if READ_ONLY_AFTER_INIT.has(section.known) {
         Group::ReadOnlyAfterInit
     } else if !section.flags.contains(Flags::WRITE) {
         Group::ReadOnly

@@ -2,6 +2,7 @@
 
 mod entry;
 mod identity;
+mod ignored;
 mod memory;
 mod parts;
 mod references;
@@ -9,10 +10,12 @@ mod references;
 pub(crate) use entry::EntryPoints;
 pub(crate) use identity::Identity;
 pub use identity::{IdentityProblem, max_name};
+pub(crate) use ignored::Ignored;
 pub(crate) use memory::{Room, pages};
 pub(crate) use parts::Parts;
 pub use references::{Reference, State};
 
+use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{ModuleMemory, Platform};
 use crate::symbols::{ExportTables, Exports, Symbol};
@@ -55,6 +58,7 @@ pub struct Module<P: Platform> {
     pub(crate) starts: bool,
     /// The address of its stop, `void cleanup_module(void)`.
     pub(crate) exit: Option<u64>,
+    pub(crate) ignored: Ignored,
     pub(crate) work: Work,
     pub(crate) exports: Exports<P::Arch>,
     pub(crate) uses: Box<[Reference<P>]>,
@@ -105,6 +109,12 @@ impl<P: Platform> Module<P> {
     /// Whether its licence is compatible with the GPL.
     pub fn is_gpl_compatible(&self) -> bool {
         self.gpl_compatible
+    }
+
+    /// The sections that it has and that nobody does anything about, by their names in the
+    /// [table](crate::image::KnownSection::name).
+    pub fn ignored_sections(&self) -> impl Iterator<Item = &'static str> {
+        self.ignored.all().map(KnownSection::name)
     }
 
     /// The addresses of its core part.

@@ -33,7 +33,9 @@ struct Piece {
     bytes: Box<[u8]>,
 }
 
-/// Memory of a module, which goes back to the pool.
+/// Memory of a module, which goes back to the pool. Aligned as nothing else is, so that the layout
+/// of a module, which holds it, is that of no other allocation.
+#[repr(align(64))]
 pub struct Memory {
     piece: Option<Piece>,
     size: usize,

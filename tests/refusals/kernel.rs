@@ -1,12 +1,14 @@
 //! Refusals for which the kernel is the reason: what is loaded already, what it exports and to
 //! whom, what it has no memory for.
 
+use crate::case::section;
 use crate::edit::*;
 use crate::link::undefine;
 use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
+use modlink::image::KnownSection;
 use modlink::link::ResolveError;
-use modlink::platform::{AllocateError, Purpose};
+use modlink::platform::{AllocateError, Provision, Purpose};
 use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError, Name, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot};
@@ -61,6 +63,7 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             permanent::<A>(on),
             not_loaded::<A>(on),
             unloaded_while_coming::<A>(),
+            not_provided_for::<A>(on),
         ];
         outcomes.extend(no_memory::<A>(on));
         outcomes.extend(no_protection::<A>(on));
@@ -179,6 +182,22 @@ fn refused_import(on: Architecture, reason: ImportProblem) -> LoadError {
 
 fn name(name: &str) -> Name {
     name.as_bytes().into()
+}
+
+/// A section for which the kernel does not provide.
+fn not_provided_for<A: Arch>(on: Architecture) -> Outcome {
+    let mut file = on.module();
+    let rodata = file.section(".rodata");
+    let index = file.add_section_like(rodata);
+    file.rename_section(index, ".init_array");
+    let kernel = HostKernel::<A>::new().with_all_sections(Provision::Missing);
+    let loader = kernel.export_all_for(file.bytes(), &[]).boot();
+    let known = KnownSection::all().find(|known| known.name() == ".init_array*");
+    let error = LoadError::Unsupported {
+        section: section(index, ".init_array"),
+        known: known.expect("a row of the table"),
+    };
+    load(&loader, file.bytes(), error, Errno::ENOEXEC, "constructors")
 }
 
 fn loaded_already<A: Arch>(on: Architecture) -> Outcome {

@@ -11,6 +11,7 @@ mod exports;
 mod header;
 mod heap;
 mod identity;
+mod known;
 mod kernel;
 mod link;
 mod modinfo;

@@ -8,7 +8,7 @@ use crate::trace::Step;
 use crate::user::{PAGE, User};
 use modlink::arch::{Arch, Container, Endian};
 use modlink::platform::{
-    AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Purpose,
+    AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Provision, Purpose,
 };
 use modlink::symbols::Symbol;
 use modlink::{Loader, Module, Name, Platform};
@@ -32,6 +32,8 @@ type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
 pub struct HostKernel<A: Arch> {
     kernel: RangeInclusive<u64>,
     exports: BTreeMap<Vec<u8>, Export>,
+    /// What it says of sections; of all others the second.
+    sections: (BTreeMap<String, Provision>, Provision),
     loader: Weak<HostLoader<A>>,
     memory: Arc<Memory>,
     failures: Arc<Failures>,
@@ -72,6 +74,8 @@ impl<A: Arch> HostKernel<A> {
         Self {
             kernel,
             exports: BTreeMap::new(),
+            // No module code runs that could miss anything.
+            sections: (BTreeMap::new(), Provision::LossAccepted),
             loader: Weak::new(),
             memory: Arc::new(Memory::new(modules, failures.clone(), trace.clone())),
             failures,
@@ -92,6 +96,19 @@ impl<A: Arch> HostKernel<A> {
     pub fn with_kernel_at(mut self, kernel: RangeInclusive<u64>) -> Self {
         assert!(self.exports.is_empty(), "set before the first export");
         self.kernel = kernel;
+        self
+    }
+
+    /// The same kernel, which says this of the sections that the loader leaves to it, instead of
+    /// that it accepts the loss.
+    pub fn with_all_sections(mut self, provision: Provision) -> Self {
+        self.sections = (BTreeMap::new(), provision);
+        self
+    }
+
+    /// The same kernel, which says this of sections of that name.
+    pub fn with_section(mut self, name: &str, provision: Provision) -> Self {
+        self.sections.0.insert(name.into(), provision);
         self
     }
 
@@ -434,6 +451,11 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
 
     fn open(&self, descriptor: i32) -> Result<File, OpenError> {
         self.files.open(descriptor, self.failures.clone())
+    }
+
+    fn section(&self, name: &str) -> Provision {
+        let (sections, others) = &self.sections;
+        *sections.get(name).unwrap_or(others)
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {

@@ -16,7 +16,7 @@ use core::panic::PanicInfo;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::platform::{
     AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    Protection, ReadError,
+    Protection, Provision, ReadError,
 };
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use modlink::{Loader, Platform};
@@ -166,6 +166,14 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
             1 => Err(OpenError::NotRegular),
             2 => Err(OpenError::OpenForWriting),
             file => Ok(OpaqueFile(file)),
+        }
+    }
+
+    fn section(&self, name: &str) -> Provision {
+        match number(name.as_ptr() as u64, name.len() as u64) {
+            0 => Provision::Provided,
+            1 => Provision::LossAccepted,
+            _ => Provision::Missing,
         }
     }
 

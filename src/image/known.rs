@@ -1,0 +1,238 @@
+//! What sections mean: each name to which Linux or the gABI gives a meaning, in one table.
+//!
+//! A section that is not in it is ordinary memory of the module, whose contents mean something to
+//! the module alone. docs/sections.md says of each how it is treated and why, and how many modules
+//! have it.
+
+use super::strings::Text;
+use core::fmt;
+use goblin::elf::section_header::{SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_PREINIT_ARRAY};
+
+/// What becomes of a section that a module has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// The loader does what it asks for.
+    Handled,
+    /// It is ignored, and the module runs as it would otherwise.
+    Harmless,
+    /// It is ignored, which is said once by its name: the module runs, and lacks something.
+    Reported,
+    /// The module would go wrong without what it asks for, so it is refused.
+    Refused,
+}
+
+macro_rules! table {
+    ($($name:literal $treatment:ident $why:literal)*) => {
+        /// Ascending. A `*` at the end stands for any rest.
+        static NAMES: &[&str] = &[$($name,)*];
+        static TREATMENTS: &[Treatment] = &[$(Treatment::$treatment,)*];
+        /// Apart from the others: a kernel that prints nothing links none of them.
+        static WHY: &[&str] = &[$($why,)*];
+    };
+}
+
+// What it is for where it is handled; what nobody does where it is not.
+table! {
+    ".BTF*"                       Harmless "types for BPF programs"
+    ".altinstructions"            Reported "every CPU runs the baseline instructions"
+    ".call_sites"                 Harmless "calls that may be patched to count their depth"
+    ".cfi_sites"                  Harmless "checks of calls that may be patched to be finer"
+    ".ctors*"                     Refused  "nobody would run its constructors"
+    ".data..percpu*"              Refused  "its per-CPU variables would not be copied for each CPU"
+    ".data..ro_after_init"        Handled  "data that is protected once the module has started"
+    ".dtors*"                     Refused  "nobody would run its destructors"
+    ".eh_frame*"                  Harmless "how to unwind the stack"
+    ".fini_array*"                Refused  "nobody would run its destructors"
+    ".gcc_except_table*"          Harmless "how to unwind the stack"
+    ".gnu.linkonce.this_module"   Handled  "where the module starts and stops"
+    ".ibt_endbr_seal"             Harmless "functions that may be barred from indirect calls"
+    ".init_array*"                Refused  "nobody would run its constructors"
+    ".kcfi_traps"                 Reported "a failed check of a call is an unknown trap"
+    ".kunit_*"                    Reported "its unit tests do not run"
+    ".m68k_fixup"                 Refused  "nobody would write the memory's layout into its code"
+    ".modinfo"                    Handled  "what the module says of itself"
+    ".note*"                      Harmless "notes for tools"
+    ".orc_*"                      Harmless "how to unwind the stack"
+    ".parainstructions"           Harmless "calls that may be patched to be direct"
+    ".preinit_array*"             Refused  "nobody would run its constructors"
+    ".printk_index"               Harmless "a list of its messages"
+    ".retpoline_sites"            Harmless "jumps through thunks, which may be patched"
+    ".return_sites"               Harmless "returns through thunks, which may be patched"
+    ".smp_locks"                  Harmless "lock prefixes that one CPU can do without"
+    ".static_call_sites"          Harmless "calls that may be patched to be direct"
+    "___ksymtab*"                 Refused  "its exports are not in one table: link it with module.ld"
+    "___srcu_struct_ptrs"         Refused  "nobody would initialise its SRCU domains"
+    "__bpf_raw_tp_map"            Reported "BPF programs do not see its tracepoints"
+    "__bug_table"                 Reported "a WARN or BUG is an unknown trap"
+    "__dyndbg*"                   Harmless "messages that may be turned on"
+    "__ex_table"                  Refused  "a fault that it expects would be fatal"
+    "__jump_table"                Reported "static branches stay as compiled"
+    "__kcrctab*"                  Harmless "versions of its exports"
+    "__kflagstab"                 Handled  "which of its exports are for GPL-compatible modules"
+    "__ksymtab"                   Handled  "its exports"
+    "__ksymtab_gpl"               Handled  "its exports for GPL-compatible modules"
+    "__mcount_loc"                Harmless "where a tracer may patch in calls"
+    "__param"                     Reported "parameters keep their defaults"
+    "__patchable_function_entries" Harmless "where a tracer may patch in calls"
+    "__tracepoint_check"          Harmless "a list for the build"
+    "__tracepoint_str"            Harmless "texts for readers of traces"
+    "__tracepoints_ptrs"          Reported "tracepoints stay off"
+    "__version_ext_*"             Harmless "versions of its imports"
+    "__versions"                  Harmless "versions of its imports"
+    "_error_injection_whitelist"  Harmless "functions that may be made to fail"
+    "_ftrace_eval_map"            Reported "trace events stay off"
+    "_ftrace_events"              Reported "trace events stay off"
+    "_kprobe_blacklist"           Harmless "functions that may not be probed"
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KnownSection(u8);
+
+impl KnownSection {
+    /// All rows, by name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..NAMES.len()).map(|row| Self(row as u8))
+    }
+
+    /// The row of a section.
+    pub(super) fn of(name: Text<'_>, kind: u32) -> Option<Self> {
+        match kind {
+            SHT_INIT_ARRAY => Some(const { Self::row(".init_array*") }),
+            SHT_FINI_ARRAY => Some(const { Self::row(".fini_array*") }),
+            SHT_PREINIT_ARRAY => Some(const { Self::row(".preinit_array*") }),
+            _ => Self::named(name),
+        }
+    }
+
+    /// The row that a name is in. Most names are in none, and their first bytes tell.
+    fn named(name: Text<'_>) -> Option<Self> {
+        let key = name.first_bytes()?;
+        let first_bytes = |known: &&str| known.as_bytes().first_chunk().copied();
+        let first = NAMES.partition_point(|known| first_bytes(known) < Some(key));
+        let same_key = NAMES.iter().enumerate().skip(first);
+        let mut same_key = same_key.take_while(|(_, known)| first_bytes(known) == Some(key));
+        let (row, _) = same_key.find(|(_, known)| match known.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix.as_bytes()),
+            None => name.is(known.as_bytes()),
+        })?;
+        Some(Self(row as u8))
+    }
+
+    /// The row of that name.
+    pub(crate) const fn row(name: &str) -> Self {
+        let (mut row, mut rest) = (0, NAMES);
+        while let [first, others @ ..] = rest {
+            if equal(first.as_bytes(), name.as_bytes()) {
+                return Self(row);
+            }
+            (row, rest) = (row.wrapping_add(1), others);
+        }
+        assert!(rest.len() == usize::MAX, "no such row");
+        Self(row)
+    }
+
+    /// The name of the section; with a `*` at the end, any that starts so.
+    pub fn name(self) -> &'static str {
+        NAMES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    /// What becomes of it unless the kernel provides what it asks for.
+    pub fn treatment(self) -> Treatment {
+        TREATMENTS.get(usize::from(self.0)).copied().unwrap_or(Treatment::Refused)
+    }
+
+    /// What it is for, if it is handled or harmless; else what is lost without the kernel.
+    pub fn why(self) -> &'static str {
+        WHY.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for KnownSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Rows of the table, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownSections(u64);
+
+impl KnownSections {
+    /// Those of these names.
+    pub const fn of<const N: usize>(names: [&str; N]) -> Self {
+        let (mut set, mut rest) = (0, names.as_slice());
+        while let [first, others @ ..] = rest {
+            (set, rest) = (set | KnownSection::row(first).bit(), others);
+        }
+        Self(set)
+    }
+
+    pub fn has(self, section: Option<KnownSection>) -> bool {
+        section.is_some_and(|section| self.0 & section.bit() != 0)
+    }
+
+    pub fn insert(&mut self, section: KnownSection) {
+        self.0 |= section.bit();
+    }
+
+    /// All of them, by name.
+    pub fn iter(self) -> impl Iterator<Item = KnownSection> {
+        KnownSection::all().filter(move |section| self.has(Some(*section)))
+    }
+}
+
+impl KnownSection {
+    const fn bit(self) -> u64 {
+        1_u64.wrapping_shl(self.0 as u32)
+    }
+}
+
+const fn equal(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([first, rest @ ..], [other, others @ ..]) = (a, b) {
+        if *first != *other {
+            return false;
+        }
+        (a, b) = (rest, others);
+    }
+    a.is_empty() && b.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::strings::Strings;
+    use alloc::format;
+
+    #[test]
+    fn the_table_ascends_and_has_a_bit_for_each_row() {
+        assert!(NAMES.is_sorted_by(|a, b| a < b));
+        assert!(NAMES.len() <= 64);
+        assert!(NAMES.iter().all(|name| name.trim_end_matches('*').len() >= 4));
+    }
+
+    #[test]
+    fn each_row_is_found_by_its_name_and_by_no_other() {
+        let found = |name: &str| {
+            let table = format!("\0{name}\0");
+            let name = Strings::new(table.as_bytes()).and_then(|table| table.at(1));
+            KnownSection::of(name.expect("a name"), 1)
+        };
+        for row in KnownSection::all() {
+            let name = row.name();
+            if let Some(prefix) = name.strip_suffix('*') {
+                assert_eq!(found(prefix), Some(row), "{prefix}");
+                assert_eq!(found(&format!("{prefix}0")), Some(row), "{prefix}0");
+                assert_eq!(found(&prefix[..prefix.len() - 1]), None, "less than {prefix}");
+            } else {
+                assert_eq!(found(name), Some(row), "{name}");
+                assert_ne!(found(&format!("{name}0")), Some(row), "{name}0");
+                assert_ne!(found(&name[..name.len() - 1]), Some(row), "less than {name}");
+            }
+            assert_eq!(KnownSection::row(name), row);
+        }
+        for name in ["", ".", ".te", ".text", ".data", ".bss", ".init.text", ".rodata.str1.1"] {
+            assert_eq!(found(name), None, "{name}");
+        }
+    }
+}
