@@ -4,7 +4,9 @@ use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
-use crate::module::{EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, pages};
+use crate::module::{
+    EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, pages,
+};
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
 use crate::registry::{Holder, Listed, Registry};

@@ -12,10 +12,7 @@ pub(crate) struct Ignored(KnownSections);
 impl Ignored {
     /// Asks the kernel about each section that is allocated and not empty. The error names the
     /// first that the module cannot do without and the kernel does not provide for.
-    pub fn check<P: Platform>(
-        platform: &P,
-        image: &Image<'_, P::Arch>,
-    ) -> Result<Self, LoadError> {
+    pub fn check<P: Platform>(platform: &P, image: &Image<'_, P::Arch>) -> Result<Self, LoadError> {
         let mut ignored = Self::default();
         for (index, section) in image.sections().iter().enumerate() {
             let matters = section.flags.contains(Flags::ALLOC) && section.size != 0;
