@@ -13,11 +13,11 @@ use modlink_host::{HostKernel, corpus};
 const ARRAYS: [(u64, &str); 3] =
     [(14, ".init_array*"), (15, ".fini_array*"), (16, ".preinit_array*")];
 
-/// Loads a file into a kernel. What is ignored then, and what has been logged.
-fn load<A: Arch>(
-    kernel: HostKernel<A>,
-    file: &[u8],
-) -> Result<(Vec<&'static str>, Vec<(Level, String)>), LoadError> {
+/// What is ignored of a module that has been loaded, and what has been logged.
+type Loaded = (Vec<&'static str>, Vec<(Level, String)>);
+
+/// Loads a file into a kernel.
+fn load<A: Arch>(kernel: HostKernel<A>, file: &[u8]) -> Result<Loaded, LoadError> {
     let loader = kernel.export_all_for(file, &[]).boot();
     loader.load(file, || Ok(Vec::new()))?;
     let mut ignored = Vec::new();
