@@ -1,13 +1,12 @@
 //! The encoding that most relocations share: a plain integer of one to eight bytes.
 
-use super::{DoesNotFit, Encoding, Endian};
+use super::{Arch, DoesNotFit, Encoding, Endian, Word};
 
 /// A plain integer at the place, in the architecture's byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data {
     width: Width,
-    fits: Fits,
-    order: Endian,
+    overflow: Overflow,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,58 +18,55 @@ enum Width {
     Xword,
 }
 
-/// Which values may be cut down to the width.
+/// Which values overflow a field of n bits: the checks that GNU ld makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fits {
-    /// All: the value is meant modulo the width.
-    Always,
-    /// Those that sign extension restores.
+pub enum Overflow {
+    /// None: the value is meant modulo 2ⁿ.
+    Unchecked,
+    /// Those outside −2ⁿ⁻¹ … 2ⁿ⁻¹ − 1.
     Signed,
-    /// Those that zero extension restores.
+    /// Those outside 0 … 2ⁿ − 1.
     Unsigned,
-    /// Those that either extension restores.
-    Either,
+    /// Those outside −2ⁿ … 2ⁿ − 1: the field may be meant with a sign or without one, and addresses
+    /// wrap around.
+    Bitfield,
 }
 
 impl Data {
     /// No bytes at all.
-    pub const fn none(order: Endian) -> Self {
-        Self { width: Width::None, fits: Fits::Always, order }
-    }
+    pub const NONE: Self = Self { width: Width::None, overflow: Overflow::Unchecked };
+
+    /// Eight bytes, which hold every value.
+    pub const XWORD: Self = Self { width: Width::Xword, overflow: Overflow::Unchecked };
 
     /// One byte.
-    pub const fn byte(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Byte, fits, order }
+    pub const fn byte(overflow: Overflow) -> Self {
+        Self { width: Width::Byte, overflow }
     }
 
     /// Two bytes.
-    pub const fn half(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Half, fits, order }
+    pub const fn half(overflow: Overflow) -> Self {
+        Self { width: Width::Half, overflow }
     }
 
     /// Four bytes.
-    pub const fn word(fits: Fits, order: Endian) -> Self {
-        Self { width: Width::Word, fits, order }
-    }
-
-    /// Eight bytes, which hold every value.
-    pub const fn xword(order: Endian) -> Self {
-        Self { width: Width::Xword, fits: Fits::Always, order }
+    pub const fn word(overflow: Overflow) -> Self {
+        Self { width: Width::Word, overflow }
     }
 
     #[inline(always)]
-    fn holds(self, value: u64) -> bool {
-        let (signed, unsigned) = match self.width {
-            Width::None | Width::Xword => (value, value),
-            Width::Byte => (value as i8 as u64, u64::from(value as u8)),
-            Width::Half => (value as i16 as u64, u64::from(value as u16)),
-            Width::Word => (value as i32 as u64, u64::from(value as u32)),
+    fn holds(self, value: i64) -> bool {
+        let (signed, unsigned, above) = match self.width {
+            Width::None | Width::Xword => return true,
+            Width::Byte => (i64::from(value as i8), i64::from(value as u8), value >> 8),
+            Width::Half => (i64::from(value as i16), i64::from(value as u16), value >> 16),
+            Width::Word => (i64::from(value as i32), i64::from(value as u32), value >> 32),
         };
-        match self.fits {
-            Fits::Always => true,
-            Fits::Signed => value == signed,
-            Fits::Unsigned => value == unsigned,
-            Fits::Either => value == signed || value == unsigned,
+        match self.overflow {
+            Overflow::Unchecked => true,
+            Overflow::Signed => value == signed,
+            Overflow::Unsigned => value == unsigned,
+            Overflow::Bitfield => matches!(above, 0 | -1),
         }
     }
 }
@@ -88,9 +84,9 @@ impl Encoding for Data {
     }
 
     #[inline(always)]
-    fn addend(self, bytes: &[u8]) -> Option<i64> {
-        let big = self.order == Endian::Big;
-        Some(match self.width {
+    fn addend<A: Arch>(self, bytes: &[u8]) -> Option<A::Word> {
+        let big = A::ORDER == Endian::Big;
+        let addend = match self.width {
             Width::Word => {
                 let bytes = *bytes.first_chunk()?;
                 i64::from(if big { i32::from_be_bytes(bytes) } else { i32::from_le_bytes(bytes) })
@@ -105,15 +101,17 @@ impl Encoding for Data {
             }
             Width::Byte => i64::from(i8::from_ne_bytes(*bytes.first_chunk()?)),
             Width::None => 0,
-        })
+        };
+        Some(A::Word::truncate(addend as u64))
     }
 
     #[inline(always)]
-    fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit> {
+        let value = value.signed();
         if !self.holds(value) {
             return Err(DoesNotFit);
         }
-        let big = self.order == Endian::Big;
+        let big = A::ORDER == Endian::Big;
         match self.width {
             Width::Word => {
                 let cut = value as u32;

@@ -1,8 +1,8 @@
 //! m68k: System V Application Binary Interface, Motorola 68000 Processor Family Supplement,
 //! chapter 4, "Relocation".
 
-use super::data::{Data, Fits};
-use super::{Addends, Arch, Container, Endian, Handler, Operation, SyscallNumbers};
+use super::data::{Data, Overflow};
+use super::{Addends, Arch, Endian, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_68K;
@@ -11,13 +11,10 @@ use goblin::elf::header::EM_68K;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct M68k;
 
-const ORDER: Endian = Endian::Big;
-
 impl Arch for M68k {
     const NAME: &'static str = "m68k";
     const MACHINE: u16 = EM_68K;
-    const CLASS: Container = Container::Little;
-    const ORDER: Endian = ORDER;
+    const ORDER: Endian = Endian::Big;
     const ADDENDS: Addends = Addends::Both;
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
@@ -26,31 +23,35 @@ impl Arch for M68k {
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };
     const TYPES: u32 = R_68K_PLT8 + 1;
+    const NAMES: Names = Names {
+        prefix: "R_68K_",
+        names: "NONE 32 16 8 PC32 PC16 PC8 GOT32 GOT16 GOT8 GOT32O GOT16O GOT8O PLT32 PLT16 PLT8 \
+            PLT32O PLT16O PLT8O COPY GLOB_DAT JMP_SLOT RELATIVE - - TLS_GD32 TLS_GD16 TLS_GD8 \
+            TLS_LDM32 TLS_LDM16 TLS_LDM8 TLS_LDO32 TLS_LDO16 TLS_LDO8 TLS_IE32 TLS_IE16 TLS_IE8 \
+            TLS_LE32 TLS_LE16 TLS_LE8 TLS_DTPMOD32 TLS_DTPREL32 TLS_TPREL32",
+    };
 
+    type Word = u32;
     type Encoding = Data;
 
     #[inline(always)]
     fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
-        let word = Data::word(Fits::Always, ORDER);
+        let word = Data::word(Overflow::Unchecked);
         Some(match r_type {
-            R_68K_NONE => handler.handle(None, Data::none(ORDER)),
+            R_68K_NONE => handler.handle(None, Data::NONE),
             R_68K_32 => handler.handle(Absolute, word),
-            R_68K_16 => handler.handle(Absolute, Data::half(Fits::Either, ORDER)),
-            R_68K_8 => handler.handle(Absolute, Data::byte(Fits::Either, ORDER)),
+            R_68K_16 => handler.handle(Absolute, Data::half(Overflow::Bitfield)),
+            R_68K_8 => handler.handle(Absolute, Data::byte(Overflow::Bitfield)),
             R_68K_PC32 | R_68K_PLT32 => handler.handle(PlaceRelative, word),
-            R_68K_PC16 | R_68K_PLT16 => {
-                handler.handle(PlaceRelative, Data::half(Fits::Signed, ORDER))
-            }
-            R_68K_PC8 | R_68K_PLT8 => {
-                handler.handle(PlaceRelative, Data::byte(Fits::Signed, ORDER))
-            }
+            R_68K_PC16 | R_68K_PLT16 => handler.handle(PlaceRelative, Data::half(Overflow::Signed)),
+            R_68K_PC8 | R_68K_PLT8 => handler.handle(PlaceRelative, Data::byte(Overflow::Signed)),
             R_68K_GOT32O => handler.handle(SlotOffset, word),
-            R_68K_GOT16O => handler.handle(SlotOffset, Data::half(Fits::Signed, ORDER)),
-            R_68K_GOT8O => handler.handle(SlotOffset, Data::byte(Fits::Signed, ORDER)),
+            R_68K_GOT16O => handler.handle(SlotOffset, Data::half(Overflow::Signed)),
+            R_68K_GOT8O => handler.handle(SlotOffset, Data::byte(Overflow::Signed)),
             R_68K_GOT32 => handler.handle(SlotFromPlace, word),
-            R_68K_GOT16 => handler.handle(SlotFromPlace, Data::half(Fits::Signed, ORDER)),
-            R_68K_GOT8 => handler.handle(SlotFromPlace, Data::byte(Fits::Signed, ORDER)),
+            R_68K_GOT16 => handler.handle(SlotFromPlace, Data::half(Overflow::Signed)),
+            R_68K_GOT8 => handler.handle(SlotFromPlace, Data::byte(Overflow::Signed)),
             _ => return Option::None,
         })
     }

@@ -9,6 +9,7 @@
 pub mod data;
 pub mod i386;
 pub mod m68k;
+pub mod word;
 pub mod x86_64;
 
 use crate::symbols::KsymtabFormat;
@@ -19,6 +20,7 @@ pub use data::Data;
 pub use goblin::container::{Container, Endian};
 pub use i386::I386;
 pub use m68k::M68k;
+pub use word::Word;
 pub use x86_64::X86_64;
 
 /// An architecture whose modules can be checked and linked.
@@ -30,7 +32,7 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// `e_machine` of its files (gABI, "ELF Header").
     const MACHINE: u16;
     /// Word size of its files (`EI_CLASS`).
-    const CLASS: Container;
+    const CLASS: Container = <Self::Word as Word>::CLASS;
     /// Byte order of its files (`EI_DATA`).
     const ORDER: Endian;
     /// Which kinds of relocation section its modules may have.
@@ -49,7 +51,11 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     const SYSCALLS: SyscallNumbers;
     /// One more than the highest relocation type that modules can have.
     const TYPES: u32;
+    /// The psABI's names of all relocation types, of those too that modules cannot have.
+    const NAMES: Names;
 
+    /// An address, and what relocations compute with.
+    type Word: Word;
     /// How a relocation writes its value.
     type Encoding: Encoding;
 
@@ -113,6 +119,47 @@ pub struct Relocation<E> {
     pub encoding: E,
 }
 
+/// The names of an architecture's relocation types. They are for messages, and a kernel that prints
+/// none is linked without them: what an error holds is [`Arch::MACHINE`].
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// What all begin with.
+    prefix: &'static str,
+    /// The rest of each in the order of their numbers, a blank between two; `-` where there is none.
+    names: &'static str,
+}
+
+/// The name of a relocation type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeName {
+    prefix: &'static str,
+    name: &'static str,
+}
+
+impl Names {
+    /// The name of the relocation type `r_type`, if the psABI has one for it.
+    pub fn get(&self, r_type: u32) -> Option<TypeName> {
+        let name = self.names.split(' ').nth(r_type as usize).filter(|name| *name != "-")?;
+        Some(TypeName { prefix: self.prefix, name })
+    }
+
+    /// The names for the architecture of an `e_machine`.
+    pub fn of_machine(machine: u16) -> Option<Self> {
+        match machine {
+            X86_64::MACHINE => Some(X86_64::NAMES),
+            I386::MACHINE => Some(I386::NAMES),
+            M68k::MACHINE => Some(M68k::NAMES),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.prefix, self.name)
+    }
+}
+
 /// What is to be done with the meaning of a relocation type.
 pub trait Handler<E> {
     /// What comes of it.
@@ -168,14 +215,14 @@ pub trait Encoding: Copy + fmt::Debug + Eq {
 
     /// The addend that the bytes hold (REL), sign-extended; `None` if `bytes` is shorter than
     /// [`width`](Self::width).
-    fn addend(self, bytes: &[u8]) -> Option<i64>;
+    fn addend<A: Arch>(self, bytes: &[u8]) -> Option<A::Word>;
 
-    /// Writes `value`, which is sign-extended from the word size of the architecture.
+    /// Writes `value`, a number of two's complement.
     ///
     /// # Errors
     /// [`DoesNotFit`] if the bits cannot hold the value, or `bytes` is shorter than
     /// [`width`](Self::width); nothing is written then.
-    fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit>;
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit>;
 }
 
 /// A relocation's value is outside what its encoding can hold.

@@ -1,5 +1,6 @@
 //! Why a file is not a module that can be linked.
 
+use crate::arch::Names;
 use crate::errno::Errno;
 use crate::name::Name;
 use core::fmt;
@@ -63,6 +64,8 @@ pub struct RelocationRef {
     pub section: SectionRef,
     /// The offset in that section, in bytes.
     pub offset: u64,
+    /// The architecture whose type it is (`e_machine`).
+    pub machine: u16,
     /// Its type, a number of the psABI.
     pub r_type: u32,
     /// The symbol that it refers to.
@@ -222,8 +225,11 @@ impl fmt::Display for SymbolRef {
 
 impl fmt::Display for RelocationRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { section, offset, r_type, symbol } = self;
-        write!(f, "{section}+{offset:#x}: relocation of type {r_type} to {symbol}")
+        let Self { section, offset, machine, r_type, symbol } = self;
+        match Names::of_machine(*machine).and_then(|names| names.get(*r_type)) {
+            Some(name) => write!(f, "{section}+{offset:#x}: {name} to {symbol}"),
+            None => write!(f, "{section}+{offset:#x}: relocation of type {r_type} to {symbol}"),
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! The layouts are those of the gABI, chapters "ELF Header", "Sections", "Symbol Table" and
 //! "Relocation". A function returns `None` only if it is given too few bytes.
 
-use crate::arch::{Arch, Container, Endian};
+use super::Relocation;
+use crate::arch::{Arch, Container, Endian, Word};
 use core::marker::PhantomData;
-use goblin::elf::reloc::Reloc;
 use goblin::elf::{Header, SectionHeader, Sym, header};
 use goblin::{elf32, elf64};
 use static_assertions::const_assert_eq;
@@ -165,7 +165,10 @@ pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
 }
 
 #[inline(always)]
-pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option<Reloc> {
+pub(crate) fn relocation<A: Arch>(
+    bytes: &[u8],
+    explicit_addend: bool,
+) -> Option<Relocation<A::Word>> {
     let mut fields = Fields::<A>::new(bytes);
     let r_offset = fields.native()?;
     let (r_sym, r_type) = match A::CLASS {
@@ -182,23 +185,13 @@ pub(crate) fn relocation<A: Arch>(bytes: &[u8], explicit_addend: bool) -> Option
             }
         }
     };
-    let r_addend = if explicit_addend { Some(signed::<A>(fields.native()?)) } else { None };
-    Some(Reloc { r_offset, r_addend, r_sym: r_sym as usize, r_type })
-}
-
-/// A class-wide number, sign-extended.
-#[inline(always)]
-pub(crate) fn signed<A: Arch>(native: u64) -> i64 {
-    match A::CLASS {
-        Container::Little => i64::from(native as u32 as i32),
-        Container::Big => native as i64,
-    }
+    let addend = if explicit_addend { Some(A::Word::truncate(fields.native()?)) } else { None };
+    // An offset beyond the host's address space is outside every section.
+    let offset = usize::try_from(r_offset).unwrap_or(usize::MAX);
+    Some(Relocation { offset, r_type, symbol: r_sym as usize, addend })
 }
 
 /// An address, wrapped around the end of the class's address space.
 pub(crate) fn wrap<A: Arch>(address: u64) -> u64 {
-    match A::CLASS {
-        Container::Little => u64::from(address as u32),
-        Container::Big => address,
-    }
+    A::Word::truncate(address).into()
 }

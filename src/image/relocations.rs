@@ -5,7 +5,6 @@ use super::symbols::Symbols;
 use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, refuse, section_ref};
 use crate::arch::{Addends, Arch};
 use core::marker::PhantomData;
-use goblin::elf::reloc::Reloc;
 use goblin::elf::section_header::*;
 
 /// The relocations of one section.
@@ -20,7 +19,7 @@ pub struct Relocations<'a, A> {
 
 /// A relocation as it stands in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relocation {
+pub struct Relocation<W> {
     /// The place: an offset in the section, in bytes, or outside of it.
     pub offset: usize,
     /// Its type, a number of the psABI or not.
@@ -28,20 +27,7 @@ pub struct Relocation {
     /// The index of its symbol, if there is one.
     pub symbol: usize,
     /// The addend, unless it stands at the place.
-    pub addend: Option<i64>,
-}
-
-impl From<Reloc> for Relocation {
-    #[inline(always)]
-    fn from(entry: Reloc) -> Self {
-        Self {
-            // One beyond the host's address space is outside every section.
-            offset: usize::try_from(entry.r_offset).unwrap_or(usize::MAX),
-            r_type: entry.r_type,
-            symbol: entry.r_sym,
-            addend: entry.r_addend,
-        }
-    }
+    pub addend: Option<W>,
 }
 
 impl<'a, A: Arch> Relocations<'a, A> {
@@ -57,12 +43,11 @@ impl<'a, A: Arch> Relocations<'a, A> {
 
     /// All of them in the order of the file.
     #[inline(always)]
-    pub fn iter(&self) -> impl Iterator<Item = Relocation> + use<'a, A> {
+    pub fn iter(&self) -> impl Iterator<Item = Relocation<A::Word>> + use<'a, A> {
         let explicit = self.has_explicit_addends();
         self.entries
             .chunks_exact(self.entry_size())
             .filter_map(move |entry| raw::relocation::<A>(entry, explicit))
-            .map(Relocation::from)
     }
 
     /// Known when the crate is compiled where the architecture has one kind only.
@@ -159,8 +144,9 @@ pub(crate) fn relocation_ref<A: Arch>(
     index: usize,
 ) -> RelocationRef {
     let entry = table.entries.chunks_exact(table.entry_size()).nth(index).unwrap_or_default();
-    let entry = raw::relocation::<A>(entry, table.explicit_addends).unwrap_or_default();
-    let (symbol, r_type) = (entry.r_sym, entry.r_type);
+    let offset = raw::Fields::<A>::new(entry).native().unwrap_or(0);
+    let entry = raw::relocation::<A>(entry, table.explicit_addends);
+    let (symbol, r_type) = entry.map_or((0, 0), |entry| (entry.symbol, entry.r_type));
     let name = match symbols.get(symbol).map(|found| (found.name(), found.definition())) {
         Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
         Some((name, _)) => name.into(),
@@ -168,7 +154,8 @@ pub(crate) fn relocation_ref<A: Arch>(
     };
     RelocationRef {
         section: section_ref(sections, table.target),
-        offset: entry.r_offset,
+        offset,
+        machine: A::MACHINE,
         r_type,
         symbol: SymbolRef { index: symbol, name },
     }

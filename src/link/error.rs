@@ -84,7 +84,7 @@ impl fmt::Display for Error {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownType => f.write_str("unknown to this architecture"),
+            Self::UnknownType => f.write_str("modules cannot have relocations of this type"),
             Self::OutsideSection => f.write_str("it changes bytes outside the section"),
             Self::NoSymbol => f.write_str("there is no symbol of that index"),
             Self::OutOfReach { value } => write!(f, "the value {value:#x} does not fit"),

@@ -4,7 +4,7 @@
 //! relocation asks for it.
 
 use super::plan::{Location, Part, align_up};
-use crate::arch::{Arch, Container};
+use crate::arch::{Arch, Word};
 use crate::image::{Definition, Image};
 use alloc::collections::{BinaryHeap, TryReserveError};
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ impl Got {
 
     /// Gives a slot to each symbol that a relocation needs one for.
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, TryReserveError> {
-        let (word, mut needed, mut slots) = (word::<A>(), false, Vec::new());
+        let (word, mut needed, mut slots) = (A::Word::SIZE, false, Vec::new());
         if !may_be_needed(image) {
             return Ok(Self { slots, base: None, word, needed, offset: 0 });
         }
@@ -94,11 +94,4 @@ fn may_be_needed<A: Arch>(image: &Image<'_, A>) -> bool {
     }
     let needs_got = |r_type| A::meaning(r_type).is_some_and(|found| found.operation.needs_got());
     (0..A::TYPES).any(|r_type| types >> (r_type & 63) & 1 != 0 && needs_got(r_type))
-}
-
-fn word<A: Arch>() -> u64 {
-    match A::CLASS {
-        Container::Little => 4,
-        Container::Big => 8,
-    }
 }

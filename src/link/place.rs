@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::plan::{Layout, Location, Part, Plan};
-use crate::arch::{Arch, Container};
+use crate::arch::{Arch, Word};
 use crate::image::Image;
 use core::ops::Range;
 
@@ -105,10 +105,7 @@ impl Location {
 
 fn suits<A: Arch>(block: &Block<'_>, layout: &Layout, part: Part) -> Result<(), Error> {
     let size = block.bytes.len() as u64;
-    let highest = match A::CLASS {
-        Container::Little => u64::from(u32::MAX),
-        Container::Big => u64::MAX,
-    };
+    let highest = A::Word::MAX.into();
     let last = block.address.checked_add(size.saturating_sub(1));
     let in_space = last.is_some_and(|last| last <= highest);
     let suits = size >= layout.size && in_space && block.address.is_multiple_of(layout.align);

@@ -7,10 +7,9 @@ use super::error::{Error, Problem};
 use super::place::Placed;
 use super::plan::Plan;
 use super::resolve::Values;
-use crate::arch::{self, Arch, Data, Encoding, Handler, Operation};
-use crate::image::raw::signed;
+use crate::arch::data::{Data, Overflow};
+use crate::arch::{Arch, Encoding, Handler, Operation, Word};
 use crate::image::{Image, Relocation, Relocations};
-use core::marker::PhantomData;
 use goblin::container::Container;
 
 impl Placed<'_, '_> {
@@ -22,7 +21,7 @@ impl Placed<'_, '_> {
     pub fn relocate<A: Arch>(
         &mut self,
         image: &Image<'_, A>,
-        values: &Values,
+        values: &Values<A>,
     ) -> Result<usize, Error> {
         self.fill_got::<A>(values);
         let mut count = 0;
@@ -32,19 +31,20 @@ impl Placed<'_, '_> {
         Ok(count)
     }
 
-    fn fill_got<A: Arch>(&mut self, values: &Values) {
+    fn fill_got<A: Arch>(&mut self, values: &Values<A>) {
         let Some(location) = self.plan.got() else {
             return;
         };
         let plan = self.plan;
         let got = self.bytes_mut(location);
         let word = match A::CLASS {
-            Container::Little => Data::word(arch::data::Fits::Always, A::ORDER),
-            Container::Big => Data::xword(A::ORDER),
+            Container::Little => Data::word(Overflow::Unchecked),
+            Container::Big => Data::XWORD,
         };
         for (symbol, offset) in plan.got.slots() {
             let slot = got.get_mut(offset as usize..).unwrap_or_default();
-            let written = word.write(slot, values.get(symbol).unwrap_or(0));
+            let value = values.get(symbol).unwrap_or(A::Word::truncate(0));
+            let written = word.write::<A>(slot, value);
             debug_assert!(written.is_ok(), "the plan has room for every slot");
         }
     }
@@ -53,14 +53,14 @@ impl Placed<'_, '_> {
         &mut self,
         image: &Image<'_, A>,
         table: &Relocations<'_, A>,
-        values: &Values,
+        values: &Values<A>,
     ) -> Result<usize, Error> {
         let Some(location) = self.plan.location(table.target) else {
             return Ok(0);
         };
         let plan = self.plan;
-        let got = plan.got().map_or(0, |got| self.address(got));
-        let address = self.address(location);
+        let got = A::Word::truncate(plan.got().map_or(0, |got| self.address(got)));
+        let address = A::Word::truncate(self.address(location));
         let linked = Linked { plan, got, values };
         let mut section = Target { address, bytes: self.bytes_mut(location) };
         match section.apply_all(table, linked) {
@@ -75,31 +75,31 @@ impl Placed<'_, '_> {
 
 /// What relocations refer to.
 #[derive(Clone, Copy)]
-struct Linked<'l> {
+struct Linked<'l, A: Arch> {
     plan: &'l Plan,
     /// The address of the global offset table.
-    got: u64,
-    values: &'l Values,
+    got: A::Word,
+    values: &'l Values<A>,
 }
 
 /// A section that is being relocated.
-struct Target<'b> {
-    address: u64,
+struct Target<'b, A: Arch> {
+    address: A::Word,
     bytes: &'b mut [u8],
 }
 
-impl Target<'_> {
+impl<A: Arch> Target<'_, A> {
     /// Checks and applies all relocations of a table. The error names the first that fails by its
     /// index. A function of its own, so that the loop has all registers to itself.
     #[inline(never)]
-    fn apply_all<A: Arch>(
+    fn apply_all(
         &mut self,
         table: &Relocations<'_, A>,
-        linked: Linked<'_>,
+        linked: Linked<'_, A>,
     ) -> Result<(), (usize, Problem)> {
         for (index, relocation) in table.iter().enumerate() {
             let Self { address, ref mut bytes } = *self;
-            let apply = Apply { arch: PhantomData::<A>, address, bytes, linked, relocation };
+            let apply = Apply { address, bytes, linked, relocation };
             A::relocation(relocation.r_type, apply)
                 .unwrap_or(Err(Problem::UnknownType))
                 .map_err(|problem| (index, problem))?;
@@ -109,12 +109,11 @@ impl Target<'_> {
 }
 
 /// Applies a relocation once its meaning is known.
-struct Apply<'r, A> {
-    arch: PhantomData<A>,
-    address: u64,
+struct Apply<'r, A: Arch> {
+    address: A::Word,
     bytes: &'r mut [u8],
-    linked: Linked<'r>,
-    relocation: Relocation,
+    linked: Linked<'r, A>,
+    relocation: Relocation<A::Word>,
 }
 
 impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
@@ -132,37 +131,39 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
             return if values.has(relocation.symbol) { Ok(()) } else { Err(Problem::NoSymbol) };
         }
         let s = values.get(relocation.symbol)?;
-        let in_place = encoding.addend(place).unwrap_or(0);
+        let zero = A::Word::truncate(0);
+        let in_place = encoding.addend::<A>(place).unwrap_or(zero);
         let a = match relocation.addend {
             None => in_place,
-            Some(_) if A::RELA_TARGET_IS_ZERO && in_place != 0 => {
+            Some(_) if A::RELA_TARGET_IS_ZERO && in_place != zero => {
                 return Err(Problem::TargetNotZero);
             }
             Some(addend) => addend,
-        } as u64;
-        let p = self.address.wrapping_add(relocation.offset as u64);
+        };
+        let p = self.address.plus(A::Word::truncate(relocation.offset as u64));
         let value = match operation {
-            Operation::None | Operation::Absolute => s.wrapping_add(a),
-            Operation::PlaceRelative => s.wrapping_add(a).wrapping_sub(p),
+            Operation::None | Operation::Absolute => s.plus(a),
+            Operation::PlaceRelative => s.plus(a).minus(p),
             through_got => {
-                let g = plan.got.slot(relocation.symbol).unwrap_or(0);
+                let g = A::Word::truncate(plan.got.slot(relocation.symbol).unwrap_or(0));
                 let by_address = A::takes_slot_address(before);
                 got_value(through_got, by_address, [s, a, p, got, g])
             }
         };
-        let value = signed::<A>(value) as u64;
-        encoding.write(place, value).map_err(|_| Problem::OutOfReach { value })
+        encoding
+            .write::<A>(place, value)
+            .map_err(|_| Problem::OutOfReach { value: value.signed() as u64 })
     }
 }
 
 /// The value of an operation that involves the global offset table, from S, A, P, GOT and G.
 #[cold]
-fn got_value(operation: Operation, by_address: bool, [s, a, p, got, g]: [u64; 5]) -> u64 {
+fn got_value<W: Word>(operation: Operation, by_address: bool, [s, a, p, got, g]: [W; 5]) -> W {
     match operation {
-        Operation::GotRelative => s.wrapping_add(a).wrapping_sub(got),
-        Operation::GotFromPlace => got.wrapping_add(a).wrapping_sub(p),
-        Operation::SlotFromPlace => g.wrapping_add(got).wrapping_add(a).wrapping_sub(p),
-        Operation::SlotByInstruction if by_address => g.wrapping_add(got).wrapping_add(a),
-        _ => g.wrapping_add(a),
+        Operation::GotRelative => s.plus(a).minus(got),
+        Operation::GotFromPlace => got.plus(a).minus(p),
+        Operation::SlotFromPlace => g.plus(got).plus(a).minus(p),
+        Operation::SlotByInstruction if by_address => g.plus(got).plus(a),
+        _ => g.plus(a),
     }
 }

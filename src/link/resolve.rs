@@ -3,33 +3,31 @@
 use super::error::{Problem, ResolveError};
 use super::got::Got;
 use super::place::Placed;
-use crate::arch::Arch;
+use crate::arch::{Arch, Word};
 use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
 #[derive(Clone, Debug)]
-pub struct Values {
-    /// By index; [`NONE`] stands for none.
-    values: Vec<u64>,
+pub struct Values<A: Arch> {
+    /// By index. The highest address stands for none: half the size of an `Option`, for what
+    /// relocations are busy with.
+    values: Vec<A::Word>,
     /// The symbols whose value is just that number, ascending. Hardly any is.
     none_by_chance: Vec<usize>,
 }
 
-/// Half the size of an `Option`, for what relocations are busy with.
-const NONE: u64 = u64::MAX;
-
-impl Values {
+impl<A: Arch> Values<A> {
     /// The address that the symbol of that index stands for.
     ///
     /// # Errors
     /// [`Problem::NoSymbol`], and [`Problem::NotLoaded`] if the symbol is in a section that has
     /// contents and is not loaded, so that nothing may refer to it.
     #[inline(always)]
-    pub fn get(&self, symbol: usize) -> Result<u64, Problem> {
+    pub fn get(&self, symbol: usize) -> Result<A::Word, Problem> {
         match self.values.get(symbol) {
-            Some(&NONE) => self.get_rare(symbol),
+            Some(value) if *value == A::Word::MAX => self.get_rare(symbol),
             Some(value) => Ok(*value),
             None => Err(Problem::NoSymbol),
         }
@@ -41,9 +39,9 @@ impl Values {
     }
 
     #[cold]
-    fn get_rare(&self, symbol: usize) -> Result<u64, Problem> {
+    fn get_rare(&self, symbol: usize) -> Result<A::Word, Problem> {
         match self.none_by_chance.binary_search(&symbol) {
-            Ok(_) => Ok(NONE),
+            Ok(_) => Ok(A::Word::MAX),
             Err(_) => Err(Problem::NotLoaded),
         }
     }
@@ -51,7 +49,7 @@ impl Values {
     fn none(count: usize) -> Result<Self, TryReserveError> {
         let mut values = Vec::new();
         values.try_reserve_exact(count)?;
-        values.resize(count, NONE);
+        values.resize(count, A::Word::MAX);
         Ok(Self { values, none_by_chance: Vec::new() })
     }
 }
@@ -70,24 +68,28 @@ impl Placed<'_, '_> {
         &self,
         image: &Image<'_, A>,
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
-    ) -> Result<Values, ResolveError<E>> {
+    ) -> Result<Values<A>, ResolveError<E>> {
         let symbols = image.symbols();
         let addresses = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Values::none(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
         for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
                 Definition::Section(section) => match addresses.get(section) {
-                    Some(&NONE) | None => continue,
-                    Some(address) => address.wrapping_add(symbol.value),
+                    Some(address) if *address != A::Word::MAX => {
+                        address.plus(A::Word::truncate(symbol.value))
+                    }
+                    _ => continue,
                 },
-                Definition::Absolute => symbol.value,
-                Definition::Undefined if index == 0 => 0,
+                Definition::Absolute => A::Word::truncate(symbol.value),
+                Definition::Undefined if index == 0 => A::Word::truncate(0),
                 Definition::Undefined => {
-                    self.import(&symbol, &mut lookup, || symbols.describe(index))?
+                    A::Word::truncate(
+                        self.import(&symbol, &mut lookup, || symbols.describe(index))?,
+                    )
                 }
             };
             *place = value;
-            if value == NONE {
+            if value == A::Word::MAX {
                 let chance = &mut values.none_by_chance;
                 chance.try_reserve(1).map_err(|_| ResolveError::OutOfMemory)?;
                 chance.push(index);
@@ -102,14 +104,14 @@ impl Placed<'_, '_> {
     fn section_addresses<A: Arch>(
         &self,
         image: &Image<'_, A>,
-    ) -> Result<Vec<u64>, TryReserveError> {
+    ) -> Result<Vec<A::Word>, TryReserveError> {
         let mut addresses = Vec::new();
         addresses.try_reserve_exact(image.sections().len())?;
         addresses.extend(image.sections().iter().enumerate().map(|(index, section)| {
             match self.plan.location(index) {
-                Some(location) => self.address(location),
-                None if section.size == 0 => 0,
-                None => NONE,
+                Some(location) => A::Word::truncate(self.address(location)),
+                None if section.size == 0 => A::Word::truncate(0),
+                None => A::Word::MAX,
             }
         }));
         Ok(addresses)

@@ -20,7 +20,7 @@ impl EntryPoints {
     pub fn find<A: Arch>(
         image: &Image<'_, A>,
         plan: &Plan,
-        values: &Values,
+        values: &Values<A>,
     ) -> Result<Self, SymbolRef> {
         let mut entry = Self::default();
         for (index, symbol) in image.symbols().iter().enumerate() {
@@ -36,7 +36,7 @@ impl EntryPoints {
                 continue;
             };
             let is_code = is_code_in(parts, image, plan, &symbol);
-            let address = if is_code { values.get(index).ok() } else { None };
+            let address = if is_code { values.get(index).ok().map(Into::into) } else { None };
             *point = Some(address.ok_or_else(|| image.symbols().describe(index))?);
         }
         Ok(entry)

@@ -215,7 +215,20 @@ fn symbol_text(symbol: &SymbolRef) -> String {
 fn relocation_texts(relocation: &RelocationRef) -> Vec<String> {
     vec![
         format!("{}+{:#x}", section_text(&relocation.section), relocation.offset),
-        format!("type {}", relocation.r_type),
+        type_text(relocation),
         symbol_text(&relocation.symbol),
     ]
+}
+
+/// How the psABI calls the type of a relocation.
+fn type_text(relocation: &RelocationRef) -> String {
+    let names = match relocation.machine {
+        62 => &object::elf::NAMES_R_X86_64,
+        3 => &object::elf::NAMES_R_386,
+        _ => &object::elf::NAMES_R_68K,
+    };
+    match names.name(object::elf::RelocationType(relocation.r_type)) {
+        Some(name) => format!(": {name} to"),
+        None => format!("relocation of type {} to", relocation.r_type),
+    }
 }

@@ -225,7 +225,7 @@ struct Field {
 /// offset table are tried where the formulas are.
 fn fields(on: Architecture) -> Vec<Field> {
     let signed = |bits: u32| (-1 << (bits - 1), (1 << (bits - 1)) - 1);
-    let either = |bits: u32| (-1 << (bits - 1), (1 << bits) - 1);
+    let bitfield = |bits: u32| (-1 << bits, (1 << bits) - 1);
     let field = |r_type, relative, fit| Field { r_type, relative, fit };
     match on {
         Architecture::X86_64 => vec![
@@ -235,14 +235,14 @@ fn fields(on: Architecture) -> Vec<Field> {
             field(11, false, signed(32)),
         ],
         Architecture::I386 => vec![
-            field(20, false, either(16)),
-            field(21, true, signed(16)),
-            field(22, false, either(8)),
+            field(20, false, bitfield(16)),
+            field(21, true, bitfield(16)),
+            field(22, false, bitfield(8)),
             field(23, true, signed(8)),
         ],
         Architecture::M68k => vec![
-            field(2, false, either(16)),
-            field(3, false, either(8)),
+            field(2, false, bitfield(16)),
+            field(3, false, bitfield(8)),
             field(5, true, signed(16)),
             field(6, true, signed(8)),
             field(14, true, signed(16)),

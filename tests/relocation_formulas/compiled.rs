@@ -154,6 +154,59 @@ fn x86_64_instructions_reach_the_slots_of_their_symbols() {
     }
 }
 
+/// S + A − GOT: of data, and of functions.
+const GOTOFF64: [u32; 2] = [25, 31];
+
+fn expect_distances_from_the_table(compiled: &Compiled, got: u64) {
+    for place in compiled.of_types(&GOTOFF64) {
+        let distance = compiled.linked.number::<X86_64>(place.address, 8);
+        let expected = place.s.wrapping_add_signed(place.addend);
+        assert_eq!(got.wrapping_add_signed(distance), expected, "{}", place.name);
+    }
+}
+
+#[test]
+fn x86_64_instructions_of_the_large_code_model_reach_what_is_anywhere() {
+    const GOTPC64: [u32; 1] = [29];
+    const GOT64: [u32; 1] = [27];
+    // Farther from the module than 32 bits reach.
+    let kernel = 0x7654_3210_0000;
+    for options in [&["-mcmodel=large", "-fPIC"][..], &["-mcmodel=large", "-fPIC", "-fno-plt"]] {
+        let file = compile("x86_64-linux-gnu-gcc", "large.c", SOURCE, options);
+        let compiled = Compiled::new::<X86_64>(&file, X86_64_CORE, kernel);
+        let got = compiled.linked.got().expect("a table");
+        for place in compiled.of_types(&GOTPC64) {
+            // `movabs $_GLOBAL_OFFSET_TABLE_ - label, %reg`: A is how far the place is behind it.
+            let label = place.address.wrapping_sub(place.addend as u64);
+            let distance = compiled.linked.number::<X86_64>(place.address, 8);
+            assert_eq!(label.wrapping_add_signed(distance), got);
+        }
+        for place in compiled.of_types(&GOT64) {
+            let offset = compiled.linked.number::<X86_64>(place.address, 8);
+            compiled.expect_slot::<X86_64>(got.wrapping_add_signed(offset), place);
+        }
+        compiled.expect_slots_for::<X86_64>(&GOT64);
+        expect_distances_from_the_table(&compiled, got);
+    }
+}
+
+#[test]
+fn x86_64_instructions_of_the_medium_code_model_reach_large_data() {
+    const GOTPC32: [u32; 1] = [26];
+    let options = ["-mcmodel=medium", "-mlarge-data-threshold=1", "-fPIC"];
+    let file = compile("x86_64-linux-gnu-gcc", "medium.c", SOURCE, &options);
+    let compiled = Compiled::new::<X86_64>(&file, X86_64_CORE, X86_64_KERNEL);
+    let got = compiled.linked.got().expect("a table");
+    for place in compiled.of_types(&GOTPC32) {
+        // `lea _GLOBAL_OFFSET_TABLE_(%rip), %reg`
+        assert_eq!(place.addend, -4);
+        let displacement = compiled.linked.number::<X86_64>(place.address, 4);
+        assert_eq!((place.address + 4).wrapping_add_signed(displacement), got);
+    }
+    compiled.expect_slots_for::<X86_64>(&GOTPCREL);
+    expect_distances_from_the_table(&compiled, got);
+}
+
 const I386_CORE: u64 = 0xf800_0000;
 const I386_KERNEL: u64 = 0xc100_0000;
 const GOT32: [u32; 2] = [3, 43];

@@ -26,8 +26,8 @@ pub enum Range {
     Signed,
     /// Those that are not negative.
     Unsigned,
-    /// Both.
-    SignedOrUnsigned,
+    /// Those of n bits and a sign beside them: −2ⁿ … 2ⁿ − 1.
+    Bitfield,
 }
 
 /// A relocation type.
@@ -56,6 +56,9 @@ pub enum Addend {
 
 /// The offset of the place in `.text`.
 const OFFSET: u64 = 0x10;
+
+/// The offset of the place of another symbol, where the formula has G.
+const OTHER_OFFSET: usize = 0x1c;
 
 /// The bytes of `.text`.
 const TEXT: usize = 0x20;
@@ -112,7 +115,9 @@ impl Type {
             }
             Err(Error::Relocation { relocation, problem: Problem::OutOfReach { value } }) => {
                 assert!(!self.has_slot(), "{what}: slots are near");
-                let expected = reduced::<A>((self.formula)(letters(0, 0)));
+                let near = Linked::new::<A>(&self.file::<A>(kind, 0), core, |_| Some(s)).ok();
+                let got = near.and_then(|linked| linked.got()).unwrap_or(0);
+                let expected = reduced::<A>((self.formula)(letters(got.into(), 0)));
                 assert!(!self.holds::<A>(expected), "{what}: {expected:#x} fits and was refused");
                 assert_eq!(value as i64, expected as i64, "{what}");
                 assert_eq!((relocation.offset, relocation.r_type), (OFFSET, self.number));
@@ -123,7 +128,8 @@ impl Type {
         }
     }
 
-    /// Tries addends that take the value just to the ends of what the field holds, and just beyond.
+    /// Tries addends that take the value just to the ends of what a signed field holds, and just
+    /// beyond.
     /// `wide` is a type of the same formula whose field holds the value without an addend.
     pub fn check_slot_bounds<A: Arch>(&self, wide: &Self, core: u64) {
         let link = |each: &Self, a: i64| {
@@ -155,7 +161,22 @@ impl Type {
         linked.at(core + OFFSET, self.width).to_vec()
     }
 
-    fn file<A: Arch>(&self, kind: Addend, a: i64) -> Vec<u8> {
+    /// The bytes of the section that holds the place, or `None` if the value overflows.
+    pub fn text<A: Arch>(&self, kind: Addend, s: u64, a: i64, core: u64) -> Option<Vec<u8>> {
+        match Linked::new::<A>(&self.file::<A>(kind, a), core, |_| Some(s)) {
+            Ok(linked) => Some(linked.at(core, TEXT).to_vec()),
+            Err(Error::Relocation { problem: Problem::OutOfReach { .. }, .. }) => None,
+            Err(other) => panic!("{}: {other}", self.name),
+        }
+    }
+
+    /// The address of the place.
+    pub const fn place(&self, core: u64) -> u64 {
+        core + OFFSET
+    }
+
+    /// The object with one relocation of this type, to `symbol`.
+    pub fn file<A: Arch>(&self, kind: Addend, a: i64) -> Vec<u8> {
         let mut text = vec![FILLER; TEXT];
         let place = OFFSET as usize..OFFSET as usize + self.width;
         text[place.start - 1] = self.before;
@@ -171,10 +192,9 @@ impl Type {
             vec![Place { offset: OFFSET, r_type: self.number, symbol: "symbol", addend }];
         if let Some(r_type) = self.slot_type {
             // Another symbol comes first, so that the slot in question is not the first.
-            let offset = 0x18;
-            text[0x17] = self.before;
-            text[offset..offset + 4].fill(0);
-            let other = Place { offset: offset as u64, r_type, symbol: "other", addend: 0 };
+            text[OTHER_OFFSET - 1] = self.before;
+            text[OTHER_OFFSET..OTHER_OFFSET + 4].fill(0);
+            let other = Place { offset: OTHER_OFFSET as u64, r_type, symbol: "other", addend: 0 };
             places.insert(0, other);
         }
         let file = object::<A>(&text, &places);
@@ -196,7 +216,7 @@ impl Type {
             Range::Any => true,
             Range::Signed => signed(),
             Range::Unsigned => unsigned(),
-            Range::SignedOrUnsigned => signed() || unsigned(),
+            Range::Bitfield => (-(1 << bits)..1 << bits).contains(&value),
         }
     }
 
@@ -205,7 +225,8 @@ impl Type {
         assert_eq!(linked.at(core + OFFSET, self.width), expected, "{what}");
         assert_eq!(linked.at(core, OFFSET as usize - 1), [FILLER; OFFSET as usize - 1], "{what}");
         let behind = core + OFFSET + self.width as u64;
-        let rest = if self.has_slot() { 0x17 } else { TEXT } - OFFSET as usize - self.width;
+        let end = if self.has_slot() { OTHER_OFFSET - 1 } else { TEXT };
+        let rest = end - OFFSET as usize - self.width;
         assert_eq!(linked.at(behind, rest), vec![FILLER; rest], "{what}");
     }
 }

@@ -1,7 +1,8 @@
 //! System V Application Binary Interface, Intel386 Architecture Processor Supplement, table 4.8,
 //! "Relocation Types". Its G is the address of the slot; here it is the offset, as in the other
-//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word; absolute
-//! fields of 8 and 16 bits take what either extension restores.
+//! supplements, so that its G + A − GOT is G + A. Fields of 32 bits hold every word. The supplement
+//! does not say what fits in those of 8 and 16 bits; GNU ld takes −2ⁿ … 2ⁿ − 1, and numbers with a
+//! sign where 8 bits are relative to the place. 16-bit code wraps around in its segment of 64 KiB.
 
 use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::I386;
@@ -32,15 +33,15 @@ const fn slot(name: &'static str, number: u32, before: u8, formula: fn(Letters) 
     Type { name, number, width: 4, range: Range::Any, formula, slot_type: Some(number), before }
 }
 
-const TYPES: [Type; 9] = [
+pub const TYPES: [Type; 9] = [
     word("R_386_32", 1, |l| l.S + l.A),
     word("R_386_PC32", 2, |l| l.S + l.A - l.P),
     word("R_386_PLT32", 4, |l| l.S + l.A - l.P),
     word("R_386_GOTOFF", 9, |l| l.S + l.A - l.GOT),
     word("R_386_GOTPC", 10, |l| l.GOT + l.A - l.P),
-    narrow("R_386_16", 20, 2, Range::SignedOrUnsigned, |l| l.S + l.A),
-    narrow("R_386_PC16", 21, 2, Range::Signed, |l| l.S + l.A - l.P),
-    narrow("R_386_8", 22, 1, Range::SignedOrUnsigned, |l| l.S + l.A),
+    narrow("R_386_16", 20, 2, Range::Bitfield, |l| l.S + l.A),
+    narrow("R_386_PC16", 21, 2, Range::Bitfield, |l| l.S + l.A - l.P),
+    narrow("R_386_8", 22, 1, Range::Bitfield, |l| l.S + l.A),
     narrow("R_386_PC8", 23, 1, Range::Signed, |l| l.S + l.A - l.P),
 ];
 
@@ -57,7 +58,7 @@ const SLOTS: [Type; 8] = [
 
 const NONE: Type = Type { width: 0, ..word("R_386_NONE", 0, |_| 0) };
 
-const CORE: u64 = 0xf800_0000;
+pub const CORE: u64 = 0xf800_0000;
 
 #[test]
 fn every_type_follows_its_formula() {
@@ -107,9 +108,10 @@ fn the_bounds_are_exact() {
     const PLACE: u64 = CORE + 0x10;
     for each in TYPES.into_iter().filter(|each| each.range != Range::Any) {
         let half = 1_i64 << (8 * each.width - 1);
-        let (base, last) = match each.range {
-            Range::SignedOrUnsigned => (0, 2 * half - 1),
-            _ => (PLACE as i64, half - 1),
+        let base = if each.name.contains("_P") { PLACE as i64 } else { 0 };
+        let (first, last) = match each.range {
+            Range::Bitfield => (-2 * half, 2 * half - 1),
+            _ => (-half, half - 1),
         };
         let fits = |value: i64, a: i64| {
             let s = (base + value - a) as u64 & 0xffff_ffff;
@@ -118,8 +120,8 @@ fn the_bounds_are_exact() {
         for a in [0, 3, -3] {
             assert!(fits(last, a), "{}", each.name);
             assert!(!fits(last + 1, a), "{}", each.name);
-            assert!(fits(-half, a), "{}", each.name);
-            assert!(!fits(-half - 1, a), "{}", each.name);
+            assert!(fits(first, a), "{}", each.name);
+            assert!(!fits(first - 1, a), "{}", each.name);
         }
     }
 }

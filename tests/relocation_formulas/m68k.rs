@@ -1,7 +1,6 @@
 //! System V Application Binary Interface, Motorola 68000 Processor Family Supplement, chapter 4,
 //! "Relocation Types". L, the address of a symbol's procedure linkage table entry, is S. Absolute
-//! fields of 8 and 16 bits take what either extension restores: the processor extends addresses of
-//! 16 bits by their sign, and bytes are as often unsigned.
+//! fields of n = 8 or 16 bits take −2ⁿ … 2ⁿ − 1, as GNU ld does.
 
 use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::M68k;
@@ -26,10 +25,10 @@ const fn slot(
     Type { name, number, width, range, formula, slot_type: Some(10), before: 0 }
 }
 
-const PLAIN: [Type; 9] = [
+pub const PLAIN: [Type; 9] = [
     plain("R_68K_32", 1, 4, Range::Any, |l| l.S + l.A),
-    plain("R_68K_16", 2, 2, Range::SignedOrUnsigned, |l| l.S + l.A),
-    plain("R_68K_8", 3, 1, Range::SignedOrUnsigned, |l| l.S + l.A),
+    plain("R_68K_16", 2, 2, Range::Bitfield, |l| l.S + l.A),
+    plain("R_68K_8", 3, 1, Range::Bitfield, |l| l.S + l.A),
     plain("R_68K_PC32", 4, 4, Range::Any, |l| l.S + l.A - l.P),
     plain("R_68K_PC16", 5, 2, Range::Signed, |l| l.S + l.A - l.P),
     plain("R_68K_PC8", 6, 1, Range::Signed, |l| l.S + l.A - l.P),
@@ -49,7 +48,7 @@ const SLOTS: [Type; 6] = [
 
 const NONE: Type = plain("R_68K_NONE", 0, 0, Range::Any, |_| 0);
 
-const CORE: u64 = 0x0100_0000;
+pub const CORE: u64 = 0x0100_0000;
 
 const SYMBOLS: [u64; 16] = [
     1,
@@ -134,9 +133,10 @@ fn the_bounds_are_exact() {
     const PLACE: u64 = CORE + 0x10;
     for each in PLAIN.into_iter().filter(|each| each.range != Range::Any) {
         let half = 1_i64 << (8 * each.width - 1);
-        let (base, last) = match each.range {
-            Range::SignedOrUnsigned => (0, 2 * half - 1),
-            _ => (PLACE as i64, half - 1),
+        let base = if each.name.contains("_P") { PLACE as i64 } else { 0 };
+        let (first, last) = match each.range {
+            Range::Bitfield => (-2 * half, 2 * half - 1),
+            _ => (-half, half - 1),
         };
         let fits = |value: i64, a: i64| {
             let s = (base + value - a) as u64 & 0xffff_ffff;
@@ -145,8 +145,8 @@ fn the_bounds_are_exact() {
         for a in [0, 3, -3] {
             assert!(fits(last, a), "{}", each.name);
             assert!(!fits(last + 1, a), "{}", each.name);
-            assert!(fits(-half, a), "{}", each.name);
-            assert!(!fits(-half - 1, a), "{}", each.name);
+            assert!(fits(first, a), "{}", each.name);
+            assert!(!fits(first - 1, a), "{}", each.name);
         }
     }
 }

@@ -9,6 +9,7 @@ mod compiled;
 #[path = "../refusals/edit.rs"]
 mod edit;
 mod formula;
+mod gnu_ld;
 mod i386;
 mod linked;
 mod m68k;
@@ -23,4 +24,18 @@ fn each_architecture_says_where_its_types_end() {
     highest::<modlink::arch::X86_64>();
     highest::<modlink::arch::I386>();
     highest::<modlink::arch::M68k>();
+}
+
+#[test]
+fn types_are_called_what_the_psabis_call_them() {
+    fn compare<A: modlink::arch::Arch>(names: &object::ConstantNames<object::elf::RelocationType>) {
+        for r_type in 0..=0x100 {
+            let name = A::NAMES.get(r_type).map(|name| name.to_string());
+            let known = names.name(object::elf::RelocationType(r_type));
+            assert_eq!(name.as_deref(), known, "{}: {r_type}", A::NAME);
+        }
+    }
+    compare::<modlink::arch::X86_64>(&object::elf::NAMES_R_X86_64);
+    compare::<modlink::arch::I386>(&object::elf::NAMES_R_386);
+    compare::<modlink::arch::M68k>(&object::elf::NAMES_R_68K);
 }
