@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 use modlink::arch::{
-    Addends, Arch, Container, DoesNotFit, Encoding, Endian, Handler, I386, M68k, Relocation,
-    SyscallNumbers, X86_64,
+    Addends, Arch, DoesNotFit, Encoding, Endian, Handler, I386, M68k, Names, Relocation,
+    SyscallNumbers, Word, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
 use object::elf::*;
@@ -30,7 +30,6 @@ struct Skewed<E> {
 impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const NAME: &'static str = A::NAME;
     const MACHINE: u16 = A::MACHINE;
-    const CLASS: Container = A::CLASS;
     const ORDER: Endian = A::ORDER;
     const ADDENDS: Addends = A::ADDENDS;
     const ADDRESSES: RangeInclusive<u64> = A::ADDRESSES;
@@ -39,7 +38,9 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const KSYMTAB: KsymtabFormat = A::KSYMTAB;
     const SYSCALLS: SyscallNumbers = A::SYSCALLS;
     const TYPES: u32 = A::TYPES;
+    const NAMES: Names = A::NAMES;
 
+    type Word = A::Word;
     type Encoding = Skewed<A::Encoding>;
 
     fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output> {
@@ -58,12 +59,12 @@ impl<E: Encoding> Encoding for Skewed<E> {
         self.right.width()
     }
 
-    fn addend(self, bytes: &[u8]) -> Option<i64> {
-        self.right.addend(bytes)
+    fn addend<A: Arch>(self, bytes: &[u8]) -> Option<A::Word> {
+        self.right.addend::<A>(bytes)
     }
 
-    fn write(self, bytes: &mut [u8], value: u64) -> Result<(), DoesNotFit> {
-        self.right.write(bytes, value.wrapping_add(self.skew))
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit> {
+        self.right.write::<A>(bytes, value.plus(A::Word::truncate(self.skew)))
     }
 }
 
