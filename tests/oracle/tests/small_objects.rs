@@ -416,3 +416,89 @@ fn symbols_at_the_ends_of_32_bit_fields_come_out_alike_on_x86_64() -> Result<()>
     equal_at_many_addresses(Target::X86_64, code)?;
     Ok(())
 }
+
+#[test]
+fn narrow_fields_come_out_alike_at_both_ends_of_what_ld_writes() -> Result<()> {
+    // Below -32,768 and -128 and above 65,535 - 256: a bit field to ld.
+    let code = "
+        .data
+        .short half - 0x9000
+        .byte byte - 0x90
+        .short other + 0xff00
+        .short half
+        .byte byte
+        .byte near - .
+        .short far - .";
+    for target in [Target::I386, Target::M68k] {
+        let refused = equal_at_many_addresses(target, code)?;
+        assert!(refused > 0, "{target:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn distances_of_16_bits_wrap_around_in_a_segment_of_i386() -> Result<()> {
+    let code = "
+        .section .tramp.low, \"ax\"
+        .code16
+    low: jmp high
+        .space 0x9000
+        .section .tramp.high, \"ax\"
+    high: jmp low";
+    equal_at_many_addresses(Target::I386, code)?;
+    let code = "
+        .text
+    core: .word init - .
+        .section .init.text, \"ax\"
+    init: .word core - .";
+    equal_at_many_addresses(Target::I386, code)?;
+    Ok(())
+}
+
+#[test]
+fn code_of_the_large_and_medium_models_comes_out_alike() -> Result<()> {
+    let code = "
+        .weak nobody
+        .text
+    own:
+        lea own(%rip), %rbx
+        movabs $_GLOBAL_OFFSET_TABLE_ - own, %r11
+        movabs $own@GOTOFF, %rax
+        movabs $there@GOT, %rax
+        movabs $nobody@GOT, %rax
+        movabs $called@PLTOFF, %rax
+        movabs $called@GOTPLT, %rax
+        lea _GLOBAL_OFFSET_TABLE_(%rip), %rbx
+        .section .init.text, \"ax\"
+        lea _GLOBAL_OFFSET_TABLE_(%rip), %rbx
+        movabs $there@GOTOFF, %rax
+        .section .ldata, \"awl\"
+        .quad there@GOTPCREL, own@GOT, nobody@GOTPCREL";
+    equal_at_many_addresses(Target::X86_64, code)?;
+    for model in ["-mcmodel=large", "-mcmodel=medium"] {
+        let folder = tempfile::tempdir()?;
+        let options = ["-fpic", model, "-mlarge-data-threshold=8", "-fcf-protection=none"];
+        let file = compile_with(Target::X86_64, &options, SAMPLE, folder.path())?;
+        file_equal_at_many_addresses(Target::X86_64, &file)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn types_that_this_ld_does_not_know_come_out_as_the_plain_one() -> Result<()> {
+    let types = [R_X86_64_CODE_4_GOTPCRELX, R_X86_64_CODE_5_GOTPCRELX, R_X86_64_CODE_6_GOTPCRELX];
+    let code = ".text\nmovq there@GOTPCREL(%rip), %rax\n";
+    let code = format!(".weak there\n{code}{code}{code}");
+    let mut file = assemble_with(Target::X86_64, &["-Wa,-mrelax-relocations=no"], &code)?;
+    let found = object::File::parse(&*file)?;
+    let table = found.section_by_name(".rela.text").context("no relocations")?;
+    let (start, size) = table.file_range().context("no bytes")?;
+    assert_eq!(size, 3 * 24);
+    for (index, r_type) in types.into_iter().enumerate() {
+        // The low half of r_info.
+        let at = start as usize + 24 * index + 8;
+        file[at..at + 4].copy_from_slice(&r_type.0.to_le_bytes());
+    }
+    file_equal_at_many_addresses(Target::X86_64, &file)?;
+    Ok(())
+}
