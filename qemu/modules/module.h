@@ -48,6 +48,17 @@
 /* For modules that import this namespace, with MODINFO(import_ns, namespace), only. */
 #define EXPORT_TO(symbol, namespace) EXPORT_IN(".export", symbol, namespace)
 
+/*
+ * As modules of Linux 7.1 and later have it: all exports are in one table, and a second one holds
+ * a byte for each, in which bit 0 keeps the export for modules whose licence is compatible with the
+ * GPL. Either all exports of a module are of this kind or none.
+ */
+#define EXPORT_FLAGGED(symbol, flags) \
+	EXPORT_IN(".export", symbol, ""); \
+	__asm__(".pushsection .export_flags." #symbol ", \"a\", %progbits\n" \
+		".byte " #flags "\n" \
+		".popsection")
+
 /* Needed by init only, given back afterwards. */
 #define IN_INIT __attribute__((section(".init.text"), cold))
 #define IN_INIT_DATA __attribute__((section(".init.data")))
@@ -59,6 +70,28 @@
 /* The functions that the loader calls, found by their names. */
 int init_module(void);
 void cleanup_module(void);
+
+/*
+ * What the kernel build makes of a module's struct module, of which only the two pointers count
+ * here. They are where Debian's Linux 6.1 has them.
+ */
+#if defined(__x86_64__)
+enum { INIT_AT = 312, EXIT_AT = 848 };
+#elif defined(__i386__)
+enum { INIT_AT = 204, EXIT_AT = 524 };
+#elif defined(__m68k__)
+enum { INIT_AT = 192, EXIT_AT = 320 };
+#endif
+#define THIS_MODULE(init_, exit_) \
+	static struct { \
+		char before[INIT_AT]; \
+		int (*init)(void); \
+		char between[EXIT_AT - INIT_AT - sizeof(void *)]; \
+		void (*exit)(void); \
+	} this_module __attribute__((section(".gnu.linkonce.this_module"), used)) = { \
+		.init = init_, \
+		.exit = exit_, \
+	}
 
 /* Errors that an init function can return, as in Linux, negated. */
 enum { EIO = 5, ENODEV = 19 };

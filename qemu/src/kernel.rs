@@ -5,7 +5,7 @@ use crate::initrd::File;
 use crate::machine::{Access, Machine, This};
 use crate::memory::region::{NoPages, Pages};
 use crate::memory::{usage, user};
-use crate::{audit, report, stubs};
+use crate::{audit, policy, report, stubs};
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -50,19 +50,6 @@ pub fn exports(name: &[u8]) -> bool {
 pub fn drop_privilege() {
     MAY_MANAGE_MODULES.store(false, Ordering::Relaxed);
 }
-
-/// The sections of real modules that the loader would refuse for and that this kernel accepts the
-/// loss of: what they serve, no script comes near.
-const ACCEPTED_LOSSES: [&str; 4] = [
-    // One processor, which finds its only copy of a per-CPU variable at the variable's address.
-    ".data..percpu*",
-    // It has no other memory than what its modules are compiled for.
-    ".m68k_fixup",
-    // No script has a module use an SRCU domain of its own.
-    "___srcu_struct_ptrs",
-    // A fault in a module ends the boot, expected or not.
-    "__ex_table",
-];
 
 /// Memory of a module: pages that are counted.
 #[derive(Debug)]
@@ -163,7 +150,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn section(&self, name: &str) -> Provision {
-        match ACCEPTED_LOSSES.contains(&name) {
+        match policy::accepts_loss(name) {
             true => Provision::LossAccepted,
             false => Provision::Missing,
         }

@@ -22,6 +22,7 @@ mod initrd;
 mod kernel;
 mod machine;
 mod memory;
+mod policy;
 mod printk;
 mod report;
 mod stopwatch;

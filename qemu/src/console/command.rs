@@ -4,9 +4,10 @@ use super::failure::Failure;
 use super::words::Words;
 use super::{Console, buffers, calls, integer, modules, usage};
 use crate::stubs::{self, NoStub};
-use crate::{files, kernel};
+use crate::{files, kernel, policy};
 use alloc::format;
 use modlink::Errno;
+use modlink::image::{KnownSection, Treatment};
 
 /// A command.
 pub struct Command {
@@ -42,7 +43,8 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "lsmod",
         arguments: "",
-        help: "list the modules: bytes, references, and the modules that they use",
+        help: "list the modules: bytes, references, the modules that they use, and their\n\
+               sections that nobody makes use of",
         run: |_, words| modules::lsmod(words),
     },
     Command {
@@ -129,6 +131,13 @@ const COMMANDS: &[Command] = &[
         },
     },
     Command {
+        name: "accept",
+        arguments: "SECTION",
+        help: "load modules with a section that they would be refused for, such as __ex_table,\n\
+               without what it asks for",
+        run: |_, words| accept(words),
+    },
+    Command {
         name: "echo",
         arguments: "TEXT",
         help: "print a text",
@@ -150,6 +159,17 @@ const COMMANDS: &[Command] = &[
         },
     },
 ];
+
+fn accept(words: &mut Words<'_>) -> Result<(), Failure> {
+    let name = words.need("a section")?;
+    words.end()?;
+    let refused = KnownSection::all().filter(|known| known.treatment() == Treatment::Refused);
+    let Some(known) = refused.into_iter().find(|known| known.name() == name) else {
+        return Err(Failure::Usage(format!("no module is refused for a section {name}")));
+    };
+    policy::accept_loss(known);
+    Ok(())
+}
 
 fn help(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;

@@ -58,9 +58,13 @@ pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
         let references = module.references();
         print!("{name:20} {size:8} bytes, {references} references");
         match report::used_modules(module) {
-            names if names.is_empty() => println!(),
-            names => println!(", uses {names}"),
+            names if names.is_empty() => {}
+            names => print!(", uses {names}"),
         }
+        for (number, section) in module.ignored_sections().enumerate() {
+            print!("{}{section}", if number == 0 { ", ignores " } else { " " });
+        }
+        println!();
     });
     if !any {
         println!("no modules");

@@ -1,0 +1,18 @@
+//! What the kernel lets modules do, as the console says.
+
+use alloc::vec::Vec;
+use modlink::image::KnownSection;
+use spin::Mutex;
+
+static ACCEPTED_LOSSES: Mutex<Vec<KnownSection>> = Mutex::new(Vec::new());
+
+/// Takes modules with such sections from now on, though nobody does what those ask for. The kernel
+/// accepts no such loss by itself, since no module that it boots with needs it to.
+pub fn accept_loss(of: KnownSection) {
+    ACCEPTED_LOSSES.lock().push(of);
+}
+
+/// Whether modules with sections of that name in the table are taken so.
+pub fn accepts_loss(of: &str) -> bool {
+    ACCEPTED_LOSSES.lock().iter().any(|accepted| accepted.name() == of)
+}
