@@ -7,6 +7,7 @@
 use super::strings::Text;
 use core::fmt;
 use goblin::elf::section_header::{SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_PREINIT_ARRAY};
+use static_assertions::const_assert;
 
 /// What becomes of a section that a module has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +25,12 @@ pub enum Treatment {
 macro_rules! table {
     ($($name:literal $treatment:ident $why:literal)*) => {
         /// Ascending. A `*` at the end stands for any rest.
-        static NAMES: &[&str] = &[$($name,)*];
-        static TREATMENTS: &[Treatment] = &[$(Treatment::$treatment,)*];
+        const NAMES: &[&str] = &[$($name,)*];
+        const TREATMENTS: &[Treatment] = &[$(Treatment::$treatment,)*];
         /// Apart from the others: a kernel that prints nothing links none of them.
         static WHY: &[&str] = &[$($why,)*];
+        /// All names without anything between them, which is half as large as a list of them.
+        static TEXT: &str = concat!($($name),*);
     };
 }
 
@@ -42,6 +45,7 @@ table! {
     ".data..ro_after_init"        Handled  "data that is protected once the module has started"
     ".dtors*"                     Refused  "nobody would run its destructors"
     ".eh_frame*"                  Harmless "how to unwind the stack"
+    ".export_symbol"              Refused  "its exports are not in one table: link it with module.ld"
     ".fini_array*"                Refused  "nobody would run its destructors"
     ".gcc_except_table*"          Harmless "how to unwind the stack"
     ".gnu.linkonce.this_module"   Handled  "where the module starts and stops"
@@ -85,6 +89,10 @@ table! {
     "_kprobe_blacklist"           Harmless "functions that may not be probed"
 }
 
+const COUNT: usize = NAMES.len();
+// Sets of rows have a bit for each.
+const_assert!(COUNT <= u64::BITS as usize);
+
 /// A row of the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KnownSection(u8);
@@ -92,7 +100,7 @@ pub struct KnownSection(u8);
 impl KnownSection {
     /// All rows, by name.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..NAMES.len()).map(|row| Self(row as u8))
+        (0..COUNT).map(|row| Self(row as u8))
     }
 
     /// The row of a section.
@@ -107,16 +115,20 @@ impl KnownSection {
 
     /// The row that a name is in. Most names are in none, and their first bytes tell.
     fn named(name: Text<'_>) -> Option<Self> {
-        let key = name.first_bytes()?;
-        let first_bytes = |known: &&str| known.as_bytes().first_chunk().copied();
-        let first = NAMES.partition_point(|known| first_bytes(known) < Some(key));
-        let same_key = NAMES.iter().enumerate().skip(first);
-        let mut same_key = same_key.take_while(|(_, known)| first_bytes(known) == Some(key));
-        let (row, _) = same_key.find(|(_, known)| match known.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix.as_bytes()),
-            None => name.is(known.as_bytes()),
-        })?;
-        Some(Self(row as u8))
+        let mut next = *LOOKUP.first.get(slot(name.first_bytes()?))?;
+        // Ends at the index of no row.
+        while let Some(after) = LOOKUP.next.get(usize::from(next)) {
+            let known = Self(next).name();
+            let found = match known.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix.as_bytes()),
+                None => name.is(known.as_bytes()),
+            };
+            if found {
+                return Some(Self(next));
+            }
+            next = *after;
+        }
+        None
     }
 
     /// The row of that name.
@@ -128,23 +140,34 @@ impl KnownSection {
             }
             (row, rest) = (row.wrapping_add(1), others);
         }
-        assert!(rest.len() == usize::MAX, "no such row");
+        assert!(!rest.is_empty(), "no such row");
         Self(row)
     }
 
     /// The name of the section; with a `*` at the end, any that starts so.
     pub fn name(self) -> &'static str {
-        NAMES.get(usize::from(self.0)).copied().unwrap_or_default()
+        let end = |row: u8| LOOKUP.ends.get(usize::from(row)).map_or(0, |end| usize::from(*end));
+        TEXT.get(end(self.0.wrapping_sub(1))..end(self.0)).unwrap_or_default()
     }
 
     /// What becomes of it unless the kernel provides what it asks for.
     pub fn treatment(self) -> Treatment {
-        TREATMENTS.get(usize::from(self.0)).copied().unwrap_or(Treatment::Refused)
+        let is = |treatment: KnownSections| treatment.has(Some(self));
+        match () {
+            () if is(HANDLED) => Treatment::Handled,
+            () if is(HARMLESS) => Treatment::Harmless,
+            () if is(REPORTED) => Treatment::Reported,
+            () => Treatment::Refused,
+        }
     }
 
     /// What it is for, if it is handled or harmless; else what is lost without the kernel.
     pub fn why(self) -> &'static str {
         WHY.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    const fn bit(self) -> u64 {
+        1_u64.wrapping_shl(self.0 as u32)
     }
 }
 
@@ -158,6 +181,10 @@ impl fmt::Debug for KnownSection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KnownSections(u64);
 
+const HANDLED: KnownSections = KnownSections::treated(Treatment::Handled);
+const HARMLESS: KnownSections = KnownSections::treated(Treatment::Harmless);
+const REPORTED: KnownSections = KnownSections::treated(Treatment::Reported);
+
 impl KnownSections {
     /// Those of these names.
     pub const fn of<const N: usize>(names: [&str; N]) -> Self {
@@ -168,6 +195,18 @@ impl KnownSections {
         Self(set)
     }
 
+    const fn treated(treatment: Treatment) -> Self {
+        let (mut set, mut row, mut rest) = (0, KnownSection(0), TREATMENTS);
+        while let [first, others @ ..] = rest {
+            if *first as u8 == treatment as u8 {
+                set |= row.bit();
+            }
+            (row, rest) = (KnownSection(row.0.wrapping_add(1)), others);
+        }
+        Self(set)
+    }
+
+    #[inline]
     pub fn has(self, section: Option<KnownSection>) -> bool {
         section.is_some_and(|section| self.0 & section.bit() != 0)
     }
@@ -176,15 +215,58 @@ impl KnownSections {
         self.0 |= section.bit();
     }
 
+    /// Those of which something is lost if they are ignored.
+    pub fn losses(self) -> Self {
+        Self(self.0 & !HARMLESS.0)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// All of them, by name.
     pub fn iter(self) -> impl Iterator<Item = KnownSection> {
         KnownSection::all().filter(move |section| self.has(Some(*section)))
     }
 }
 
-impl KnownSection {
-    const fn bit(self) -> u64 {
-        1_u64.wrapping_shl(self.0 as u32)
+/// How a name is found: the rows whose first bytes are in the same slot, one after the other.
+struct Lookup {
+    /// The first row of each slot, or [`NONE`].
+    first: [u8; SLOTS],
+    /// The row behind each, or [`NONE`].
+    next: [u8; COUNT],
+    /// Where each name ends in [`TEXT`], where it starts at the end of the one before.
+    ends: [u16; COUNT],
+}
+
+const SLOTS: usize = 64;
+const NONE: u8 = u8::MAX;
+static LOOKUP: Lookup = Lookup::new();
+
+/// A factor with which no name that most modules have, and that is no row's, shares a slot.
+const fn slot(first_bytes: [u8; 4]) -> usize {
+    (u32::from_le_bytes(first_bytes).wrapping_mul(0x0943_feab) >> 26) as usize
+}
+
+impl Lookup {
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "it runs when the crate is compiled"
+    )]
+    const fn new() -> Self {
+        let (mut first, mut next, mut ends) = ([NONE; SLOTS], [NONE; COUNT], [0; COUNT]);
+        let (mut row, mut end) = (0, 0);
+        while row < COUNT {
+            let name = NAMES[row].as_bytes();
+            let slot = slot([name[0], name[1], name[2], name[3]]);
+            (next[row], first[slot]) = (first[slot], row as u8);
+            end += name.len();
+            ends[row] = end as u16;
+            row += 1;
+        }
+        Self { first, next, ends }
     }
 }
 
@@ -205,9 +287,8 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn the_table_ascends_and_has_a_bit_for_each_row() {
+    fn the_table_ascends_by_names_that_are_long_enough_to_be_found() {
         assert!(NAMES.is_sorted_by(|a, b| a < b));
-        assert!(NAMES.len() <= 64);
         assert!(NAMES.iter().all(|name| name.trim_end_matches('*').len() >= 4));
     }
 

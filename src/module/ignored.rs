@@ -12,6 +12,7 @@ pub(crate) struct Ignored(KnownSections);
 impl Ignored {
     /// Asks the kernel about each section that is allocated and not empty. The error names the
     /// first that the module cannot do without and the kernel does not provide for.
+    #[inline(never)]
     pub fn check<P: Platform>(platform: &P, image: &Image<'_, P::Arch>) -> Result<Self, LoadError> {
         let mut ignored = Self::default();
         for (index, section) in image.sections().iter().enumerate() {
@@ -42,23 +43,18 @@ impl Ignored {
 
     /// Those that are not harmless, with what the module lacks, if there are any.
     pub fn losses(self) -> Option<Losses> {
-        Losses(self).iter().next().map(|_| Losses(self))
+        let losses = self.0.losses();
+        if losses.is_empty() { None } else { Some(Losses(losses)) }
     }
 }
 
 /// Says what a module lacks because sections of it are ignored.
-pub(crate) struct Losses(Ignored);
-
-impl Losses {
-    fn iter(&self) -> impl Iterator<Item = KnownSection> {
-        self.0.all().filter(|known| known.treatment() != Treatment::Harmless)
-    }
-}
+pub(crate) struct Losses(KnownSections);
 
 impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ignored")?;
-        for (number, known) in self.iter().enumerate() {
+        for (number, known) in self.0.iter().enumerate() {
             let comma = if number == 0 { ":" } else { "," };
             write!(f, "{comma} {} ({})", known.name(), known.why())?;
         }
