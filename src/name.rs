@@ -5,13 +5,20 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// The name of a module, a section or a symbol, kept in a message beyond the file that it came
-/// from. Anything but printable ASCII is shown escaped. It is empty if the heap had no room for it
-/// when it was taken down.
+/// from. Anything but printable ASCII is shown escaped. It is cut if it is longer than [`Name::MAX`]
+/// bytes, which no module's name is, and empty if the heap had no room for it when it was taken
+/// down.
 #[derive(PartialEq, Eq)]
 pub struct Name(Box<[u8]>);
 
+/// What stands for the rest of a name that has been cut.
+const ELLIPSIS: &str = "…";
+
 impl Name {
-    /// The bytes as they stand in the file.
+    /// How many bytes of a name are kept at most.
+    pub const MAX: usize = 64;
+
+    /// The bytes as they stand in the file; behind them an ellipsis in UTF-8 if that has more.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -19,9 +26,14 @@ impl Name {
 
 impl From<&[u8]> for Name {
     fn from(bytes: &[u8]) -> Self {
+        let (bytes, rest) = match bytes.split_at_checked(Self::MAX) {
+            Some((first, rest)) if !rest.is_empty() => (first, ELLIPSIS.as_bytes()),
+            _ => (bytes, &[][..]),
+        };
         let mut kept = Vec::new();
-        if kept.try_reserve_exact(bytes.len()).is_ok() {
+        if kept.try_reserve_exact(bytes.len().saturating_add(rest.len())).is_ok() {
             kept.extend_from_slice(bytes);
+            kept.extend_from_slice(rest);
         }
         Self(kept.into_boxed_slice())
     }
@@ -29,13 +41,22 @@ impl From<&[u8]> for Name {
 
 impl Clone for Name {
     fn clone(&self) -> Self {
-        Self::from(self.as_bytes())
+        let mut kept = Vec::new();
+        if kept.try_reserve_exact(self.0.len()).is_ok() {
+            kept.extend_from_slice(&self.0);
+        }
+        Self(kept.into_boxed_slice())
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.escape_ascii().fmt(f)
+        match self.0.split_at_checked(Self::MAX) {
+            Some((first, rest)) if !rest.is_empty() => {
+                write!(f, "{}{ELLIPSIS}", first.escape_ascii())
+            }
+            _ => self.0.escape_ascii().fmt(f),
+        }
     }
 }
 
