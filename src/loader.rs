@@ -52,6 +52,7 @@ impl<P: Platform> Loader<P> {
         arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
     ) -> Result<(), LoadError> {
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
+        image.check_alignments(P::MAX_ALIGN)?;
         let ignored = Ignored::check(&self.platform, &image)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
         let (reservation, name) = self.registry.reserve(identity.name)?;

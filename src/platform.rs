@@ -31,6 +31,9 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The most memory in bytes that one module may ask for, in whole pages.
     const MAX_MODULE_SIZE: u64 = 64 << 20;
 
+    /// The strictest alignment in bytes that a section of a module may ask for.
+    const MAX_ALIGN: u64 = 2 << 20;
+
     /// The addresses between which the kernel's exported code and data lie, last one included.
     fn kernel(&self) -> RangeInclusive<u64>;
 

@@ -1,5 +1,6 @@
 //! Why a file is not a module that can be linked.
 
+use super::relocations::{SHT_ANDROID_REL, SHT_ANDROID_RELA, SHT_ANDROID_RELR, SHT_CREL, SHT_RELR};
 use crate::arch::Names;
 use crate::errno::Errno;
 use crate::name::Name;
@@ -33,8 +34,6 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
-    /// There is a signature marker and no signature before it.
-    Signature,
     /// The heap is exhausted.
     OutOfMemory,
 }
@@ -105,9 +104,10 @@ pub enum HeaderProblem {
         /// What it should be.
         want: usize,
     },
-    /// `e_shnum` is 0, as if there were no sections or their count were kept in section 0
-    /// (extended numbering), or too large for one.
+    /// `e_shnum` is 0 or too large for a count.
     SectionCount(u16),
+    /// There are more sections than `e_shnum` can count (extended numbering): so many.
+    TooManySections(u64),
     /// The section header table leaves the file.
     SectionTable,
     /// `e_shstrndx` is not the index of a section.
@@ -117,12 +117,15 @@ pub enum HeaderProblem {
 /// What is wrong with a section (gABI, "Sections").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SectionProblem {
-    /// Section 0 is not `SHT_NULL`, or another header than 0 is empty where a table must be.
+    /// It is the first, and not `SHT_NULL` without a size and an address.
     NotNull,
     /// Its bytes leave the file.
     OutsideFile,
-    /// Its alignment is not a power of two, or beyond [`MAX_ALIGN`](super::MAX_ALIGN).
+    /// Its alignment is not a power of two.
     Alignment(u64),
+    /// Its alignment is stricter than the kernel's limit
+    /// ([`Platform::MAX_ALIGN`](crate::Platform::MAX_ALIGN)), which is this in bytes.
+    AlignmentLimit(u64),
     /// `sh_entsize` is not the size of its entries.
     EntrySize(u64),
     /// Its size is not a multiple of the size of its entries.
@@ -135,6 +138,9 @@ pub enum SectionProblem {
     Link(u32),
     /// `sh_info` is not the index of a section that can be relocated.
     Target(u32),
+    /// It holds relocations of a loaded section in another format than `SHT_REL` and `SHT_RELA`:
+    /// in that of this `sh_type`.
+    RelocationFormat(u32),
     /// Its relocations are of the kind (REL or RELA) that the architecture does not have.
     AddendKind,
     /// It is thread-local, which a kernel has no use for.
@@ -145,9 +151,11 @@ pub enum SectionProblem {
     WritableCode,
     /// It may be there only once.
     Repeated,
-    /// It must have bytes in the file.
+    /// It must not be empty.
     NoBytes,
-    /// What stands at this offset is not a NUL-terminated string of the form `key=value`.
+    /// Its `sh_type` must be `SHT_PROGBITS`, and is this.
+    Type(u32),
+    /// The string at this offset does not end.
     ModInfo(usize),
 }
 
@@ -161,20 +169,18 @@ pub enum SymbolProblem {
     /// Its section index is in an extra table (`SHN_XINDEX`).
     ExtendedIndex,
     /// It is a common symbol: the module has to be compiled with `-fno-common`.
-    Common,
+    Common {
+        /// The bytes that it asks for.
+        size: u64,
+        /// Whether it is one of x86-64's large model (`SHN_X86_64_LCOMMON`).
+        large: bool,
+    },
     /// It is thread-local.
     ThreadLocal,
     /// It is an indirect function.
     IndirectFunction,
     /// Its binding is none that modules have.
     Binding(u8),
-    /// Its value and size leave its section.
-    OutsideSection {
-        /// Its value: an offset in the section.
-        value: u64,
-        /// The bytes that it covers.
-        size: u64,
-    },
     /// Symbol 0 must be empty.
     NotNull,
 }
@@ -183,7 +189,6 @@ impl Error {
     /// The error number that Linux gives for it.
     pub const fn errno(&self) -> Errno {
         match self {
-            Self::Signature => Errno::EBADMSG,
             Self::OutOfMemory => Errno::ENOMEM,
             Self::TooLarge { .. } => Errno::ENOMEM,
             _ => Errno::ENOEXEC,
@@ -205,7 +210,6 @@ impl fmt::Display for Error {
             Self::TooLarge { size, limit } => {
                 write!(f, "needs at least {size} bytes of memory; the limit is {limit}")
             }
-            Self::Signature => f.write_str("signature marker without a signature before it"),
             Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
@@ -249,6 +253,9 @@ impl fmt::Display for HeaderProblem {
                 write!(f, "e_shentsize is {found}, not {want}")
             }
             Self::SectionCount(found) => write!(f, "e_shnum is {found}"),
+            Self::TooManySections(found) => {
+                write!(f, "{found} sections; more than 65,279 are not supported")
+            }
             Self::SectionTable => f.write_str("the section header table leaves the file"),
             Self::NameTable(found) => write!(f, "e_shstrndx {found} is not a section's index"),
         }
@@ -260,24 +267,45 @@ impl fmt::Display for SectionProblem {
         match self {
             Self::NotNull => f.write_str("the first section header must be null"),
             Self::OutsideFile => f.write_str("its bytes leave the file"),
-            Self::Alignment(found) => write!(f, "alignment {found} is not acceptable"),
+            Self::Alignment(found) => write!(f, "alignment {found} is not a power of two"),
+            Self::AlignmentLimit(limit) => {
+                write!(f, "its alignment is stricter than the limit of {limit} bytes")
+            }
             Self::EntrySize(found) => write!(f, "sh_entsize {found} is not that of its entries"),
             Self::PartialEntry => f.write_str("its size is not a whole number of entries"),
             Self::Name => f.write_str("its name leaves the table of section names"),
             Self::StringTable => f.write_str("not a string table that starts and ends with NUL"),
             Self::Link(found) => write!(f, "sh_link {found} is not the section that it needs"),
             Self::Target(found) => write!(f, "sh_info {found} is no section to relocate"),
+            Self::RelocationFormat(kind) => {
+                f.write_str("relocations in a format that is not supported: ")?;
+                match relocation_format(*kind) {
+                    Some(name) => write!(f, "{name} ({kind:#x})"),
+                    None => write!(f, "sh_type {kind:#x}"),
+                }
+            }
             Self::AddendKind => f.write_str("this architecture has no relocations of its kind"),
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::Compressed => f.write_str("compressed sections cannot be loaded"),
             Self::WritableCode => f.write_str("writable and executable at once"),
             Self::Repeated => f.write_str("a section of this name may be there only once"),
-            Self::NoBytes => f.write_str("it must have bytes in the file"),
-            Self::ModInfo(offset) => {
-                write!(f, "at {offset:#x} is no NUL-terminated string of the form key=value")
-            }
+            Self::NoBytes => f.write_str("it must not be empty"),
+            Self::Type(found) => write!(f, "sh_type is {found}; it must be SHT_PROGBITS, 1"),
+            Self::ModInfo(offset) => write!(f, "the string at {offset:#x} does not end"),
         }
     }
+}
+
+/// The name of an `sh_type` whose sections hold relocations.
+fn relocation_format(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        SHT_CREL => "SHT_CREL",
+        SHT_RELR => "SHT_RELR",
+        SHT_ANDROID_REL => "SHT_ANDROID_REL",
+        SHT_ANDROID_RELA => "SHT_ANDROID_RELA",
+        SHT_ANDROID_RELR => "SHT_ANDROID_RELR",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for SymbolProblem {
@@ -286,13 +314,13 @@ impl fmt::Display for SymbolProblem {
             Self::Name => f.write_str("its name leaves the string table"),
             Self::Section(found) => write!(f, "its section {found} does not exist"),
             Self::ExtendedIndex => f.write_str("extended section indices are not supported"),
-            Self::Common => f.write_str("common symbol; compile the module with -fno-common"),
+            Self::Common { size, large } => {
+                let large = if *large { "large " } else { "" };
+                write!(f, "{large}common symbol of {size} bytes; compile with -fno-common")
+            }
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::IndirectFunction => f.write_str("indirect functions are not supported"),
             Self::Binding(found) => write!(f, "unknown binding {found}"),
-            Self::OutsideSection { value, size } => {
-                write!(f, "{size} bytes from {value:#x} on leave its section")
-            }
             Self::NotNull => f.write_str("the first symbol must be empty"),
         }
     }

@@ -24,10 +24,17 @@ pub(super) fn section_table<'a, A: Arch>(
     file: &'a [u8],
     header: &Header,
 ) -> Result<&'a [u8], HeaderProblem> {
-    if header.e_shnum == 0 || u32::from(header.e_shnum) >= SHN_LORESERVE {
-        return Err(HeaderProblem::SectionCount(header.e_shnum));
-    }
     let entry = raw::sizes::<A>().section_header as u64;
+    if header.e_shnum == 0 || u32::from(header.e_shnum) >= SHN_LORESERVE {
+        // Too many for `e_shnum`, they are counted by the size of the first.
+        let first = super::slice(file, header.e_shoff, entry).and_then(raw::section_header::<A>);
+        return Err(match first.filter(|_| header.e_shnum == 0) {
+            Some(first) if first.sh_size >= SHN_LORESERVE.into() => {
+                HeaderProblem::TooManySections(first.sh_size)
+            }
+            _ => HeaderProblem::SectionCount(header.e_shnum),
+        });
+    }
     super::slice(file, header.e_shoff, u64::from(header.e_shnum).saturating_mul(entry))
         .ok_or(HeaderProblem::SectionTable)
 }

@@ -23,7 +23,7 @@ pub(crate) use known::KnownSections;
 pub use known::{KnownSection, Treatment};
 pub use modinfo::ModInfo;
 pub use relocations::{Relocation, Relocations};
-pub use sections::{Flags, MAX_ALIGN, Section};
+pub use sections::{Flags, Section};
 pub use symbols::{Binding, Definition, MAX_SYMBOL_NAME, Symbol, Symbols};
 
 use crate::arch::Arch;
@@ -36,7 +36,7 @@ pub struct Image<'a, A> {
     sections: Vec<Section<'a>>,
     symbols: Symbols<'a, A>,
     modinfo: ModInfo<'a>,
-    signature: Option<&'a [u8]>,
+    is_signed: bool,
 }
 
 impl<'a, A: Arch> Image<'a, A> {
@@ -45,7 +45,7 @@ impl<'a, A: Arch> Image<'a, A> {
     /// # Errors
     /// The first claim that does not hold, and where.
     pub fn check(file: &'a [u8], limit: u64) -> Result<Self, Error> {
-        let (file, signature) = signature::split(file)?;
+        let (file, is_signed) = signature::split(file);
         let (header, table) = header::check::<A>(file)
             .and_then(|header| Ok((header, header::section_table::<A>(file, &header)?)))
             .map_err(Error::Header)?;
@@ -53,7 +53,7 @@ impl<'a, A: Arch> Image<'a, A> {
         let symbols = symbols::check::<A>(&sections)?;
         relocations::check::<A>(&sections)?;
         let modinfo = check_modinfo(&sections)?;
-        Ok(Self { sections, symbols, modinfo, signature })
+        Ok(Self { sections, symbols, modinfo, is_signed })
     }
 
     /// All sections; the index of one is its index in the section header table.
@@ -86,9 +86,17 @@ impl<'a, A: Arch> Image<'a, A> {
         &self.modinfo
     }
 
-    /// The signature behind the ELF file, if there is one. It has not been verified.
-    pub fn signature(&self) -> Option<&'a [u8]> {
-        self.signature
+    /// Whether the file ends as one that has been signed. Nobody has verified that it was.
+    pub fn is_signed(&self) -> bool {
+        self.is_signed
+    }
+
+    /// Compares the alignments of the loaded sections with the strictest that a kernel offers.
+    ///
+    /// # Errors
+    /// [`SectionProblem::AlignmentLimit`] for the first that is stricter.
+    pub fn check_alignments(&self, limit: u64) -> Result<(), Error> {
+        sections::check_alignments(&self.sections, limit)
     }
 
     /// Describes the section of that index for a message.
@@ -103,13 +111,16 @@ impl<'a, A: Arch> Image<'a, A> {
     }
 }
 
+const MODINFO: KnownSection = KnownSection::row(".modinfo");
+
 fn find<'s, 'a>(sections: &'s [Section<'a>], name: &[u8]) -> Option<(usize, &'s Section<'a>)> {
     sections.iter().enumerate().find(|(_, section)| section.name.is(name))
 }
 
-/// Established: `.modinfo`, if there is one, holds strings of the form `key=value`.
+/// Established: `.modinfo`, if there is one, holds strings.
 fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
-    let Some((index, section)) = find(sections, b".modinfo") else {
+    let found = sections.iter().position(|section| section.known == Some(MODINFO));
+    let Some((index, section)) = found.and_then(|index| Some((index, sections.get(index)?))) else {
         return Ok(ModInfo::default());
     };
     ModInfo::new(section.data)

@@ -2,24 +2,19 @@
 
 use super::strings::until_nul;
 
-/// The strings `key=value` of a module, in the order of the file.
+/// The strings `key=value` of a module, in the order of the file. Others mean nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ModInfo<'a>(&'a [u8]);
 
 impl<'a> ModInfo<'a> {
-    /// Checks the contents of a `.modinfo` section: each string ends in NUL and is either empty
-    /// (padding) or has the form `key=value`. The error is the offset of the first that is not so.
+    /// Checks the contents of a `.modinfo` section: each string ends in NUL. The error is the
+    /// offset of the last, which does not.
     pub fn new(section: &'a [u8]) -> Result<Self, usize> {
-        let mut offset = 0_usize;
-        while let Some(rest) = section.get(offset..).filter(|rest| !rest.is_empty()) {
-            let string = until_nul(rest).ok_or(offset)?;
-            let key = string.iter().position(|byte| *byte == b'=');
-            if !string.is_empty() && matches!(key, None | Some(0)) {
-                return Err(offset);
-            }
-            offset = offset.saturating_add(string.len()).saturating_add(1);
+        let last = section.iter().rposition(|byte| *byte == 0);
+        match last.map_or(0, |nul| nul.saturating_add(1)) {
+            end if end == section.len() => Ok(Self(section)),
+            end => Err(end),
         }
-        Ok(Self(section))
     }
 
     /// All keys with their values.

@@ -1,6 +1,6 @@
 //! Claims about relocations (gABI, "Relocation").
 
-use super::sections::{Section, takes_addends};
+use super::sections::{Flags, Section, entries, takes_addends};
 use super::symbols::Symbols;
 use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, refuse, section_ref};
 use crate::arch::{Addends, Arch};
@@ -67,15 +67,19 @@ impl<'a, A: Arch> Relocations<'a, A> {
     }
 }
 
-/// Established, for each relocation section: its symbol table, and that the section that it changes
-/// can be changed by it.
+/// Established, for each section that is not empty and holds relocations of a section that is
+/// loaded: they are in the format of the gABI and of the architecture, its symbol table, and that
+/// there are bytes to change.
 ///
 /// Relocations of sections that are not loaded (debug information) are never applied.
 pub(super) fn check<A: Arch>(sections: &[Section<'_>]) -> Result<(), Error> {
-    for (index, section) in sections.iter().enumerate().filter(|(_, section)| is_table(section)) {
-        links(section, sections)
-            .and_then(|changed| applicable::<A>(section, changed))
-            .map_err(|problem| refuse(sections, index, problem))?;
+    for (index, section) in sections.iter().enumerate().filter(|(_, section)| section.size != 0) {
+        let checked = if is_table(section) {
+            table::<A>(section, sections)
+        } else {
+            other_format(section, sections)
+        };
+        checked.map_err(|problem| refuse(sections, index, problem))?;
     }
     Ok(())
 }
@@ -100,40 +104,59 @@ fn is_table(section: &Section<'_>) -> bool {
     matches!(section.kind, SHT_REL | SHT_RELA)
 }
 
-/// Established: `sh_link` is the symbol table and `sh_info` a section with contents of its own,
-/// which is returned.
-fn links<'s, 'a>(
-    section: &Section<'_>,
-    sections: &'s [Section<'a>],
-) -> Result<&'s Section<'a>, SectionProblem> {
-    match sections.get(section.link as usize) {
-        Some(table) if table.kind == SHT_SYMTAB => {}
-        _ => return Err(SectionProblem::Link(section.link)),
-    }
-    match sections.get(section.info as usize) {
-        Some(target)
-            if !matches!(target.kind, SHT_NULL | SHT_SYMTAB | SHT_STRTAB | SHT_REL | SHT_RELA) =>
-        {
-            Ok(target)
-        }
-        _ => Err(SectionProblem::Target(section.info)),
-    }
-}
-
-/// Established, if a loaded section is to be changed: the architecture has relocations of this
-/// kind, and there are bytes to change.
-fn applicable<A: Arch>(section: &Section<'_>, changed: &Section<'_>) -> Result<(), SectionProblem> {
+/// Established for a table of relocations: `sh_info` is a section; and if it is one that is loaded,
+/// everything that applying them takes.
+fn table<A: Arch>(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
+    let changed = match sections.get(section.info as usize) {
+        Some(changed) if section.info != 0 => changed,
+        _ => return Err(SectionProblem::Target(section.info)),
+    };
     if !changed.loaded {
         return Ok(());
     }
     if !takes_addends::<A>(section.kind) {
         return Err(SectionProblem::AddendKind);
     }
-    if changed.is_zeroed() && section.size != 0 {
-        return Err(SectionProblem::Target(section.info));
+    if section.flags.contains(Flags::COMPRESSED) {
+        return Err(SectionProblem::Compressed);
     }
-    Ok(())
+    let sizes = raw::sizes::<A>();
+    let entry_size = if section.kind == SHT_RELA { sizes.rela } else { sizes.rel };
+    entries(entry_size, section.entry_size, section.size)?;
+    match sections.get(section.link as usize) {
+        Some(table) if table.kind == SHT_SYMTAB => {}
+        _ => return Err(SectionProblem::Link(section.link)),
+    }
+    if changed.is_zeroed() { Err(SectionProblem::Target(section.info)) } else { Ok(()) }
 }
+
+/// Established for a section that is no such table: it holds no relocations of a loaded section in
+/// another format.
+fn other_format(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
+    let target = sections.get(section.info as usize).filter(|_| section.info != 0);
+    let links = section.flags.contains(Flags::INFO_LINK) || is_named_so(section);
+    let is_format = match section.kind {
+        SHT_RELR | SHT_ANDROID_RELR => true,
+        SHT_CREL | SHT_ANDROID_REL | SHT_ANDROID_RELA => target.is_none_or(|found| found.loaded),
+        // The gABI's other types are all something else.
+        0..=11 | 14..=18 => false,
+        _ => links && target.is_none_or(|found| found.loaded),
+    };
+    if is_format { Err(SectionProblem::RelocationFormat(section.kind)) } else { Ok(()) }
+}
+
+/// Whether the name is one that assemblers give to relocations.
+fn is_named_so(section: &Section<'_>) -> bool {
+    [".rel", ".crel"].iter().any(|prefix| section.name.starts_with(prefix.as_bytes()))
+}
+
+/// Relocations that are not in the format of the gABI: compact ones (LLVM), lists of places that
+/// move with the image (gABI), and Android's packed forms of all of them.
+pub(super) const SHT_RELR: u32 = 19;
+pub(super) const SHT_CREL: u32 = 0x4000_0014;
+pub(super) const SHT_ANDROID_REL: u32 = 0x6000_0001;
+pub(super) const SHT_ANDROID_RELA: u32 = 0x6000_0002;
+pub(super) const SHT_ANDROID_RELR: u32 = 0x6fff_ff00;
 
 /// Describes the relocation of that index in a table for a message.
 #[cold]

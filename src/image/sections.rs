@@ -9,10 +9,6 @@ use bitflags::bitflags;
 use goblin::elf::section_header::*;
 use goblin::elf::{Header, SectionHeader};
 
-/// The strictest alignment in bytes that a section may ask for: 64 KiB, the largest page of the
-/// architectures that load modules.
-pub const MAX_ALIGN: u64 = 0x1_0000;
-
 bitflags! {
     /// What a section is for (`sh_flags`).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +19,8 @@ bitflags! {
         const ALLOC = SHF_ALLOC as u64;
         /// It holds instructions.
         const EXECUTE = SHF_EXECINSTR as u64;
+        /// `sh_info` is the index of a section.
+        const INFO_LINK = SHF_INFO_LINK as u64;
         /// It is thread-local.
         const TLS = SHF_TLS as u64;
         /// It is compressed in the file.
@@ -42,7 +40,7 @@ pub struct Section<'a> {
     pub size: u64,
     /// What its address must be a multiple of: a power of two.
     pub align: u64,
-    /// Its bytes in the file: `size` of them, or none for `SHT_NOBITS` and `SHT_NULL`.
+    /// Its bytes in the file: `size` of them, or none for `SHT_NOBITS`.
     pub data: &'a [u8],
     /// Whether the module has it in memory: it is allocated and not one of those that only the
     /// loader reads.
@@ -51,6 +49,7 @@ pub struct Section<'a> {
     pub known: Option<KnownSection>,
     pub(super) link: u32,
     pub(super) info: u32,
+    pub(super) entry_size: u64,
 }
 
 impl<'a> Section<'a> {
@@ -74,9 +73,9 @@ const UNIQUE: KnownSections =
 /// They must have bytes in the file.
 const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.this_module"]);
 
-/// Reads all section headers. Established, for each: null if and only if it is the first, its
-/// bytes in the file, its alignment, the size of its entries, its name, and that it can be loaded
-/// as what it says it is. Established for all: their sizes add up to no more than `limit`.
+/// Reads all section headers. Established, for each that is not null: its bytes in the file, its
+/// alignment, the size of a symbol, its name, and that it can be loaded as what it says it is.
+/// Established for all: the first is null, and their sizes add up to no more than `limit`.
 pub(super) fn check<'a, A: Arch>(
     file: &'a [u8],
     header: &Header,
@@ -138,11 +137,17 @@ fn one<'a, A: Arch>(
     header: &SectionHeader,
     names: Strings<'a>,
 ) -> Result<Section<'a>, SectionProblem> {
-    null(index, header)?;
+    if index == 0 {
+        first(header)?;
+    }
+    // The other members of a header that is null mean nothing, wherever it stands.
+    let header = if header.sh_type == SHT_NULL { &SectionHeader::default() } else { header };
     let name = names.at(header.sh_name).ok_or(SectionProblem::Name)?;
     let flags = Flags::from_bits_truncate(header.sh_flags);
     alignment(header)?;
-    entries::<A>(header)?;
+    if header.sh_type == SHT_SYMTAB {
+        entries(raw::sizes::<A>().symbol, header.sh_entsize, header.sh_size)?;
+    }
     let known = KnownSection::of(name, header.sh_type);
     loadable(known, header, flags)?;
     Ok(Section {
@@ -156,18 +161,16 @@ fn one<'a, A: Arch>(
         known,
         link: header.sh_link,
         info: header.sh_info,
+        entry_size: header.sh_entsize,
     })
 }
 
-/// Established: the first section header, and it alone, is null.
+/// Established, as in Linux: the first section header is null, and of no size and address.
 #[inline]
-fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
-    let is_null = header.sh_type == SHT_NULL;
-    let is_empty = header.sh_size == 0 && header.sh_flags == 0 && header.sh_addr == 0;
-    match (index, is_null) {
-        (0, false) => Err(SectionProblem::NotNull),
-        (_, true) if !is_empty => Err(SectionProblem::NotNull),
-        _ => Ok(()),
+fn first(header: &SectionHeader) -> Result<(), SectionProblem> {
+    match (header.sh_type, header.sh_size, header.sh_addr) {
+        (SHT_NULL, 0, 0) => Ok(()),
+        _ => Err(SectionProblem::NotNull),
     }
 }
 
@@ -175,37 +178,29 @@ fn null(index: usize, header: &SectionHeader) -> Result<(), SectionProblem> {
 #[inline]
 fn bytes<'a>(file: &'a [u8], header: &SectionHeader) -> Result<&'a [u8], SectionProblem> {
     match header.sh_type {
-        SHT_NULL | SHT_NOBITS => Ok(&[]),
+        SHT_NOBITS => Ok(&[]),
         _ => {
             super::slice(file, header.sh_offset, header.sh_size).ok_or(SectionProblem::OutsideFile)
         }
     }
 }
 
-/// Established: the alignment is a power of two up to [`MAX_ALIGN`]; 0 means 1.
+/// Established: the alignment is a power of two; 0 means 1.
 #[inline]
 fn alignment(header: &SectionHeader) -> Result<(), SectionProblem> {
     match header.sh_addralign {
         0 => Ok(()),
-        align if align.is_power_of_two() && align <= MAX_ALIGN => Ok(()),
+        align if align.is_power_of_two() => Ok(()),
         align => Err(SectionProblem::Alignment(align)),
     }
 }
 
-/// Established: a table has entries of the right size, and only whole ones.
-#[inline]
-fn entries<A: Arch>(header: &SectionHeader) -> Result<(), SectionProblem> {
-    let sizes = raw::sizes::<A>();
-    let want = match header.sh_type {
-        SHT_SYMTAB => sizes.symbol,
-        SHT_REL => sizes.rel,
-        SHT_RELA => sizes.rela,
-        _ => return Ok(()),
-    } as u64;
-    if header.sh_entsize != want {
-        return Err(SectionProblem::EntrySize(header.sh_entsize));
+/// Established: a table of `size` bytes has entries of the right size, and only whole ones.
+pub(super) fn entries(want: usize, entry_size: u64, size: u64) -> Result<(), SectionProblem> {
+    if entry_size != want as u64 {
+        return Err(SectionProblem::EntrySize(entry_size));
     }
-    if !header.sh_size.is_multiple_of(want) {
+    if !size.is_multiple_of(entry_size) {
         return Err(SectionProblem::PartialEntry);
     }
     Ok(())
@@ -219,7 +214,7 @@ fn loadable(
     flags: Flags,
 ) -> Result<(), SectionProblem> {
     if flags.contains(Flags::ALLOC) {
-        if flags.contains(Flags::TLS) {
+        if flags.contains(Flags::TLS) && header.sh_size != 0 {
             return Err(SectionProblem::ThreadLocal);
         }
         if flags.contains(Flags::COMPRESSED) {
@@ -229,11 +224,12 @@ fn loadable(
             return Err(SectionProblem::WritableCode);
         }
     }
-    let has_bytes = header.sh_type == SHT_PROGBITS && header.sh_size != 0;
-    if WITH_BYTES.has(known) && !has_bytes {
-        return Err(SectionProblem::NoBytes);
+    match (header.sh_type, header.sh_size) {
+        _ if !WITH_BYTES.has(known) => Ok(()),
+        (SHT_PROGBITS, 0) => Err(SectionProblem::NoBytes),
+        (SHT_PROGBITS, _) => Ok(()),
+        (other, _) => Err(SectionProblem::Type(other)),
     }
-    Ok(())
 }
 
 /// Established: a section that a module has at most once is not among those that have been `seen`.
@@ -260,6 +256,15 @@ fn add_size(section: &Section<'_>, total: &mut u64, limit: u64) -> Result<(), Er
     }
     let limit = limit.min(isize::MAX as u64 / 2);
     if *total > limit { Err(Error::TooLarge { size: *total, limit }) } else { Ok(()) }
+}
+
+/// Established: no loaded section asks for a stricter alignment than `limit`.
+pub(super) fn check_alignments(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
+    let too_strict = |section: &Section<'_>| section.loaded && section.align > limit;
+    match sections.iter().position(too_strict) {
+        Some(index) => Err(super::refuse(sections, index, SectionProblem::AlignmentLimit(limit))),
+        None => Ok(()),
+    }
 }
 
 /// Whether the architecture has relocation sections of type `kind`.

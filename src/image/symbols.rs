@@ -6,6 +6,7 @@ use super::{Error, SectionProblem, SymbolProblem, SymbolRef, raw, refuse};
 use crate::arch::Arch;
 use core::marker::PhantomData;
 use goblin::elf::Sym;
+use goblin::elf::header::EM_X86_64;
 use goblin::elf::section_header::*;
 use goblin::elf::sym::*;
 
@@ -148,7 +149,8 @@ fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
 }
 
 /// Finds the symbol table. Established: there is exactly one, its strings are a string table, and
-/// of every symbol the name, the section, the binding, the type and the extent.
+/// of every symbol the name, the section, the binding and the type. Its value may be anything, as
+/// for GNU ld: before, in or behind its section.
 pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a, A>, Error> {
     let mut tables = sections.iter().enumerate().filter(|(_, section)| section.kind == SHT_SYMTAB);
     let (Some((index, table)), None) = (tables.next(), tables.next()) else {
@@ -175,13 +177,13 @@ fn first_problem<A: Arch>(
     sections: &[Section<'_>],
 ) -> Result<(), (usize, SymbolProblem)> {
     for (index, entry) in symbols.entries().enumerate() {
-        one(index, entry, symbols.strings, sections).map_err(|problem| (index, problem))?;
+        one::<A>(index, entry, symbols.strings, sections).map_err(|problem| (index, problem))?;
     }
     Ok(())
 }
 
 #[inline(always)]
-fn one(
+fn one<A: Arch>(
     index: usize,
     entry: Sym,
     strings: Strings<'_>,
@@ -193,7 +195,7 @@ fn one(
     }
     binding(&entry)?;
     kind(&entry)?;
-    definition(&entry, sections)
+    definition::<A>(&entry, strings, sections)
 }
 
 /// Established: the symbol at index 0 refers to nothing.
@@ -224,19 +226,41 @@ fn kind(entry: &Sym) -> Result<(), SymbolProblem> {
     }
 }
 
-/// Established: undefined, absolute, or within a section that exists.
+/// Established: undefined, absolute, or in a section that exists; or a mark of the compiler's that
+/// stands for nothing.
 #[inline(always)]
-fn definition(entry: &Sym, sections: &[Section<'_>]) -> Result<(), SymbolProblem> {
-    match entry.st_shndx as u32 {
-        SHN_UNDEF | SHN_ABS => return Ok(()),
-        SHN_COMMON => return Err(SymbolProblem::Common),
-        SHN_XINDEX => return Err(SymbolProblem::ExtendedIndex),
-        _ => {}
-    }
+fn definition<A: Arch>(
+    entry: &Sym,
+    strings: Strings<'_>,
+    sections: &[Section<'_>],
+) -> Result<(), SymbolProblem> {
     let index = entry.st_shndx;
-    let section = sections.get(index).ok_or(SymbolProblem::Section(index as u16))?;
-    match entry.st_value.checked_add(entry.st_size) {
-        Some(end) if end <= section.size => Ok(()),
-        _ => Err(SymbolProblem::OutsideSection { value: entry.st_value, size: entry.st_size }),
+    match index as u32 {
+        SHN_UNDEF | SHN_ABS => Ok(()),
+        _ if index < sections.len() => Ok(()),
+        _ => reserved::<A>(entry, strings),
+    }
+}
+
+/// The large model's common symbols (x86-64 psABI, "Special Sections").
+const SHN_X86_64_LCOMMON: u32 = 0xff02;
+
+/// What an index means that is no section's.
+#[cold]
+#[inline(never)]
+fn reserved<A: Arch>(entry: &Sym, strings: Strings<'_>) -> Result<(), SymbolProblem> {
+    let size = entry.st_size;
+    match entry.st_shndx as u32 {
+        SHN_COMMON => {
+            // `__gnu_lto_v1` and `__gnu_lto_slim` mark files for link-time optimisation, and Linux
+            // overlooks them too.
+            let mark = strings.at(entry.st_name).is_some_and(|name| name.starts_with(b"__gnu_lto"));
+            if mark { Ok(()) } else { Err(SymbolProblem::Common { size, large: false }) }
+        }
+        SHN_X86_64_LCOMMON if A::MACHINE == EM_X86_64 => {
+            Err(SymbolProblem::Common { size, large: true })
+        }
+        SHN_XINDEX => Err(SymbolProblem::ExtendedIndex),
+        index => Err(SymbolProblem::Section(index as u16)),
     }
 }

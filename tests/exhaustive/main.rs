@@ -5,8 +5,9 @@
 //! All of them are some millions (`make test-exhaustive`); `cargo test` takes a sample.
 
 use modlink::Errno;
-use modlink::arch::{Arch, I386, M68k, X86_64};
+use modlink::arch::{Arch, Container, Endian, I386, M68k, X86_64};
 use modlink_host::{HostKernel, Trial, corpus};
+use object::Object;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -121,10 +122,21 @@ fn try_all<A: Arch>(which: Which) -> (Count, Count) {
     (changed.into_inner().unwrap(), cut_off::<A>(&file))
 }
 
-/// How much of a file is not its signature.
-fn elf_size(file: &[u8]) -> usize {
-    let (elf, _) = modlink::image::signature::split(file).expect("a module");
-    elf.len()
+/// How much of a file is needed: up to the end of the section header table, which is the last
+/// thing in a module but for a signature.
+fn elf_size<A: Arch>(file: &[u8]) -> usize {
+    let native = |at: usize| match (A::CLASS, A::ORDER) {
+        (Container::Big, _) => u64::from_le_bytes(*file[at..].first_chunk().unwrap()),
+        (_, Endian::Little) => u32::from_le_bytes(*file[at..].first_chunk().unwrap()).into(),
+        (_, Endian::Big) => u32::from_be_bytes(*file[at..].first_chunk().unwrap()).into(),
+    };
+    let (start, entry) = match A::CLASS {
+        Container::Big => (native(40), 64),
+        Container::Little => (native(32), 40),
+    };
+    let object = object::File::parse(file).expect("an ELF file");
+    // The `object` crate leaves out the first, which is null.
+    start as usize + entry * (object.sections().count() + 1)
 }
 
 fn report<A: Arch>(which: Which) {
@@ -141,8 +153,8 @@ fn report<A: Arch>(which: Which) {
     );
     assert!(changed.loaded > 0, "a byte of code may be any");
     let file = corpus::module::<A>(MODULE);
-    let signature = file.len() - elf_size(&file);
-    assert_eq!(cut.loaded, signature, "without a whole signature it has none");
+    let behind = file.len() - elf_size::<A>(&file);
+    assert_eq!(cut.loaded, behind, "what stands behind the tables means nothing");
     for count in [&changed, &cut] {
         assert!(count.refused["ENOEXEC"] > 0);
     }

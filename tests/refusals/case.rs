@@ -25,10 +25,20 @@ pub struct Case {
 impl Case {
     /// Whether the file is refused by the linker alone, whatever kernel it is for.
     fn is_linkers(&self) -> bool {
-        matches!(
+        let is_kernels_limit = matches!(
             self.error,
-            LoadError::Image(_) | LoadError::Link(_) | LoadError::Symbol(ResolveError::Unknown(_))
-        )
+            LoadError::Image(image::Error::Section {
+                problem: image::SectionProblem::AlignmentLimit(_),
+                ..
+            })
+        );
+        !is_kernels_limit
+            && matches!(
+                self.error,
+                LoadError::Image(_)
+                    | LoadError::Link(_)
+                    | LoadError::Symbol(ResolveError::Unknown(_))
+            )
     }
 }
 
@@ -194,7 +204,6 @@ fn place(error: &LoadError) -> Vec<String> {
         LoadError::Image(Image::TooLarge { size, limit }) => {
             vec![format!("{size} bytes"), limit.to_string()]
         }
-        LoadError::Image(Image::Signature) => vec!["signature".into()],
         LoadError::Link(link::Error::Relocation { relocation, .. }) => relocation_texts(relocation),
         LoadError::Symbol(ResolveError::Unknown(symbol))
         | LoadError::Symbol(ResolveError::Refused { symbol, .. }) => vec![symbol_text(symbol)],

@@ -150,6 +150,22 @@ fn section_table(cases: &mut Cases) {
         |value| format!("e_shnum is {value}"),
         |value| HeaderProblem::SectionCount(value as u16),
     );
+    for count in [0xff00, 0x1_0000, 0xffff_ffff] {
+        cases.add(
+            format!("{count} sections, counted by the first"),
+            format!("{count} sections; more than 65,279"),
+            |file| {
+                file.set(Header("e_shnum"), 0);
+                file.set(Section(0, "sh_size"), count);
+                Error::Header(HeaderProblem::TooManySections(count))
+            },
+        );
+    }
+    cases.add("a count in the first section that e_shnum could hold", "e_shnum is 0", |file| {
+        file.set(Header("e_shnum"), 0);
+        file.set(Section(0, "sh_size"), 0xfeff);
+        Error::Header(HeaderProblem::SectionCount(0))
+    });
     let count = cases.real.get(Header("e_shnum"));
     refuse(
         cases,

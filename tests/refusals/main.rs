@@ -4,6 +4,7 @@
 
 mod bare_kernel;
 mod case;
+mod compiled;
 mod damage;
 mod edit;
 mod editor;
@@ -14,6 +15,7 @@ mod identity;
 mod kernel;
 mod known;
 mod link;
+mod messages;
 mod modinfo;
 mod out_of_memory;
 mod real;

@@ -11,6 +11,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
     links(&mut cases);
     targets(&mut cases);
     addends(&mut cases);
+    formats(&mut cases);
     types(&mut cases);
     places(&mut cases);
     symbols(&mut cases);
@@ -47,6 +48,77 @@ fn relocations_of_sections_that_are_not_loaded_are_not_looked_at() {
         file.set(Relocation(table, 0, "r_sym"), 0xff_ffff);
         let result = architecture.link(file.bytes());
         assert!(result.is_ok(), "{architecture:?}: {result:?}");
+    }
+}
+
+#[test]
+fn tables_that_are_empty_or_of_what_is_not_loaded_may_refer_to_anything() {
+    for architecture in Architecture::ALL {
+        let real = architecture.module();
+        let applied = architecture.link(real.bytes()).expect("it links");
+        let (target, of_text) = text(&real);
+        let entries = real.relocation_count(of_text);
+        let fields = ["sh_link", "sh_info", "sh_entsize"];
+        for value in [0, 1, target, of_text, real.section(".bss"), 0xff00, 0xffff_ffff] {
+            for field in fields {
+                let mut empty = real.clone();
+                empty.set(Section(of_text, "sh_size"), 0);
+                empty.set(Section(of_text, field), value as u64);
+                let result = architecture.link(empty.bytes());
+                assert_eq!(result, Ok(applied - entries), "{architecture:?}: {field} {value:#x}");
+            }
+            for field in fields.into_iter().filter(|field| *field != "sh_info") {
+                let mut unused = real.clone();
+                let comment = unused.section(".comment") as u64;
+                unused.set(Section(of_text, "sh_info"), comment);
+                unused.set(Section(of_text, field), value as u64);
+                let result = architecture.link(unused.bytes());
+                assert_eq!(result, Ok(applied - entries), "{architecture:?}: {field} {value:#x}");
+            }
+        }
+        for name in [".comment", ".symtab", ".strtab", ".shstrtab", &real.section_name(of_text)] {
+            let mut unused = real.clone();
+            let other = unused.section(name) as u64;
+            unused.set(Section(of_text, "sh_info"), other);
+            let result = architecture.link(unused.bytes());
+            assert_eq!(result, Ok(applied - entries), "{architecture:?}: of {name}");
+        }
+    }
+}
+
+#[test]
+fn other_formats_are_accepted_where_there_is_nothing_to_relocate() {
+    for architecture in Architecture::ALL {
+        let real = architecture.module();
+        let (_, table) = text(&real);
+        let (comment, count) = (real.section(".comment"), real.relocation_count(table));
+        let applied = architecture.link(real.bytes()).expect("it links") - count;
+        let accepted = |what: &str, change: &dyn Fn(&mut Edit)| {
+            let mut file = real.clone();
+            change(&mut file);
+            let result = architecture.link(file.bytes());
+            assert_eq!(result, Ok(applied), "{architecture:?}: {what}");
+        };
+        for kind in [0x4000_0014, 0x6000_0001, 0x6000_0002, 0x6abc_def0] {
+            accepted("of a section that is not loaded", &|file| {
+                file.set(Section(table, "sh_type"), kind);
+                file.set(Section(table, "sh_info"), comment as u64);
+            });
+        }
+        for kind in [0x4000_0014, 19, 0x6000_0002, 0x6fff_ff00, 0x6abc_def0] {
+            accepted("empty", &|file| {
+                file.set(Section(table, "sh_type"), kind);
+                file.set(Section(table, "sh_size"), 0);
+            });
+        }
+        accepted("what only happens to have such a number in sh_info", &|file| {
+            file.rename_section(table, ".other");
+            file.set(Section(table, "sh_type"), 0x6abc_def0);
+            file.set(Section(table, "sh_flags"), 0);
+        });
+        accepted("what is called so and is something else", &|file| {
+            file.set(Section(table, "sh_type"), SHT_PROGBITS);
+        });
     }
 }
 
@@ -124,21 +196,8 @@ fn links(cases: &mut Cases) {
 }
 
 fn targets(cases: &mut Cases) {
-    let (_, table) = text(&cases.real);
-    let other = cases.real.relocations_of(cases.real.section("__ksymtab"));
     let real = &cases.real;
-    for target in [
-        0,
-        table,
-        other,
-        real.symbol_table(),
-        real.section(".strtab"),
-        real.section(".shstrtab"),
-        real.section(".bss"),
-        real.section_count(),
-        0xff00,
-        0xffff_ffff,
-    ] {
+    for target in [0, real.section(".bss"), real.section_count(), 0xff00, 0xffff_ffff] {
         refuse(
             cases,
             "sh_info",
@@ -171,6 +230,46 @@ fn addends(cases: &mut Cases) {
             section: section(table, &file.section_name(table)),
             problem: SectionProblem::AddendKind,
         }
+    });
+}
+
+/// Types of sections that hold relocations in formats of their own, and how they are named.
+const FORMATS: [(u64, &str); 5] = [
+    (0x4000_0014, "SHT_CREL (0x40000014)"),
+    (19, "SHT_RELR (0x13)"),
+    (0x6000_0001, "SHT_ANDROID_REL (0x60000001)"),
+    (0x6000_0002, "SHT_ANDROID_RELA (0x60000002)"),
+    (0x6fff_ff00, "SHT_ANDROID_RELR (0x6fffff00)"),
+];
+
+const SHF_INFO_LINK: u64 = 0x40;
+const SHF_COMPRESSED: u64 = 0x800;
+
+fn formats(cases: &mut Cases) {
+    for (kind, says) in FORMATS {
+        refuse(cases, "sh_type", kind, says, SectionProblem::RelocationFormat(kind as u32));
+    }
+    for kind in [12, 20, 0x4000_0015, 0x6abc_def0, 0x7000_0042, 0x8000_0000, 0xffff_ffff] {
+        for (name, flags) in
+            [(".rela.text", 0), (".crel.text", 0), (".rel.text", 0), (".other", SHF_INFO_LINK)]
+        {
+            let says = format!("sh_type {kind:#x}");
+            cases.add(format!("{name} of type {kind:#x}"), says, |file| {
+                let (_, table) = text(file);
+                file.rename_section(table, name);
+                file.set(Section(table, "sh_type"), kind);
+                file.set(Section(table, "sh_flags"), flags);
+                let problem = SectionProblem::RelocationFormat(kind as u32);
+                Error::Section { section: section(table, name), problem }
+            });
+        }
+    }
+    cases.add("compressed relocations", "compressed", |file| {
+        let (_, table) = text(file);
+        let flags = file.get(Section(table, "sh_flags"));
+        file.set(Section(table, "sh_flags"), flags | SHF_COMPRESSED);
+        let name = file.section_name(table);
+        Error::Section { section: section(table, &name), problem: SectionProblem::Compressed }
     });
 }
 

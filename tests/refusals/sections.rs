@@ -2,15 +2,21 @@
 
 use crate::case::{Case, Cases, expect_refusals, section};
 use crate::edit::*;
-use crate::real::{Architecture, LIMIT};
+use crate::real::{Architecture, LIMIT, with_arch};
 use modlink::Errno;
-use modlink::image::{Error, MAX_ALIGN, SectionProblem};
+use modlink::Platform;
+use modlink::arch::X86_64;
+use modlink::image::{Error, SectionProblem};
+use modlink_host::HostKernel;
 
 const SHF_WRITE: u64 = 1;
 const SHF_ALLOC: u64 = 2;
 const SHF_EXECINSTR: u64 = 4;
 const SHF_TLS: u64 = 0x400;
 const SHF_COMPRESSED: u64 = 0x800;
+
+/// The strictest alignment that a kernel offers unless it says otherwise.
+const MAX_ALIGN: u64 = <HostKernel<X86_64> as Platform>::MAX_ALIGN;
 
 pub fn cases(on: Architecture) -> Vec<Case> {
     let mut cases = Cases::on(on);
@@ -80,6 +86,84 @@ fn the_extremes_of_what_a_section_may_say_are_accepted() {
 }
 
 #[test]
+fn a_null_header_is_ignored_wherever_it_stands_and_whatever_its_other_members_are() {
+    for architecture in Architecture::ALL {
+        let real = architecture.module();
+        let applied = architecture.link(real.bytes()).expect("it links");
+        for name in [".note.gnu.build-id", ".comment", ".bss", ".rodata", ".text"] {
+            let mut file = real.clone();
+            let index = file.section(name);
+            let lost = match name {
+                ".text" => file.relocation_count(file.relocations_of(index)),
+                _ => 0,
+            };
+            file.set(Section(index, "sh_type"), 0);
+            let as_they_were = architecture.link(file.bytes());
+            assert_eq!(as_they_were, Ok(applied - lost), "{architecture:?}: {name}");
+            for field in SECTION_FIELDS.into_iter().filter(|field| *field != "sh_type") {
+                file.set(Section(index, field), architecture.word_max());
+            }
+            assert_eq!(architecture.link(file.bytes()), Ok(applied - lost), "{name}");
+        }
+        let mut file = real.clone();
+        for field in ["sh_name", "sh_flags", "sh_offset", "sh_link", "sh_info", "sh_addralign"] {
+            file.set(Section(0, field), architecture.word_max());
+        }
+        assert_eq!(architecture.link(file.bytes()), Ok(applied), "{architecture:?}: the first");
+    }
+}
+
+const SECTION_FIELDS: [&str; 10] = [
+    "sh_name",
+    "sh_type",
+    "sh_flags",
+    "sh_addr",
+    "sh_offset",
+    "sh_size",
+    "sh_link",
+    "sh_info",
+    "sh_addralign",
+    "sh_entsize",
+];
+
+#[test]
+fn an_empty_thread_local_section_is_accepted() {
+    for architecture in Architecture::ALL {
+        for name in [".data", ".bss"] {
+            let mut file = architecture.module();
+            let index = file.section(name);
+            let flags = file.get(Section(index, "sh_flags"));
+            assert_eq!(file.get(Section(index, "sh_size")), 0);
+            file.set(Section(index, "sh_flags"), flags | SHF_TLS);
+            let result = architecture.link(file.bytes());
+            assert!(result.is_ok(), "{architecture:?}: {name}: {result:?}");
+        }
+    }
+}
+
+#[test]
+fn a_section_lies_as_aligned_as_the_limit_lets_it_ask_for() {
+    for architecture in Architecture::ALL {
+        for align in [1 << 17, 1 << 20, MAX_ALIGN] {
+            let mut file = architecture.module();
+            let rodata = file.section(".rodata");
+            file.set(Section(rodata, "sh_addralign"), align);
+            with_arch!(architecture, A => {
+                let loader = HostKernel::<A>::new().export_all_for(file.bytes(), &[]).boot();
+                loader.load(file.bytes(), || Ok(Vec::new())).expect("it loads");
+                let kernel = loader.platform();
+                let address = kernel.look("crc_itu_t", |module| {
+                    modlink_host::address_in(module, file.bytes(), ".rodata")
+                });
+                assert!(address.is_multiple_of(align), "{address:#x} of {align:#x}");
+                let table = file.contents(rodata);
+                assert_eq!(kernel.peek(address, table.len()).expect("memory"), table);
+            });
+        }
+    }
+}
+
+#[test]
 fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_refused() {
     for architecture in Architecture::ALL {
         let file = architecture.module();
@@ -116,14 +200,12 @@ fn null(cases: &mut Cases) {
         ("sh_size", 1),
         ("sh_size", 0x1_0000),
         ("sh_addr", 1),
-        ("sh_flags", SHF_ALLOC),
     ] {
         cases.add(format!("section 0: {field} = {value}"), "null", |file| {
             file.set(Section(0, field), value);
             Error::Section { section: section(0, ""), problem: SectionProblem::NotNull }
         });
     }
-    refuse(cases, ".text", "sh_type", 0, "null", SectionProblem::NotNull);
 }
 
 fn extent(cases: &mut Cases) {
@@ -172,17 +254,32 @@ fn extent(cases: &mut Cases) {
 fn alignment(cases: &mut Cases) {
     let top = if cases.on.is_wide() { 1 << 63 } else { 1 << 31 };
     for name in [".text", ".bss", ".comment", ".symtab"] {
-        for value in [3, 6, MAX_ALIGN - 1, MAX_ALIGN + 1, MAX_ALIGN * 2, top, cases.on.word_max()] {
+        for value in [3, 6, MAX_ALIGN - 1, MAX_ALIGN + 1, top - 1, top + 1, cases.on.word_max()] {
             refuse(
                 cases,
                 name,
                 "sh_addralign",
                 value,
-                &format!("alignment {value}"),
+                &format!("alignment {value} is not a power of two"),
                 SectionProblem::Alignment(value),
             );
         }
     }
+    for name in [".text", ".bss"] {
+        refuse(
+            cases,
+            name,
+            "sh_addralign",
+            MAX_ALIGN * 2,
+            &format!("alignment is stricter than the limit of {MAX_ALIGN} bytes"),
+            SectionProblem::AlignmentLimit(MAX_ALIGN),
+        );
+    }
+    let text = cases.real.section(".text");
+    cases.add_with(Errno::ENOMEM, "an alignment beyond all memory", "limit", |file| {
+        file.set(Section(text, "sh_addralign"), top);
+        too_large(file, text)
+    });
 }
 
 fn entries(cases: &mut Cases) {
@@ -313,8 +410,8 @@ fn symbol_table(cases: &mut Cases) {
 
 fn purpose(cases: &mut Cases) {
     for (name, more, says, problem) in [
-        (".data", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
-        (".bss", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
+        (".rodata", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
+        (".text", SHF_TLS, "thread-local", SectionProblem::ThreadLocal),
         (".rodata", SHF_COMPRESSED, "compressed", SectionProblem::Compressed),
         (".text", SHF_COMPRESSED, "compressed", SectionProblem::Compressed),
         (".text", SHF_WRITE, "writable and executable", SectionProblem::WritableCode),
@@ -344,10 +441,11 @@ fn once(cases: &mut Cases) {
 
 fn contents(cases: &mut Cases) {
     for name in [".modinfo", ".gnu.linkonce.this_module"] {
-        let says = "must have bytes in the file";
-        refuse(cases, name, "sh_type", SHT_NOBITS, says, SectionProblem::NoBytes);
-        refuse(cases, name, "sh_type", 7, says, SectionProblem::NoBytes);
-        refuse(cases, name, "sh_size", 0, says, SectionProblem::NoBytes);
+        for kind in [SHT_NOBITS, 7, 0x7000_0001] {
+            let says = format!("sh_type is {kind}; it must be SHT_PROGBITS");
+            refuse(cases, name, "sh_type", kind, &says, SectionProblem::Type(kind as u32));
+        }
+        refuse(cases, name, "sh_size", 0, "must not be empty", SectionProblem::NoBytes);
     }
 }
 
@@ -370,10 +468,10 @@ fn total(cases: &mut Cases) {
     cases.add_with(Errno::ENOMEM, "gaps for alignment beyond the limit", "limit", |file| {
         let bss = file.section(".bss");
         file.set(Section(bss, "sh_size"), 1);
-        file.set(Section(bss, "sh_addralign"), MAX_ALIGN);
+        file.set(Section(bss, "sh_addralign"), 0x1_0000);
         let rest = LIMIT - sum_up_to(file, file.section_count());
         let mut last = bss;
-        for _ in 0..=rest / MAX_ALIGN {
+        for _ in 0..=rest / 0x1_0000 {
             last = file.add_section_like(bss);
         }
         too_large(file, last)

@@ -1,49 +1,52 @@
-//! Refusals of what stands behind the ELF file.
+//! What stands behind the ELF file.
 
-use crate::case::{Case, Cases, expect_refusals};
-use crate::real::{Architecture, SIGNATURE_MARKER};
-use modlink::Errno;
-use modlink::image::{Error, signature};
+use crate::real::{Architecture, SIGNATURE_MARKER, with_arch};
+use modlink::image::{Image, signature};
+use modlink_host::HostKernel;
 
-pub fn cases(on: Architecture) -> Vec<Case> {
-    let mut cases = Cases::on(on);
-    let real = cases.real.bytes().to_vec();
-    let length = real.len() as u32;
-    for claimed in [length, length + 1, length + 12, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
-        cases.add_file(
-            Errno::EBADMSG,
-            &format!("a signature of {claimed:#x} bytes in a file of {length:#x}"),
-            signed(&real, &[], claimed),
-            Error::Signature,
-        );
+#[test]
+fn a_signature_that_nobody_has_verified_does_not_decide_what_the_module_is() {
+    for architecture in Architecture::ALL {
+        let real = architecture.module().into_bytes();
+        let length = real.len() as u32;
+        // What it says that it has: less than there is, more, all of it.
+        for claimed in [0, 1, 9, 100, length, length + 21, length + 22, 0x8000_0000, u32::MAX] {
+            for signature in [&b""[..], b"signature"] {
+                let file = signed(&real, signature, claimed);
+                let result = architecture.link(&file);
+                assert_eq!(result, architecture.link(&real), "{architecture:?}: {claimed:#x}");
+            }
+        }
+        // Not even a descriptor.
+        for cut in 0..12 {
+            let file = [&real, &[0; 12][cut..], SIGNATURE_MARKER].concat();
+            assert_eq!(architecture.link(&file), architecture.link(&real), "{architecture:?}");
+        }
     }
-    for descriptor in 0..12 {
-        let descriptor = &real[..descriptor];
-        cases.add_file(
-            Errno::EBADMSG,
-            &format!("a marker behind {} bytes", descriptor.len()),
-            [descriptor, SIGNATURE_MARKER].concat(),
-            Error::Signature,
-        );
-    }
-    cases.into_vec()
 }
 
 #[test]
-fn a_marker_without_room_for_the_signature_that_it_announces_is_refused() {
-    expect_refusals(cases);
+fn a_trailer_that_linux_does_not_take_for_a_signature_is_loaded() {
+    for architecture in Architecture::ALL {
+        // Eight bytes that are zero, id_type among them, and a length of 100.
+        let file = signed(architecture.module().bytes(), b"", 100);
+        with_arch!(architecture, A => {
+            let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
+            loader.load(&file, || Ok(Vec::new())).expect("it loads");
+            assert_eq!(loader.platform().names(), ["crc_itu_t"]);
+        });
+    }
 }
 
 #[test]
-fn what_debian_signed_is_split_into_file_and_signature() {
-    for architecture in [Architecture::X86_64, Architecture::I386] {
-        let whole = architecture.signed_module();
-        let (file, found) = signature::split(whole).expect("a well-formed file");
-        assert_eq!(file, architecture.module().bytes());
-        let found = found.expect("Debian signs its modules");
-        assert_eq!(whole.len(), file.len() + found.len() + 12 + SIGNATURE_MARKER.len());
-        // A PKCS #7 message is a DER sequence with a length of two bytes.
-        assert_eq!(found[..2], [0x30, 0x82]);
+fn a_file_says_whether_it_ends_as_one_that_has_been_signed() {
+    for architecture in Architecture::ALL {
+        let (whole, real) = (architecture.signed_module(), architecture.module());
+        with_arch!(architecture, A => {
+            let is_signed = |file| Image::<A>::check(file, u64::MAX).expect("it is good").is_signed();
+            assert_eq!(is_signed(whole), architecture != Architecture::M68k);
+            assert!(!is_signed(real.bytes()));
+        });
     }
 }
 
@@ -52,22 +55,23 @@ fn a_marker_that_is_cut_or_changed_is_no_marker() {
     for architecture in Architecture::ALL {
         let real = architecture.module().into_bytes();
         let whole = signed(&real, b"signature", 9);
-        assert_eq!(signature::split(&whole), Ok((&real[..], Some(&b"signature"[..]))));
+        let (before, _) = whole.split_at(whole.len() - SIGNATURE_MARKER.len());
+        assert_eq!(signature::split(&whole), (before, true));
         for cut in 1..=SIGNATURE_MARKER.len() {
             let rest = &whole[..whole.len() - cut];
-            assert_eq!(signature::split(rest), Ok((rest, None)));
+            assert_eq!(signature::split(rest), (rest, false));
         }
-        for position in whole.len() - SIGNATURE_MARKER.len()..whole.len() {
+        for position in before.len()..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
-            assert_eq!(signature::split(&changed), Ok((&changed[..], None)));
+            assert_eq!(signature::split(&changed), (&changed[..], false));
         }
     }
 }
 
 /// A file with a signature whose descriptor says that it has `claimed` bytes.
 fn signed(file: &[u8], signature: &[u8], claimed: u32) -> Vec<u8> {
-    const PKCS7: u8 = 2;
-    let descriptor = [&[0, 0, PKCS7, 0, 0, 0, 0, 0][..], &claimed.to_be_bytes()].concat();
+    let mut descriptor = [0; 12];
+    descriptor[8..].copy_from_slice(&claimed.to_be_bytes());
     [file, signature, &descriptor, SIGNATURE_MARKER].concat()
 }

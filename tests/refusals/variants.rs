@@ -6,7 +6,7 @@
 use crate::kernel::{Refusal, outcomes};
 use crate::real::Architecture;
 use crate::{exports, header, identity, link as linked, modinfo, relocations, sections};
-use crate::{out_of_memory, signature, symbols};
+use crate::{out_of_memory, symbols};
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
 use modlink::module::IdentityProblem;
@@ -40,6 +40,7 @@ labels! { header_label, HEADER, HeaderProblem:
     HeaderProblem::HeaderSize { .. } => "header: HeaderSize",
     HeaderProblem::SectionHeaderSize { .. } => "header: SectionHeaderSize",
     HeaderProblem::SectionCount(_) => "header: SectionCount",
+    HeaderProblem::TooManySections(_) => "header: TooManySections",
     HeaderProblem::SectionTable => "header: SectionTable",
     HeaderProblem::NameTable(_) => "header: NameTable",
 }
@@ -48,18 +49,21 @@ labels! { section_label, SECTION, SectionProblem:
     SectionProblem::NotNull => "section: NotNull",
     SectionProblem::OutsideFile => "section: OutsideFile",
     SectionProblem::Alignment(_) => "section: Alignment",
+    SectionProblem::AlignmentLimit(_) => "section: AlignmentLimit",
     SectionProblem::EntrySize(_) => "section: EntrySize",
     SectionProblem::PartialEntry => "section: PartialEntry",
     SectionProblem::Name => "section: Name",
     SectionProblem::StringTable => "section: StringTable",
     SectionProblem::Link(_) => "section: Link",
     SectionProblem::Target(_) => "section: Target",
+    SectionProblem::RelocationFormat(_) => "section: RelocationFormat",
     SectionProblem::AddendKind => "section: AddendKind",
     SectionProblem::ThreadLocal => "section: ThreadLocal",
     SectionProblem::Compressed => "section: Compressed",
     SectionProblem::WritableCode => "section: WritableCode",
     SectionProblem::Repeated => "section: Repeated",
     SectionProblem::NoBytes => "section: NoBytes",
+    SectionProblem::Type(_) => "section: Type",
     SectionProblem::ModInfo(_) => "section: ModInfo",
 }
 
@@ -67,11 +71,10 @@ labels! { symbol_label, SYMBOL, SymbolProblem:
     SymbolProblem::Name => "symbol: Name",
     SymbolProblem::Section(_) => "symbol: Section",
     SymbolProblem::ExtendedIndex => "symbol: ExtendedIndex",
-    SymbolProblem::Common => "symbol: Common",
+    SymbolProblem::Common { .. } => "symbol: Common",
     SymbolProblem::ThreadLocal => "symbol: ThreadLocal",
     SymbolProblem::IndirectFunction => "symbol: IndirectFunction",
     SymbolProblem::Binding(_) => "symbol: Binding",
-    SymbolProblem::OutsideSection { .. } => "symbol: OutsideSection",
     SymbolProblem::NotNull => "symbol: NotNull",
 }
 
@@ -109,7 +112,6 @@ labels! { unload_label, UNLOAD, UnloadError:
 const OTHERS: &[&str] = &[
     "image: SymbolTables",
     "image: TooLarge",
-    "image: Signature",
     "image: OutOfMemory",
     "load: Unsupported",
     "load: NoName",
@@ -135,7 +137,6 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Image(ImageError::SymbolTables(_)) => "image: SymbolTables",
         LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
         LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
-        LoadError::Image(ImageError::Signature) => "image: Signature",
         LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
         LoadError::Unsupported { .. } => "load: Unsupported",
         LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
@@ -165,7 +166,6 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
         symbols::cases,
         relocations::cases,
         modinfo::cases,
-        signature::cases,
         linked::cases,
         exports::cases,
         identity::cases,
