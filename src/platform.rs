@@ -134,6 +134,12 @@ pub trait ModuleFile {
     /// # Errors
     /// [`ReadError`] if they cannot all be read.
     fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError>;
+
+    /// All its bytes, if the kernel has them in memory, where nobody writes them: that spares
+    /// clearing the room that they are read to.
+    fn contents(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// Room that the loader asks for.

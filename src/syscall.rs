@@ -150,8 +150,12 @@ fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
         return Err(Errno::EFBIG);
     }
     let mut bytes = room(size as usize)?;
-    bytes.resize(size as usize, 0);
-    file.read(0, &mut bytes).map_err(|_| Errno::EIO)?;
+    if let Some(contents) = file.contents() {
+        bytes.extend_from_slice(contents.get(..size as usize).ok_or(Errno::EIO)?);
+    } else {
+        bytes.resize(size as usize, 0);
+        file.read(0, &mut bytes).map_err(|_| Errno::EIO)?;
+    }
     Ok(bytes)
 }
 

@@ -442,6 +442,19 @@ on_every_architecture! {
         }
     }
 
+    fn a_file_in_the_kernels_memory_is_loaded_unless_it_is_shorter_than_it_claims<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kernel = loader.platform();
+        let (file, arguments) = (ModuleFile::<A>::new("m").build(), kernel.user_string(""));
+        let whole = FileKind::regular(&file).in_memory();
+        let shorter = kernel.put_file(whole.clone().claiming(file.len() as u64 + 1));
+        refused(&loader, "shorter", Errno::EIO, |loader| {
+            finit_module(loader, shorter, arguments, 0)
+        });
+        finit_module(&loader, kernel.put_file(whole), arguments, 0).unwrap();
+        assert!(loader.find(b"m").is_some());
+    }
+
     fn arguments_of_many_pages_arrive_whole<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();

@@ -94,6 +94,10 @@ impl ModuleFile for File {
         to.copy_from_slice(from.ok_or(ReadError)?);
         Ok(())
     }
+
+    fn contents(&self) -> Option<&[u8]> {
+        Some(self.bytes)
+    }
 }
 
 // SAFETY: memory comes from `Pages`, each of which is used by its owner alone; the exported

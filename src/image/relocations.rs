@@ -30,6 +30,11 @@ pub struct Relocation<W> {
     pub addend: Option<W>,
 }
 
+impl<W> Relocation<W> {
+    /// Outside of every section: what an entry with too few bytes would be, if there were any.
+    const NOWHERE: Self = Self { offset: usize::MAX, r_type: u32::MAX, symbol: 0, addend: None };
+}
+
 impl<'a, A: Arch> Relocations<'a, A> {
     /// How many there are.
     pub fn len(&self) -> usize {
@@ -43,11 +48,17 @@ impl<'a, A: Arch> Relocations<'a, A> {
 
     /// All of them in the order of the file.
     #[inline(always)]
-    pub fn iter(&self) -> impl Iterator<Item = Relocation<A::Word>> + use<'a, A> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Relocation<A::Word>> + use<'a, A> {
         let explicit = self.has_explicit_addends();
         self.entries
             .chunks_exact(self.entry_size())
-            .filter_map(move |entry| raw::relocation::<A>(entry, explicit))
+            .map(move |entry| raw::relocation::<A>(entry, explicit).unwrap_or(Relocation::NOWHERE))
+    }
+
+    /// The one of that index; outside of every section if there is none.
+    pub fn get(&self, index: usize) -> Relocation<A::Word> {
+        let entry = self.entries.chunks_exact(self.entry_size()).nth(index).unwrap_or_default();
+        raw::relocation::<A>(entry, self.has_explicit_addends()).unwrap_or(Relocation::NOWHERE)
     }
 
     /// Known when the crate is compiled where the architecture has one kind only.

@@ -85,13 +85,15 @@ impl Got {
     }
 }
 
-/// Whether there are relocations of types that need the table, or that are the same modulo 64.
+/// Whether there are relocations of types that need the table, or that are the same modulo the
+/// width of a word of the host.
 /// Hardly any image has them, and most see nothing of the table but this.
 fn may_be_needed<A: Arch>(image: &Image<'_, A>) -> bool {
-    let mut types = 0_u64;
+    let bit = |r_type: u32| 1_usize << (r_type % usize::BITS);
+    let mut types = 0;
     for table in image.relocations() {
-        types = table.iter().fold(types, |types, entry| types | 1 << (entry.r_type & 63));
+        types = table.iter().fold(types, |types, entry| types | bit(entry.r_type));
     }
     let needs_got = |r_type| A::meaning(r_type).is_some_and(|found| found.operation.needs_got());
-    (0..A::TYPES).any(|r_type| types >> (r_type & 63) & 1 != 0 && needs_got(r_type))
+    (0..A::TYPES).any(|r_type| types & bit(r_type) != 0 && needs_got(r_type))
 }

@@ -90,38 +90,65 @@ struct Target<'b, A: Arch> {
 
 impl<A: Arch> Target<'_, A> {
     /// Checks and applies all relocations of a table. The error names the first that fails by its
-    /// index. A function of its own, so that the loop has all registers to itself.
+    /// index. A function of its own, so that the loop has all registers to itself; why one failed
+    /// is found out by applying it once more, out of the loop.
     #[inline(never)]
     fn apply_all(
         &mut self,
         table: &Relocations<'_, A>,
         linked: Linked<'_, A>,
     ) -> Result<(), (usize, Problem)> {
-        for (index, relocation) in table.iter().enumerate() {
+        let usual = linked.values.usual();
+        let mut relocations = table.iter();
+        while let Some(relocation) = relocations.next() {
             let Self { address, ref mut bytes } = *self;
-            let apply = Apply { address, bytes, linked, relocation };
-            A::relocation(relocation.r_type, apply)
-                .unwrap_or(Err(Problem::UnknownType))
-                .map_err(|problem| (index, problem))?;
+            let apply = Apply::<A, false> { address, bytes, linked, usual, relocation };
+            if !matches!(A::relocation(relocation.r_type, apply), Some(Ok(()))) {
+                self.apply_rare(table, relocations.len(), linked)?;
+            }
         }
         Ok(())
     }
+
+    /// Applies a relocation of any kind: that of a table behind which there are so many more.
+    #[cold]
+    #[inline(never)]
+    fn apply_rare(
+        &mut self,
+        table: &Relocations<'_, A>,
+        behind: usize,
+        linked: Linked<'_, A>,
+    ) -> Result<(), (usize, Problem)> {
+        let index = table.len().saturating_sub(behind).saturating_sub(1);
+        let relocation = table.get(index);
+        let Self { address, ref mut bytes } = *self;
+        let apply = Apply::<A, true> { address, bytes, linked, usual: &[], relocation };
+        A::meaning(relocation.r_type)
+            .ok_or(Problem::UnknownType)
+            .and_then(|meaning| apply.handle(meaning.operation, meaning.encoding))
+            .map_err(|problem| (index, problem))
+    }
 }
 
-/// Applies a relocation once its meaning is known.
-struct Apply<'r, A: Arch> {
+/// Applies a relocation once its meaning is known. Unless `RARE`, one that involves the global
+/// offset table or a value that is seldom fails, and nothing is written.
+struct Apply<'r, A: Arch, const RARE: bool> {
     address: A::Word,
     bytes: &'r mut [u8],
     linked: Linked<'r, A>,
+    usual: &'r [A::Word],
     relocation: Relocation<A::Word>,
 }
 
-impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
+impl<A: Arch, const RARE: bool> Handler<A::Encoding> for Apply<'_, A, RARE> {
     type Output = Result<(), Problem>;
 
     #[inline(always)]
     fn handle(self, operation: Operation, encoding: A::Encoding) -> Result<(), Problem> {
-        let Self { linked: Linked { plan, got, values }, relocation, .. } = self;
+        let Self { linked: Linked { plan, got, values }, usual, relocation, .. } = self;
+        if !RARE && operation.needs_got() {
+            return Err(Problem::UnknownType);
+        }
         let (before, place) = self
             .bytes
             .split_at_mut_checked(relocation.offset)
@@ -130,7 +157,14 @@ impl<A: Arch> Handler<A::Encoding> for Apply<'_, A> {
         if operation == Operation::None {
             return if values.has(relocation.symbol) { Ok(()) } else { Err(Problem::NoSymbol) };
         }
-        let s = values.get(relocation.symbol)?;
+        let s = if RARE {
+            values.get(relocation.symbol)?
+        } else {
+            match usual.get(relocation.symbol) {
+                Some(value) if *value != A::Word::MAX => *value,
+                _ => return Err(Problem::NoSymbol),
+            }
+        };
         let zero = A::Word::truncate(0);
         let in_place = encoding.addend::<A>(place).unwrap_or(zero);
         let a = match relocation.addend {

@@ -24,13 +24,18 @@ impl<A: Arch> Values<A> {
     /// # Errors
     /// [`Problem::NoSymbol`], and [`Problem::NotLoaded`] if the symbol is in a section that has
     /// contents and is not loaded, so that nothing may refer to it.
-    #[inline(always)]
     pub fn get(&self, symbol: usize) -> Result<A::Word, Problem> {
         match self.values.get(symbol) {
             Some(value) if *value == A::Word::MAX => self.get_rare(symbol),
             Some(value) => Ok(*value),
             None => Err(Problem::NoSymbol),
         }
+    }
+
+    /// All values by the indices of their symbols; of the highest address it takes
+    /// [`get`](Self::get) to say whether it is one.
+    pub(super) fn usual(&self) -> &[A::Word] {
+        &self.values
     }
 
     /// Whether there is a symbol of that index.

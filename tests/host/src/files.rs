@@ -19,6 +19,8 @@ pub struct FileKind {
     pub regular: bool,
     /// Whether somebody has it open for writing.
     pub being_written: bool,
+    /// Whether the kernel has its bytes in memory, and lends them.
+    pub in_memory: bool,
 }
 
 impl FileKind {
@@ -30,6 +32,7 @@ impl FileKind {
             readable: true,
             regular: true,
             being_written: false,
+            in_memory: false,
         }
     }
 
@@ -46,6 +49,11 @@ impl FileKind {
     /// The same, with somebody writing to it.
     pub fn being_written(self) -> Self {
         Self { being_written: true, ..self }
+    }
+
+    /// The same, with its bytes in the kernel's memory.
+    pub fn in_memory(self) -> Self {
+        Self { in_memory: true, ..self }
     }
 
     /// The same, claiming to have so many bytes.
@@ -110,6 +118,10 @@ impl ModuleFile for File {
         let end = start.checked_add(to.len()).ok_or(ReadError)?;
         to.copy_from_slice(self.kind.bytes.get(start..end).ok_or(ReadError)?);
         Ok(())
+    }
+
+    fn contents(&self) -> Option<&[u8]> {
+        self.kind.in_memory.then_some(&*self.kind.bytes)
     }
 }
 
