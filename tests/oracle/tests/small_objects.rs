@@ -502,3 +502,34 @@ fn types_that_this_ld_does_not_know_come_out_as_the_plain_one() -> Result<()> {
     file_equal_at_many_addresses(Target::X86_64, &file)?;
     Ok(())
 }
+
+#[test]
+fn symbols_outside_of_their_sections_come_out_alike() -> Result<()> {
+    let code = "
+        .section .rodata.table, \"a\", %progbits
+        .globl table, end, after, before, large
+    table: .byte 1, 2, 3, 4, 5, 6, 7, 8
+    end:
+        .set after, table + 24
+        .set before, table - 16
+        .type large, %object
+        .size large, 4096
+        .data
+    large: .long 0
+        .long end - ., after - ., before - ., table + 100 - ., table - 100 - .";
+    for target in TARGETS {
+        equal_at_many_addresses(target, code)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn marks_of_link_time_optimisation_are_no_common_symbols() -> Result<()> {
+    for target in TARGETS {
+        let code = ".comm __gnu_lto_v1, 1, 1\n.comm __gnu_lto_slim, 1, 1\n.data\n.long there - .";
+        equal_at_many_addresses(target, code)?;
+        let file = assemble(target, &format!("{code}\n.comm buffer, 64, 16"))?;
+        assert_eq!(judge_file(target, &file, 1)?, Verdict::LeftOut(LeftOut::Common));
+    }
+    Ok(())
+}
