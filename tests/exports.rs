@@ -1,7 +1,7 @@
 //! Which symbols a module may use, and which it may export.
 
 use modlink::arch::Arch;
-use modlink::link::ResolveError;
+use modlink::link::{ResolveError, UnknownSymbols};
 use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
@@ -49,6 +49,30 @@ on_every_architecture! {
         assert!(matches!(&error, LoadError::Symbol(ResolveError::Unknown(_))), "{error:?}");
         assert_eq!(error.errno(), Errno::ENOENT);
         assert!(error.to_string().contains("nobody_has_it"), "{error}");
+    }
+
+    fn all_unknown_symbols_are_told_at_once_and_the_first_are_named<A>() {
+        let loader = HostKernel::<A>::new().export("known").boot();
+        for count in [1, 2, 16, 17, 1000] {
+            let names: Vec<_> = (0..count).map(|number| format!("missing_{number}")).collect();
+            let mut file = ModuleFile::<A>::new("m").imports("known").imports_weakly("weak");
+            for name in &names {
+                file = file.imports(name);
+            }
+            let error = refusal(&loader, &file);
+            let LoadError::Symbol(ResolveError::Unknown(unknown)) = &error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(unknown.count, count);
+            let first = unknown.first.iter().map(|symbol| symbol.name.to_string());
+            let named = count.min(UnknownSymbols::NAMED);
+            assert_eq!(first.collect::<Vec<_>>(), names[..named]);
+            assert_eq!(error.errno(), Errno::ENOENT);
+            let text = error.to_string();
+            let more = format!("and {} more", count.saturating_sub(named));
+            assert_eq!(text.contains(&more), count > named, "{text}");
+            assert!(text.len() < 1024 && !text.contains('\n'), "{text}");
+        }
     }
 
     fn a_weak_symbol_that_nobody_has_is_zero<A>() {

@@ -3,6 +3,7 @@
 use super::plan::Part;
 use crate::errno::Errno;
 use crate::image::{RelocationRef, SymbolRef};
+use alloc::vec::Vec;
 use core::fmt;
 
 /// A module could not be placed or relocated.
@@ -45,8 +46,8 @@ pub enum Problem {
 /// A symbol could not be given a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolveError<E> {
-    /// Nobody defines it.
-    Unknown(SymbolRef),
+    /// Nobody defines these.
+    Unknown(UnknownSymbols),
     /// It is defined, and this module may not use it.
     Refused {
         /// The symbol.
@@ -56,6 +57,31 @@ pub enum ResolveError<E> {
     },
     /// The heap is exhausted.
     OutOfMemory,
+}
+
+/// The undefined symbols of a module that nobody defines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnknownSymbols {
+    /// The first [`NAMED`](Self::NAMED) of them, in the order of the symbol table; fewer if the
+    /// heap had no room for them.
+    pub first: Vec<SymbolRef>,
+    /// How many there are in all.
+    pub count: usize,
+}
+
+impl UnknownSymbols {
+    /// How many of them are named.
+    pub const NAMED: usize = 16;
+
+    /// Adds one, named by `describe`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn add(&mut self, describe: impl FnOnce() -> SymbolRef) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < Self::NAMED && self.first.try_reserve(1).is_ok() {
+            self.first.push(describe());
+        }
+    }
 }
 
 impl Error {
@@ -94,10 +120,24 @@ impl fmt::Display for Problem {
     }
 }
 
+impl fmt::Display for UnknownSymbols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, count } = self;
+        for (index, symbol) in first.iter().enumerate() {
+            write!(f, "{}{symbol}", if index == 0 { "unknown " } else { ", " })?;
+        }
+        match count.saturating_sub(first.len()) {
+            0 => Ok(()),
+            _ if first.is_empty() => write!(f, "{count} unknown symbols"),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for ResolveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(symbol) => write!(f, "unknown {symbol}"),
+            Self::Unknown(symbols) => symbols.fmt(f),
             Self::Refused { symbol, reason } => write!(f, "{symbol}: {reason}"),
             Self::OutOfMemory => f.write_str("out of memory"),
         }

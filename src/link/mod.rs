@@ -12,7 +12,7 @@ mod plan;
 mod relocate;
 mod resolve;
 
-pub use error::{Error, Problem, ResolveError};
+pub use error::{Error, Problem, ResolveError, UnknownSymbols};
 pub use place::{Block, Placed};
 pub(crate) use plan::align_up;
 pub use plan::{Group, Joined, Layout, Location, Part, Plan};

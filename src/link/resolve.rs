@@ -1,10 +1,10 @@
 //! Resolve: every symbol gets a value.
 
-use super::error::{Problem, ResolveError};
+use super::error::{Problem, ResolveError, UnknownSymbols};
 use super::got::Got;
 use super::place::Placed;
 use crate::arch::{Arch, Word};
-use crate::image::{Binding, Definition, Image, Symbol, SymbolRef};
+use crate::image::{Binding, Definition, Image, Symbol};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
@@ -65,8 +65,8 @@ impl Placed<'_, '_> {
     /// nobody defines is 0.
     ///
     /// # Errors
-    /// [`ResolveError::Unknown`] for an undefined symbol for which `lookup` returns `None`, and
-    /// [`ResolveError::Refused`] for one for which it returns an error.
+    /// [`ResolveError::Refused`] for the first symbol for which `lookup` returns an error, and
+    /// [`ResolveError::Unknown`] for all those for which it returns `None`.
     // Out of line for the sake of size, as `Plan::new` is.
     #[inline(never)]
     pub fn resolve<A: Arch, E>(
@@ -77,6 +77,7 @@ impl Placed<'_, '_> {
         let symbols = image.symbols();
         let addresses = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Values::none(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
+        let mut unknown = UnknownSymbols::default();
         for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
                 Definition::Section(section) => match addresses.get(section) {
@@ -88,9 +89,17 @@ impl Placed<'_, '_> {
                 Definition::Absolute => A::Word::truncate(symbol.value),
                 Definition::Undefined if index == 0 => A::Word::truncate(0),
                 Definition::Undefined => {
-                    A::Word::truncate(
-                        self.import(&symbol, &mut lookup, || symbols.describe(index))?,
-                    )
+                    let describe = || symbols.describe(index);
+                    match self.import(&symbol, &mut lookup) {
+                        Ok(Some(value)) => A::Word::truncate(value),
+                        Ok(None) => {
+                            unknown.add(describe);
+                            continue;
+                        }
+                        Err(reason) => {
+                            return Err(ResolveError::Refused { symbol: describe(), reason });
+                        }
+                    }
                 }
             };
             *place = value;
@@ -100,7 +109,7 @@ impl Placed<'_, '_> {
                 chance.push(index);
             }
         }
-        Ok(values)
+        if unknown.count == 0 { Ok(values) } else { Err(ResolveError::Unknown(unknown)) }
     }
 
     /// The addresses of all sections. One that is not loaded has none, unless it is empty: then its
@@ -122,25 +131,19 @@ impl Placed<'_, '_> {
         Ok(addresses)
     }
 
-    /// The value of an undefined symbol.
+    /// The value of an undefined symbol; `None` if nobody defines it.
     #[inline(always)]
     fn import<E>(
         &self,
         symbol: &Symbol<'_>,
         lookup: &mut impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
-        describe: impl Fn() -> SymbolRef,
-    ) -> Result<u64, ResolveError<E>> {
+    ) -> Result<Option<u64>, E> {
         let found = match symbol.short_name() {
-            Some(Got::SYMBOL) => return Ok(self.address(self.plan.got.start())),
-            Some(name) => lookup(name, symbol.binding),
+            Some(Got::SYMBOL) => return Ok(Some(self.address(self.plan.got.start()))),
+            Some(name) => lookup(name, symbol.binding)?,
             // Nobody defines a symbol whose name is too long.
-            None => Ok(None),
+            None => None,
         };
-        match found {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) if symbol.binding == Binding::Weak => Ok(0),
-            Ok(None) => Err(ResolveError::Unknown(describe())),
-            Err(reason) => Err(ResolveError::Refused { symbol: describe(), reason }),
-        }
+        Ok(found.or(if symbol.binding == Binding::Weak { Some(0) } else { None }))
     }
 }

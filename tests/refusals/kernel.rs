@@ -1,7 +1,7 @@
 //! Refusals for which the kernel is the reason: what is loaded already, what it exports and to
 //! whom, what it has no memory for.
 
-use crate::case::section;
+use crate::case::{section, unknown};
 use crate::edit::*;
 use crate::link::undefine;
 use crate::real::{Architecture, with_arch};
@@ -393,8 +393,7 @@ fn a_module_that_was_used_before_the_refusal_is_free_again() {
             file.rename_symbol(second, "nobody_has_this");
             let before = loader.platform().snapshot();
             let error = loader.load(file.bytes(), nothing).expect_err("a symbol is unknown");
-            let symbol = crate::case::symbol(second, "nobody_has_this");
-            assert_eq!(error, LoadError::Symbol(ResolveError::Unknown(symbol)));
+            assert_eq!(error, unknown([crate::case::symbol(second, "nobody_has_this")]));
             assert_eq!(loader.platform().snapshot(), before);
             loader.unload(b"exporter", false).expect("nobody uses it");
         });

@@ -1,12 +1,12 @@
 //! Refusals of modules that are well formed and cannot be linked where they are to lie.
 
-use crate::case::{Case, Cases, expect_refusals, symbol};
+use crate::case::{Case, Cases, expect_refusals, symbol, unknown};
 use crate::edit::*;
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
 use crate::relocations::described;
 use modlink::arch::Arch;
 use modlink::image::Image;
-use modlink::link::{Block, Error, Part, Plan, Problem, ResolveError};
+use modlink::link::{Block, Error, Part, Plan, Problem};
 use modlink::{Errno, LoadError};
 
 const SHN_ABS: u64 = 0xfff1;
@@ -92,20 +92,27 @@ fn unknown_symbols(cases: &mut Cases) {
         cases.add_with(Errno::ENOENT, format!("{name} is undefined"), "unknown", |file| {
             let index = file.symbol(name);
             undefine(file, index);
-            LoadError::Symbol(ResolveError::Unknown(symbol(index, name)))
+            unknown([symbol(index, name)])
         });
     }
+    cases.add_with(Errno::ENOENT, "two symbols are undefined", "unknown", |file| {
+        let names = ["crc_itu_t", "crc_itu_t_table"];
+        let mut all = names.map(|name| (file.symbol(name), name));
+        all.sort();
+        all.iter().for_each(|(index, _)| undefine(file, *index));
+        unknown(all.map(|(index, name)| symbol(index, name)))
+    });
     cases.add_with(Errno::ENOENT, "an undefined symbol without a name", "unknown", |file| {
         let index = file.symbol("__kstrtab_crc_itu_t");
         undefine(file, index);
         file.set(Symbol(index, "st_name"), 0);
-        LoadError::Symbol(ResolveError::Unknown(symbol(index, "")))
+        unknown([symbol(index, "")])
     });
     cases.add_with(Errno::ENOENT, "a name that a terminal should not get", "\\x1b[2J", |file| {
         let index = file.symbol("crc_itu_t");
         undefine(file, index);
         file.rename_symbol(index, "\x1b[2J");
-        LoadError::Symbol(ResolveError::Unknown(symbol(index, "\x1b[2J")))
+        unknown([symbol(index, "\x1b[2J")])
     });
 }
 
