@@ -3,7 +3,8 @@
 use crate::errno::Errno;
 use crate::image;
 use crate::link;
-use crate::module::IdentityProblem;
+use crate::module::namespace::OF_MODULES;
+use crate::module::{EntryProblem, IdentityProblem};
 use crate::name::Name;
 use crate::platform::AllocateError;
 use crate::symbols::ExportProblem;
@@ -12,6 +13,8 @@ use core::fmt;
 /// A module could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadError {
+    /// Modules have been disabled.
+    Disabled,
     /// The file is not a module that can be linked.
     Image(image::Error),
     /// It has a section that it cannot do without, and the kernel does not provide what that asks
@@ -24,6 +27,10 @@ pub enum LoadError {
     },
     /// The module does not say who it is.
     Identity(IdentityProblem),
+    /// A module of this name is not to be loaded.
+    Denied(Name),
+    /// It imports this namespace, which names the modules that it is for.
+    ModuleNamespace(Name),
     /// A module of this name is loaded.
     Exists(Name),
     /// A module of this name is coming or going.
@@ -36,8 +43,8 @@ pub enum LoadError {
     Symbol(link::ResolveError<ImportProblem>),
     /// What it exports cannot be.
     Export(ExportProblem),
-    /// This symbol, by which it starts or stops, is not in its code.
-    Entry(image::SymbolRef),
+    /// It is not known where it starts or stops.
+    Entry(EntryProblem),
     /// Its arguments could not be read from the calling process.
     Arguments(Errno),
     /// Its memory could not be protected.
@@ -51,7 +58,10 @@ pub enum LoadError {
 pub enum ImportProblem {
     /// The symbol is for modules under a licence compatible with the GPL.
     GplOnly,
-    /// The symbol is in this namespace, which the module does not import.
+    /// The symbol is for such modules and the module uses this proprietary one, or the other way
+    /// round.
+    Proprietary(Name),
+    /// The symbol is in this namespace, which the module does not import or is not named by.
     Namespace(Name),
     /// The module that exports it has not started yet.
     Coming(Name),
@@ -64,6 +74,8 @@ pub enum ImportProblem {
 /// A module could not be unloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnloadError {
+    /// Modules have been disabled.
+    Disabled,
     /// There is none of that name.
     NotFound,
     /// This module uses its symbols.
@@ -84,6 +96,7 @@ impl LoadError {
             Self::Unsupported { .. } | Self::Identity(_) | Self::Export(_) | Self::Entry(_) => {
                 Errno::ENOEXEC
             }
+            Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
             Self::Memory(_) | Self::Protect => Errno::ENOMEM,
@@ -101,7 +114,7 @@ impl ImportProblem {
     /// The error number that Linux gives for it.
     pub const fn errno(&self) -> Errno {
         match self {
-            Self::GplOnly | Self::Going(_) => Errno::ENOENT,
+            Self::GplOnly | Self::Proprietary(_) | Self::Going(_) => Errno::ENOENT,
             Self::Namespace(_) => Errno::EINVAL,
             Self::Coming(_) => Errno::EBUSY,
             Self::OutOfMemory => Errno::ENOMEM,
@@ -113,6 +126,7 @@ impl UnloadError {
     /// The error number that Linux gives for it.
     pub const fn errno(&self) -> Errno {
         match self {
+            Self::Disabled => Errno::EPERM,
             Self::NotFound => Errno::ENOENT,
             Self::UsedBy(_) | Self::Referenced(_) => Errno::EWOULDBLOCK,
             Self::Busy | Self::Permanent => Errno::EBUSY,
@@ -120,17 +134,24 @@ impl UnloadError {
     }
 }
 
+const DISABLED: &str = "modules have been disabled";
+
 impl core::error::Error for LoadError {}
 impl core::error::Error for UnloadError {}
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Disabled => f.write_str(DISABLED),
             Self::Image(error) => error.fmt(f),
             Self::Unsupported { section, known } => {
                 write!(f, "{section}: this kernel does not provide for it: {}", known.why())
             }
             Self::Identity(problem) => problem.fmt(f),
+            Self::Denied(name) => write!(f, "module {name} is on the deny list"),
+            Self::ModuleNamespace(name) => {
+                write!(f, "imports namespace {name}, which is for the modules that it names")
+            }
             Self::Exists(name) => write!(f, "module {name} is loaded already"),
             Self::Busy(name) => write!(f, "module {name} is coming or going"),
             Self::Memory(AllocateError::Exhausted) => f.write_str("no memory for modules left"),
@@ -140,7 +161,7 @@ impl fmt::Display for LoadError {
             Self::Link(error) => error.fmt(f),
             Self::Symbol(error) => error.fmt(f),
             Self::Export(problem) => problem.fmt(f),
-            Self::Entry(symbol) => write!(f, "{symbol} is not in the module's code"),
+            Self::Entry(problem) => problem.fmt(f),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
             Self::Init(status) => write!(f, "its start failed with {status}"),
@@ -152,6 +173,14 @@ impl fmt::Display for ImportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GplOnly => f.write_str("only for modules under a GPL-compatible licence"),
+            Self::Proprietary(name) => write!(
+                f,
+                "who uses symbols of {name}, which is proprietary, may use none that are only for \
+                 modules under a GPL-compatible licence"
+            ),
+            Self::Namespace(name) if name.as_bytes().starts_with(OF_MODULES) => {
+                write!(f, "in namespace {name}, which does not name this module")
+            }
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
             Self::Coming(name) => write!(f, "its module {name} has not started yet"),
             Self::Going(name) => write!(f, "its module {name} is being taken out"),
@@ -163,6 +192,7 @@ impl fmt::Display for ImportProblem {
 impl fmt::Display for UnloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Disabled => f.write_str(DISABLED),
             Self::NotFound => f.write_str("no such module is loaded"),
             Self::UsedBy(name) => write!(f, "module {name} uses it"),
             Self::Busy => f.write_str("it is coming or going"),
@@ -209,6 +239,14 @@ impl From<link::ResolveError<ImportProblem>> for LoadError {
     #[inline(never)]
     fn from(error: link::ResolveError<ImportProblem>) -> Self {
         Self::Symbol(error)
+    }
+}
+
+impl From<EntryProblem> for LoadError {
+    #[cold]
+    #[inline(never)]
+    fn from(problem: EntryProblem) -> Self {
+        Self::Entry(problem)
     }
 }
 

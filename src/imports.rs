@@ -2,7 +2,7 @@
 
 use crate::error::ImportProblem;
 use crate::image::Binding;
-use crate::module::{Identity, Reference, Work};
+use crate::module::{Identity, License, Reference, Work, namespace};
 use crate::platform::Platform;
 use crate::registry::{Holder, Registry};
 use crate::symbols::Symbol;
@@ -14,13 +14,15 @@ pub(crate) struct Imports<'l, P: Platform> {
     platform: &'l P,
     registry: &'l Registry<P>,
     identity: Identity<'l>,
+    license: License,
     uses: Vec<Reference<P>>,
     work: Work,
 }
 
 impl<'l, P: Platform> Imports<'l, P> {
     pub fn new(platform: &'l P, registry: &'l Registry<P>, identity: Identity<'l>) -> Self {
-        Self { platform, registry, identity, uses: Vec::new(), work: Work::default() }
+        let license = License::stated(&identity.modinfo);
+        Self { platform, registry, identity, license, uses: Vec::new(), work: Work::default() }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -36,18 +38,27 @@ impl<'l, P: Platform> Imports<'l, P> {
     // Out of line, as `hash` is: together that makes a loader 0.7 KiB smaller.
     #[inline(never)]
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
-        if let Some(symbol) = self.platform.symbol(name) {
-            self.identity.may_use(&symbol)?;
+        let Self { platform, registry, identity, license, .. } = self;
+        let mut may_use = |symbol: &Symbol<'_>| {
+            license.may_use(symbol)?;
+            namespace::may_use(identity, symbol.namespace)
+        };
+        if let Some(symbol) = platform.symbol(name) {
+            may_use(&symbol)?;
             self.work.from_kernel = self.work.from_kernel.saturating_add(1);
             return Ok(Some(symbol.address));
         }
-        let may_use = |symbol: &Symbol<'_>| self.identity.may_use(symbol);
-        let Some(export) = self.registry.exporter(name, may_use)? else {
+        let Some(export) = registry.exporter(name, may_use)? else {
             return Ok(None);
         };
         self.hold(export.holder)?;
         self.work.from_modules = self.work.from_modules.saturating_add(1);
         Ok(Some(export.address))
+    }
+
+    /// Whether the module and all that it uses are GPL-compatible.
+    pub fn is_gpl_compatible(&self) -> bool {
+        self.license.is_gpl_compatible()
     }
 
     /// What has been used: the modules, held, and the numbers of symbols.
@@ -61,6 +72,7 @@ impl<'l, P: Platform> Imports<'l, P> {
             Holder::Going(name) => return Err(ImportProblem::Going(name)),
             Holder::Live(reference) => reference,
         };
+        self.license.inherit(&reference)?;
         if !self.uses.iter().any(|used| used.is_same(&reference)) {
             self.uses.try_reserve_exact(1).map_err(|_| ImportProblem::OutOfMemory)?;
             self.uses.push(reference);

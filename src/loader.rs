@@ -5,7 +5,8 @@ use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
 use crate::module::{
-    EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, pages,
+    Disabled, EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, denied,
+    namespace, pages,
 };
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
@@ -13,12 +14,14 @@ use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::num::NonZero;
 use core::ops::Range;
 
 /// The module loader of a kernel.
 pub struct Loader<P: Platform> {
     platform: P,
     registry: Registry<P>,
+    disabled: Disabled,
 }
 
 /// An address that a module or the kernel exports.
@@ -33,7 +36,7 @@ pub struct Exported<P: Platform> {
 impl<P: Platform> Loader<P> {
     /// A loader with no modules.
     pub const fn new(platform: P) -> Self {
-        Self { platform, registry: Registry::new() }
+        Self { platform, registry: Registry::new(), disabled: Disabled::new() }
     }
 
     /// The kernel that it is part of.
@@ -51,10 +54,12 @@ impl<P: Platform> Loader<P> {
         file: &[u8],
         arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
     ) -> Result<(), LoadError> {
+        self.disabled.check(LoadError::Disabled)?;
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
         image.check_alignments(P::MAX_ALIGN)?;
-        let ignored = Ignored::check(&self.platform, &image)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
+        denied::check(&self.platform, identity.name)?;
+        let ignored = Ignored::check(&self.platform, &image)?;
         let (reservation, name) = self.registry.reserve(identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
@@ -66,22 +71,24 @@ impl<P: Platform> Loader<P> {
         let (core, init) = room.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
+        namespace::check(&identity)?;
         let mut imports = Imports::new(&self.platform, &self.registry, identity);
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
         let exports = Exports::check(&image, &plan, &placed)?;
-        let entry = EntryPoints::find(&image, &plan, &values).map_err(LoadError::Entry)?;
+        let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
         room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
+        let gpl_compatible = imports.is_gpl_compatible();
         let (uses, work) = imports.into_uses();
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let Room { parts, init } = room;
         let module = Module {
             name,
             arguments,
-            gpl_compatible: identity.gpl_compatible,
+            gpl_compatible,
             starts: entry.init.is_some(),
             exit: entry.exit,
             ignored,
@@ -101,7 +108,7 @@ impl<P: Platform> Loader<P> {
     fn start(
         &self,
         coming: Listed<'_, P>,
-        entry: Option<u64>,
+        entry: Option<NonZero<u64>>,
         init: Option<P::Memory>,
         sealed: Range<usize>,
     ) -> Result<(), LoadError> {
@@ -114,7 +121,7 @@ impl<P: Platform> Loader<P> {
         self.platform.notify(Event::Coming, module);
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
-            Some(entry) => unsafe { self.platform.call_init(entry) },
+            Some(entry) => unsafe { self.platform.call_init(entry.get()) },
             None => 0,
         };
         if status < 0 {
@@ -144,14 +151,26 @@ impl<P: Platform> Loader<P> {
     /// # Errors
     /// The first reason for which it has to stay.
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
+        self.disabled.check(UnloadError::Disabled)?;
         let going = self.registry.close(name, force)?;
         let module = going.module();
         if let Some(entry) = module.exit {
             // SAFETY: nobody has a reference to the module or can get one.
-            unsafe { self.platform.call_exit(entry) };
+            unsafe { self.platform.call_exit(entry.get()) };
         }
         self.platform.notify(Event::Going, module);
         Ok(())
+    }
+
+    /// Disables modules: from now on none is loaded or unloaded, for as long as the kernel runs
+    /// (Linux: writing 1 to the sysctl `kernel.modules_disabled`).
+    pub fn disable(&self) {
+        self.disabled.set();
+    }
+
+    /// Whether modules have been disabled.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled.is_set()
     }
 
     /// A reference to the module of that name, with which it cannot be unloaded; `None` if there

@@ -60,9 +60,14 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// As for [`call_init`](Platform::call_init); nothing uses the module any more.
     unsafe fn call_exit(&self, entry: u64);
 
-    /// Whether the calling process may load and remove modules (Linux: `CAP_SYS_MODULE`, and
-    /// loading not disabled).
+    /// Whether the calling process may load and remove modules (Linux: `CAP_SYS_MODULE`).
     fn may_manage_modules(&self) -> bool;
+
+    /// The names of modules that may not be loaded, separated by commas (Linux: the boot parameter
+    /// `module_blacklist`). A name has to be the module's own, byte for byte.
+    fn denied_modules(&self) -> &str {
+        ""
+    }
 
     /// Copies bytes from the calling process, from the address `from` on.
     ///

@@ -51,9 +51,9 @@ const PIECE: usize = 64 << 10;
 /// of a NUL-terminated string.
 ///
 /// # Errors
-/// `EPERM`, `ENOEXEC` if the file is shorter than an ELF header, `ENOMEM` if it is longer than any
-/// that `finit_module` would read or than there is memory, `EFAULT`, and then those of
-/// [`LoadError`](crate::LoadError).
+/// `EPERM` if the process may not or modules are disabled, `ENOEXEC` if the file is shorter than an
+/// ELF header, `ENOMEM` if it is longer than any that `finit_module` would read or than there is
+/// memory, `EFAULT`, and then those of [`LoadError`](crate::LoadError).
 pub fn init_module<P: Platform>(
     loader: &Loader<P>,
     image: u64,
@@ -61,7 +61,7 @@ pub fn init_module<P: Platform>(
     arguments: u64,
 ) -> Result<(), Errno> {
     let platform = loader.platform();
-    permitted(platform)?;
+    permitted(loader)?;
     if length < raw::sizes::<P::Arch>().header as u64 {
         return Err(Errno::ENOEXEC);
     }
@@ -86,7 +86,7 @@ pub fn finit_module<P: Platform>(
     flags: u32,
 ) -> Result<(), Errno> {
     let platform = loader.platform();
-    permitted(platform)?;
+    permitted(loader)?;
     let flags = FinitFlags::from_bits(flags).ok_or(Errno::EINVAL)?;
     let file = read(platform, descriptor)?;
     if flags.contains(FinitFlags::COMPRESSED_FILE) {
@@ -102,7 +102,7 @@ pub fn finit_module<P: Platform>(
 /// has a start and no stop and `O_TRUNC` is not among `flags`.
 pub fn delete_module<P: Platform>(loader: &Loader<P>, name: u64, flags: u32) -> Result<(), Errno> {
     let platform = loader.platform();
-    permitted(platform)?;
+    permitted(loader)?;
     let name = string(platform, name, max_name::<P::Arch>(), Excess::Cut)?;
     let force = DeleteFlags::from_bits_truncate(flags).contains(DeleteFlags::TRUNC);
     loader.unload(&name, force).map_err(|error| {
@@ -132,8 +132,9 @@ pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usiz
     }
 }
 
-fn permitted<P: Platform>(platform: &P) -> Result<(), Errno> {
-    if platform.may_manage_modules() { Ok(()) } else { Err(Errno::EPERM) }
+fn permitted<P: Platform>(loader: &Loader<P>) -> Result<(), Errno> {
+    let permitted = loader.platform().may_manage_modules() && !loader.is_disabled();
+    if permitted { Ok(()) } else { Err(Errno::EPERM) }
 }
 
 fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {

@@ -2,9 +2,11 @@
 
 use modlink::arch::Arch;
 use modlink::link::{ResolveError, UnknownSymbols};
+use modlink::platform::Provision;
 use modlink::symbols::ExportProblem;
-use modlink::{Errno, ImportProblem, LoadError};
+use modlink::{Errno, ImportProblem, LoadError, Platform};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
+use object::SectionKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -259,6 +261,223 @@ on_every_architecture! {
                 assert_eq!(found.address, symbol.address);
                 assert!(module.core().contains(&symbol.address), "{symbol:x?}");
             }
+        }
+    }
+
+    fn a_licence_ends_at_its_nul<A>() {
+        for (license, is_compatible) in [
+            ("GPL\0for=the files in the GPL directory", true),
+            ("GPL\0license=Proprietary", true),
+            ("Proprietary\0license=GPL", false),
+            ("GP\0L=", false),
+        ] {
+            let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
+            let file = ModuleFile::<A>::new("m").says("license", license);
+            loader.load(&file.build(), no_arguments).unwrap();
+            assert_eq!(loader.find(b"m").unwrap().is_gpl_compatible(), is_compatible, "{license:?}");
+            let file = ModuleFile::<A>::new("user").says("license", license);
+            let file = file.imports("for_the_gpl").build();
+            assert_eq!(loader.load(&file, no_arguments).is_ok(), is_compatible, "{license:?}");
+        }
+    }
+
+    fn a_flag_says_which_exports_are_for_the_gpl<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        // Other bits mean nothing; the names are in the order of the table.
+        let file = ModuleFile::<A>::new("m")
+            .exports("a")
+            .exports("b")
+            .exports("c")
+            .exports("d")
+            .exports_gpl("e")
+            .export_flags(&[1, 0, 0xfe, 0xff]);
+        loader.load(&file.build(), no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        let gpl_only: Vec<_> = module.exports().map(|symbol| symbol.gpl_only).collect();
+        assert_eq!(gpl_only, [true, false, false, true, true]);
+        for (name, is_gpl_only) in ["a", "b", "c", "d", "e"].into_iter().zip(gpl_only) {
+            let symbol = module.export(name.as_bytes()).unwrap();
+            assert_eq!(symbol.gpl_only, is_gpl_only, "{name}");
+            loader.load(&ModuleFile::<A>::new("gpl").imports(name).build(), no_arguments).unwrap();
+            loader.unload(b"gpl", false).unwrap();
+            let other = proprietary("other").imports(name);
+            if is_gpl_only {
+                let error = refusal(&loader, &other);
+                assert_eq!(reason(&error), (name.into(), ImportProblem::GplOnly));
+                assert_eq!(error.errno(), Errno::ENOENT);
+            } else {
+                loader.load(&other.build(), no_arguments).unwrap();
+                loader.unload(b"other", false).unwrap();
+            }
+        }
+    }
+
+    fn there_is_a_flag_for_each_export<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let two = ModuleFile::<A>::new("m").exports("a").exports("b").exports_gpl("c");
+        let none = ModuleFile::<A>::new("m").exports_gpl("c");
+        for (file, flags, exports) in
+            [(&two, 1, 2), (&two, 3, 2), (&two, 0, 2), (&none, 1, 0), (&none, 3, 0)]
+        {
+            let error = refusal(&loader, &file.clone().export_flags(&vec![0; flags]));
+            assert_eq!(error, LoadError::Export(ExportProblem::Flags { flags, exports }));
+            assert_eq!(error.errno(), Errno::ENOEXEC);
+            assert!(error.to_string().contains("__kflagstab"), "{error}");
+        }
+        for kind in [SectionKind::Data, SectionKind::UninitializedData, SectionKind::Text] {
+            let error = refusal(&loader, &two.clone().section("__kflagstab", kind, &[0; 2], 1));
+            assert_eq!(error, LoadError::Export(ExportProblem::Table("__kflagstab")));
+        }
+        let twice = two.section("__kflagstab", SectionKind::ReadOnlyData, &[0; 2], 1);
+        let error = refusal(&loader, &twice.export_flags(&[1; 2]));
+        assert_eq!(error, LoadError::Export(ExportProblem::Table("__kflagstab")));
+    }
+
+    fn a_namespace_of_modules_is_for_those_that_it_names<A>() {
+        let names = "module:first-one,second_*";
+        let loader = HostKernel::<A>::new().export_in(names, "of_the_kernel").boot();
+        let owner = ModuleFile::<A>::new("owner").exports_in(names, "of_a_module");
+        loader.load(&owner.build(), no_arguments).unwrap();
+        for symbol in ["of_the_kernel", "of_a_module"] {
+            for name in ["first-one", "first_one", "second_", "second-", "second_and_more"] {
+                let file = ModuleFile::<A>::new(name).imports(symbol).build();
+                loader.load(&file, no_arguments).unwrap();
+                loader.unload(name.as_bytes(), false).unwrap();
+            }
+            for name in ["first", "first-one-and-more", "second", "module", "owner2", "third"] {
+                let error = refusal(&loader, &ModuleFile::new(name).imports(symbol));
+                let expected = ImportProblem::Namespace(names.as_bytes().into());
+                assert_eq!(reason(&error), (symbol.into(), expected));
+                assert_eq!(error.errno(), Errno::EINVAL);
+                assert!(error.to_string().contains(names), "{error}");
+            }
+        }
+    }
+
+    fn nobody_imports_a_namespace_of_modules<A>() {
+        let names = "module:first,second";
+        let loader = HostKernel::<A>::new().export_in(names, "named").export("free").boot();
+        for (name, symbol) in [("third", "named"), ("first", "named"), ("third", "free")] {
+            for import in [names, "module:", "module:third"] {
+                let file = ModuleFile::new(name).says("import_ns", "OTHER");
+                let error = refusal(&loader, &file.says("import_ns", import).imports(symbol));
+                assert_eq!(error, LoadError::ModuleNamespace(import.as_bytes().into()));
+                assert_eq!(error.errno(), Errno::EPERM);
+                assert!(error.to_string().contains(import), "{error}");
+            }
+        }
+        let file = ModuleFile::<A>::new("third").says("import_ns", "module");
+        loader.load(&file.build(), no_arguments).unwrap();
+    }
+
+    fn who_uses_a_proprietary_module_is_proprietary_itself<A>() {
+        let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").export("free").boot();
+        for file in [
+            proprietary::<A>("owner").exports("of_owner").exports_gpl("gpl_of_owner"),
+            ModuleFile::new("shim").imports("of_owner").exports("of_shim"),
+            ModuleFile::new("second").imports("free").imports("of_shim").exports("of_second"),
+            ModuleFile::new("gpl").exports("of_gpl").exports_gpl("gpl_of_gpl"),
+            ModuleFile::new("clean").imports("for_the_gpl").imports("of_gpl").imports("gpl_of_gpl"),
+        ] {
+            loader.load(&file.build(), no_arguments).unwrap();
+        }
+        for (name, is_compatible) in
+            [("owner", false), ("shim", false), ("second", false), ("gpl", true), ("clean", true)]
+        {
+            let module = loader.find(name.as_bytes()).unwrap();
+            assert_eq!(module.is_gpl_compatible(), is_compatible, "{name}");
+        }
+
+        let owners = [("of_owner", "owner"), ("of_shim", "shim"), ("of_second", "second")];
+        for (symbol, owner) in owners {
+            for gpl_only in ["for_the_gpl", "gpl_of_gpl"] {
+                // Whichever the loader comes upon first.
+                for [first, second] in [[symbol, gpl_only], [gpl_only, symbol]] {
+                    let file = ModuleFile::new("m").imports(first).imports("free").imports(second);
+                    let error = refusal(&loader, &file);
+                    let expected = ImportProblem::Proprietary(owner.as_bytes().into());
+                    assert_eq!(reason(&error), (second.into(), expected));
+                    assert_eq!(error.errno(), Errno::ENOENT);
+                    assert!(error.to_string().contains(owner), "{error}");
+
+                    let weakly = ModuleFile::new("m").imports_weakly(first).imports_weakly(second);
+                    assert_eq!(refusal(&loader, &weakly).errno(), Errno::ENOENT);
+                }
+            }
+            let file = proprietary::<A>("m").imports(symbol).imports_weakly("for_the_gpl");
+            loader.load(&file.build(), no_arguments).unwrap();
+            loader.unload(b"m", false).unwrap();
+        }
+        let error = refusal(&loader, &ModuleFile::new("m").imports("gpl_of_owner"));
+        assert_eq!(reason(&error).1, ImportProblem::Proprietary(b"owner"[..].into()));
+    }
+
+    fn what_is_exported_stays_or_is_absolute<A>() {
+        let near = 0xffff_ffff & HostKernel::<A>::new().kernel().start();
+        let absolute = if A::NAME == "x86_64" { 0xffff_ffff_0000_0000 | near } else { near };
+        let file = ModuleFile::<A>::new("m")
+            .section(".init.data", SectionKind::Data, &[1; 64], 4)
+            .section(".data.m", SectionKind::Data, &[1; 64], 4)
+            .section(".bss.m", SectionKind::UninitializedData, &[0; 64], 4);
+        let loader = HostKernel::<A>::new().export("of_the_kernel").boot();
+        let kept = file
+            .clone()
+            .exports("in_text")
+            .exports_at(".data.m", 0, "at_start")
+            .exports_at(".data.m", 64, "at_end")
+            .exports_at(".bss.m", 64, "at_end_of_bss")
+            .exports_absolute(absolute, "absolute");
+        loader.load(&kept.build(), no_arguments).unwrap();
+        assert_eq!(loader.symbol(b"absolute").unwrap().address, absolute);
+        loader.unload(b"m", false).unwrap();
+
+        for (refused, name) in [
+            (file.clone().exports_at(".init.data", 0, "f"), "f"),
+            (file.clone().exports_at(".init.data", 32, "f").exports("g"), "f"),
+            (file.clone().exports_imported("of_the_kernel"), "of_the_kernel"),
+            (file.clone().exports_at(".data.m", 1 << 20, "far"), "far"),
+        ] {
+            let error = refusal(&loader, &refused);
+            // A symbol outside its section may be refused for that alone.
+            if matches!(error, LoadError::Image(_)) && name == "far" {
+                continue;
+            }
+            assert_eq!(error, LoadError::Export(ExportProblem::Value(name.as_bytes().into())));
+            assert_eq!(error.errno(), Errno::ENOEXEC);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    fn the_end_of_a_full_page_may_be_exported<A>() {
+        let size = 4096;
+        let file = ModuleFile::<A>::new("m")
+            .without_this_module()
+            .section(".data.m", SectionKind::Data, &vec![1; size], 4)
+            .section(".init.data", SectionKind::Data, &[1; 64], 4)
+            .exports_at(".data.m", size as u64, "end");
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&file.build(), no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        assert_eq!(module.export(b"end").unwrap().address, module.core().end);
+    }
+
+    fn exports_that_no_linker_script_has_seen_are_refused<A>() {
+        let loader = HostKernel::<A>::new().with_all_sections(Provision::Missing).boot();
+        for name in
+            ["___ksymtab+f", "___ksymtab_gpl+f", ".export_symbol", ".export.f", ".export_gpl.f"]
+        {
+            let file = ModuleFile::new("m").section(name, SectionKind::ReadOnlyData, &[0; 12], 4);
+            let error = refusal(&loader, &file);
+            assert!(matches!(&error, LoadError::Unsupported { .. }), "{error}");
+            assert_eq!(error.errno(), Errno::ENOEXEC);
+            for part in [name, "module.ld"] {
+                assert!(error.to_string().contains(part), "{error}");
+            }
+        }
+        for name in [".exit", "__ksymtab_strings", "export.f"] {
+            let file = ModuleFile::<A>::new("m").section(name, SectionKind::ReadOnlyData, b"f\0", 1);
+            loader.load(&file.build(), no_arguments).unwrap();
+            loader.unload(b"m", false).unwrap();
         }
     }
 }

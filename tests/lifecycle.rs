@@ -45,6 +45,48 @@ on_every_architecture! {
         );
     }
 
+    fn nothing_is_loaded_or_unloaded_once_modules_are_disabled<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&with_init_and_exit::<A>("before").build(), no_arguments).unwrap();
+        assert!(!loader.is_disabled());
+        loader.disable();
+        let before = loader.platform().snapshot();
+        loader.platform().take_trace();
+        for _ in 0..2 {
+            let file = with_init_and_exit::<A>("after").build();
+            let error = loader.load(&file, no_arguments).unwrap_err();
+            assert_eq!(error, LoadError::Disabled);
+            assert_eq!(error.errno(), Errno::EPERM);
+            for force in [false, true] {
+                let error = loader.unload(b"before", force).unwrap_err();
+                assert_eq!(error, UnloadError::Disabled);
+                assert_eq!(error.errno(), Errno::EPERM);
+            }
+        }
+        assert!(loader.is_disabled());
+        assert_eq!(loader.platform().snapshot(), before);
+        assert_eq!(loader.platform().take_trace(), []);
+        assert_eq!(loader.find(b"before").unwrap().state(), State::Live);
+    }
+
+    fn what_is_on_the_deny_list_is_not_loaded<A>() {
+        let loader = HostKernel::<A>::new().deny("first,second_one,,last").boot();
+        let before = loader.platform().snapshot();
+        for name in ["first", "second_one", "last"] {
+            let file = with_init_and_exit::<A>(name).imports("nobody_has_it").build();
+            let error = loader.load(&file, no_arguments).unwrap_err();
+            assert_eq!(error, LoadError::Denied(name.as_bytes().into()));
+            assert_eq!(error.errno(), Errno::EPERM);
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(loader.platform().snapshot(), before);
+        }
+        for name in ["firs", "first2", "second-one", "one", "last ", ","] {
+            loader.load(&ModuleFile::<A>::new(name).build(), no_arguments).unwrap();
+        }
+        let free = HostKernel::<A>::new().boot();
+        free.load(&with_init_and_exit::<A>("first").build(), no_arguments).unwrap();
+    }
+
     fn the_state_is_right_at_each_event<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();

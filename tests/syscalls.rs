@@ -21,8 +21,10 @@ const O_TRUNC: u32 = 0o1000;
 enum Flaw {
     NotElf,
     Nameless,
+    Denied,
     Loaded,
     NoMemory,
+    ModuleNamespace,
     UnknownSymbol,
     ArgumentsUnreadable,
     DuplicateExport,
@@ -30,11 +32,13 @@ enum Flaw {
 }
 
 impl Flaw {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::NotElf,
         Self::Nameless,
+        Self::Denied,
         Self::Loaded,
         Self::NoMemory,
+        Self::ModuleNamespace,
         Self::UnknownSymbol,
         Self::ArgumentsUnreadable,
         Self::DuplicateExport,
@@ -44,6 +48,7 @@ impl Flaw {
     fn errno(self) -> Errno {
         match self {
             Self::NotElf | Self::Nameless | Self::DuplicateExport => Errno::ENOEXEC,
+            Self::Denied | Self::ModuleNamespace => Errno::EPERM,
             Self::Loaded => Errno::EEXIST,
             Self::NoMemory => Errno::ENOMEM,
             Self::UnknownSymbol => Errno::ENOENT,
@@ -63,9 +68,10 @@ struct Attempt<A: Arch> {
 impl<A: Arch> Attempt<A> {
     fn new(flaws: &[Flaw]) -> Self {
         let has = |flaw| flaws.contains(&flaw);
-        let loader = HostKernel::<A>::new().export("taken").boot();
+        let kernel = HostKernel::<A>::new().export("taken");
+        let loader = if has(Flaw::Denied) { kernel.deny("m") } else { kernel }.boot();
         let kernel = loader.platform();
-        if has(Flaw::Loaded) {
+        if has(Flaw::Loaded) && !has(Flaw::Denied) {
             loader.load(&ModuleFile::<A>::new("m").build(), || Ok(Vec::new())).unwrap();
         }
         if has(Flaw::NoMemory) {
@@ -74,6 +80,9 @@ impl<A: Arch> Attempt<A> {
         kernel.on_init("m", |_| -19);
         let mut file =
             if has(Flaw::Nameless) { ModuleFile::nameless() } else { ModuleFile::<A>::new("m") };
+        if has(Flaw::ModuleNamespace) {
+            file = file.says("import_ns", "module:m");
+        }
         if has(Flaw::UnknownSymbol) {
             file = file.imports("nobody_has_it");
         }
@@ -121,6 +130,7 @@ fn pairs<T: Copy>(all: &[T]) -> impl Iterator<Item = (T, T)> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InitWrong {
     Unprivileged,
+    Disabled,
     Short,
     Huge,
     Unreadable,
@@ -129,7 +139,7 @@ enum InitWrong {
 
 fn init_wrongs() -> Vec<InitWrong> {
     use InitWrong::*;
-    [Unprivileged, Short, Huge, Unreadable]
+    [Unprivileged, Disabled, Short, Huge, Unreadable]
         .into_iter()
         .chain(Flaw::ALL.into_iter().map(Module))
         .collect()
@@ -142,6 +152,9 @@ fn call_init_module<A: Arch>(wrong: &[InitWrong], expected: Errno) {
     let attempt = Attempt::<A>::new(&flaws);
     let kernel = attempt.kernel();
     kernel.set_privileged(!has(InitWrong::Unprivileged));
+    if has(InitWrong::Disabled) {
+        attempt.loader.disable();
+    }
     let image = kernel.user_put(&attempt.file);
     let image = if has(InitWrong::Unreadable) { image + 1 } else { image };
     let length = match () {
@@ -158,6 +171,7 @@ fn call_init_module<A: Arch>(wrong: &[InitWrong], expected: Errno) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FinitWrong {
     Unprivileged,
+    Disabled,
     UnknownFlag,
     NotOpen,
     WriteOnly,
@@ -174,6 +188,7 @@ fn finit_wrongs() -> Vec<FinitWrong> {
     use FinitWrong::*;
     [
         Unprivileged,
+        Disabled,
         UnknownFlag,
         NotOpen,
         WriteOnly,
@@ -196,6 +211,9 @@ fn call_finit_module<A: Arch>(wrong: &[FinitWrong], expected: Errno) {
     let attempt = Attempt::<A>::new(&flaws);
     let kernel = attempt.kernel();
     kernel.set_privileged(!has(Unprivileged));
+    if has(Disabled) {
+        attempt.loader.disable();
+    }
 
     let file = if has(NotRegular) { FileKind::folder() } else { FileKind::regular(&attempt.file) };
     let file = if has(WriteOnly) { file.write_only() } else { file };
@@ -220,6 +238,7 @@ fn call_finit_module<A: Arch>(wrong: &[FinitWrong], expected: Errno) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DeleteWrong {
     Unprivileged,
+    Disabled,
     Unreadable,
     Unknown,
     Used,
@@ -227,8 +246,9 @@ enum DeleteWrong {
     Referenced,
 }
 
-const DELETE_WRONGS: [DeleteWrong; 6] = [
+const DELETE_WRONGS: [DeleteWrong; 7] = [
     DeleteWrong::Unprivileged,
+    DeleteWrong::Disabled,
     DeleteWrong::Unreadable,
     DeleteWrong::Unknown,
     DeleteWrong::Used,
@@ -250,6 +270,9 @@ fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
     }
     let reference = has(Referenced).then(|| loader.find(b"m").unwrap());
     kernel.set_privileged(!has(Unprivileged));
+    if has(Disabled) {
+        loader.disable();
+    }
     let name = match () {
         () if has(Unreadable) => 0xdead_0000,
         () if has(Unknown) => kernel.user_string("unknown"),
@@ -262,7 +285,7 @@ fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
 on_every_architecture! {
     fn init_module_reports_what_linux_finds_first<A>() {
         let errno = |wrong| match wrong {
-            InitWrong::Unprivileged => Errno::EPERM,
+            InitWrong::Unprivileged | InitWrong::Disabled => Errno::EPERM,
             InitWrong::Short => Errno::ENOEXEC,
             InitWrong::Huge => Errno::ENOMEM,
             InitWrong::Unreadable => Errno::EFAULT,
@@ -279,7 +302,7 @@ on_every_architecture! {
 
     fn finit_module_reports_what_linux_finds_first<A>() {
         let errno = |wrong| match wrong {
-            FinitWrong::Unprivileged => Errno::EPERM,
+            FinitWrong::Unprivileged | FinitWrong::Disabled => Errno::EPERM,
             FinitWrong::NotOpen | FinitWrong::WriteOnly => Errno::EBADF,
             FinitWrong::UnknownFlag | FinitWrong::NotRegular | FinitWrong::Empty => Errno::EINVAL,
             FinitWrong::BeingWritten => Errno::ETXTBSY,
@@ -299,7 +322,7 @@ on_every_architecture! {
 
     fn delete_module_reports_what_linux_finds_first<A>() {
         let errno = |wrong| match wrong {
-            DeleteWrong::Unprivileged => Errno::EPERM,
+            DeleteWrong::Unprivileged | DeleteWrong::Disabled => Errno::EPERM,
             DeleteWrong::Unreadable => Errno::EFAULT,
             DeleteWrong::Unknown => Errno::ENOENT,
             DeleteWrong::Used | DeleteWrong::Referenced => Errno::EWOULDBLOCK,

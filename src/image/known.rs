@@ -45,7 +45,7 @@ table! {
     ".data..ro_after_init"        Handled  "data that is protected once the module has started"
     ".dtors*"                     Refused  "nobody would run its destructors"
     ".eh_frame*"                  Harmless "how to unwind the stack"
-    ".export_symbol"              Refused  "its exports are not in one table: link it with module.ld"
+    ".export*"                    Refused  "its exports are not in one table: link it with module.ld"
     ".fini_array*"                Refused  "nobody would run its destructors"
     ".gcc_except_table*"          Harmless "how to unwind the stack"
     ".gnu.linkonce.this_module"   Handled  "where the module starts and stops"

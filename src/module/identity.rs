@@ -1,9 +1,7 @@
-//! Who a module says it is: its name, its licence, the namespaces that it imports.
+//! Who a module says it is: its name, and what else is in `.modinfo`.
 
 use crate::arch::{Arch, Container};
-use crate::error::ImportProblem;
 use crate::image::ModInfo;
-use crate::symbols::Symbol;
 use core::fmt;
 
 /// The longest name of a module in bytes: what Linux's `struct module` has room for, which is 64
@@ -15,22 +13,11 @@ pub const fn max_name<A: Arch>() -> usize {
     }
 }
 
-/// The licences that Linux takes as compatible with the GPL (`license_is_gpl_compatible`).
-const GPL_COMPATIBLE: [&[u8]; 6] = [
-    b"GPL",
-    b"GPL v2",
-    b"GPL and additional rights",
-    b"Dual BSD/GPL",
-    b"Dual MIT/GPL",
-    b"Dual MPL/GPL",
-];
-
 /// What `.modinfo` says of a module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity<'a> {
     pub name: &'a [u8],
-    pub gpl_compatible: bool,
-    modinfo: ModInfo<'a>,
+    pub modinfo: ModInfo<'a>,
 }
 
 /// Why a module cannot be identified.
@@ -58,23 +45,6 @@ impl<'a> Identity<'a> {
         if !(1..=max_name::<A>()).contains(&name.len()) {
             return Err(IdentityProblem::NameLength(name.len()));
         }
-        let license = modinfo.get(b"license").unwrap_or_default();
-        let gpl_compatible = GPL_COMPATIBLE.contains(&license);
-        Ok(Self { name, gpl_compatible, modinfo: *modinfo })
-    }
-
-    /// Whether the module may use a symbol.
-    ///
-    /// # Errors
-    /// [`ImportProblem::GplOnly`] and [`ImportProblem::Namespace`].
-    pub fn may_use(&self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
-        if symbol.gpl_only && !self.gpl_compatible {
-            return Err(ImportProblem::GplOnly);
-        }
-        let mut imported = self.modinfo.all(b"import_ns");
-        if !symbol.namespace.is_empty() && !imported.any(|name| name == symbol.namespace) {
-            return Err(ImportProblem::Namespace(symbol.namespace.into()));
-        }
-        Ok(())
+        Ok(Self { name, modinfo: *modinfo })
     }
 }

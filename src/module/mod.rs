@@ -1,16 +1,23 @@
 //! A loaded module: the memory that it owns, its state, who uses it and whom it uses.
 
+pub(crate) mod denied;
+mod disabled;
 mod entry;
 mod identity;
 mod ignored;
+mod license;
 mod memory;
+pub(crate) mod namespace;
 mod parts;
 mod references;
 
+pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
+pub use entry::EntryProblem;
 pub(crate) use identity::Identity;
 pub use identity::{IdentityProblem, max_name};
 pub(crate) use ignored::Ignored;
+pub(crate) use license::License;
 pub(crate) use memory::{Room, pages};
 pub(crate) use parts::Parts;
 pub use references::{Reference, State};
@@ -21,6 +28,7 @@ use crate::platform::{ModuleMemory, Platform};
 use crate::symbols::{ExportTables, Exports, Symbol};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZero;
 use core::ops::Range;
 pub(crate) use references::References;
 
@@ -57,7 +65,7 @@ pub struct Module<P: Platform> {
     /// Whether it has a start.
     pub(crate) starts: bool,
     /// The address of its stop, `void cleanup_module(void)`.
-    pub(crate) exit: Option<u64>,
+    pub(crate) exit: Option<NonZero<u64>>,
     pub(crate) ignored: Ignored,
     pub(crate) work: Work,
     pub(crate) exports: Exports<P::Arch>,
@@ -106,7 +114,8 @@ impl<P: Platform> Module<P> {
         }
     }
 
-    /// Whether its licence is compatible with the GPL.
+    /// Whether its licence is compatible with the GPL, and so are those of the modules that it
+    /// uses.
     pub fn is_gpl_compatible(&self) -> bool {
         self.gpl_compatible
     }

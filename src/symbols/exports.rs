@@ -1,6 +1,7 @@
 //! What a module exports: the tables `__ksymtab` and `__ksymtab_gpl` of its image.
 //!
-//! An entry holds the address of the symbol, of its name and of its namespace, either as words or
+//! Linux 7.1 has the first alone, and beside it `__kflagstab`, a byte for each of its entries. An
+//! entry holds the address of the symbol, of its name and of its namespace, either as words or
 //! as 32-bit distances from where each of them stands. The tables and the strings are constants of
 //! the module, so that they can be searched where they are.
 
@@ -8,7 +9,7 @@ use super::Symbol;
 use crate::arch::{Arch, Container};
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
-use crate::image::{Image, MAX_SYMBOL_NAME};
+use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME};
 use crate::link::{Group, Location, Part, Placed, Plan};
 use crate::name::Name;
 use core::fmt;
@@ -29,6 +30,11 @@ const TABLES: [&str; 2] = ["__ksymtab", "__ksymtab_gpl"];
 const GPL: usize = 1;
 const FIELDS: usize = 3;
 
+/// The name of the table of flags, and the bit that says that an export is for GPL-compatible
+/// modules only.
+const FLAGS: &str = "__kflagstab";
+const GPL_ONLY: u8 = 1;
+
 /// Where the exported symbols of a module are. The offsets are short, since this is kept for as
 /// long as the module is loaded.
 #[derive(Clone, Debug)]
@@ -37,6 +43,8 @@ pub(crate) struct Exports<A> {
     constants: Range<u32>,
     /// The tables, as offsets in the constants.
     tables: [Range<u32>; TABLES.len()],
+    /// The table of flags, as an offset in the constants; beyond them if there is none.
+    flags: u32,
     arch: PhantomData<A>,
 }
 
@@ -47,6 +55,7 @@ pub(crate) struct ExportTables<'c, A> {
     /// The address of the first constant.
     address: u64,
     tables: [Range<u32>; TABLES.len()],
+    flags: u32,
     arch: PhantomData<A>,
 }
 
@@ -60,8 +69,16 @@ struct Addresses {
 /// What is wrong with the symbols that a module exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportProblem {
-    /// The table of that name is not among the constants of the core part, or has half an entry.
+    /// The table of that name is not among the constants of the core part, has half an entry, or is
+    /// there twice.
     Table(&'static str),
+    /// `__kflagstab` has so many bytes for so many entries of `__ksymtab`.
+    Flags {
+        /// The bytes.
+        flags: usize,
+        /// The entries.
+        exports: usize,
+    },
     /// The name or namespace of an entry is not among the module's constants, or longer than
     /// [`MAX_SYMBOL_NAME`], or the name is empty.
     String {
@@ -72,6 +89,8 @@ pub enum ExportProblem {
     },
     /// The names do not ascend, so that a search would miss this one, or it is there twice.
     Order(Name),
+    /// This one's value is neither absolute nor in memory that the module keeps.
+    Value(Name),
     /// The kernel, a loaded module or the other table of this one exports a symbol of this name.
     Duplicate(Name),
 }
@@ -83,7 +102,17 @@ impl fmt::Display for ExportProblem {
             Self::String { table, index } => {
                 write!(f, "{table}: entry {index} has no name in the module's constants")
             }
-            Self::Order(name) => write!(f, "exported symbol {name} is not in order"),
+            Self::Flags { flags, exports } => {
+                write!(f, "{FLAGS} has {flags} bytes for the {exports} entries of __ksymtab")
+            }
+            Self::Order(name) => write!(
+                f,
+                "exported symbol {name} is not in order; link the module with ld -r -T module.ld"
+            ),
+            Self::Value(name) => write!(
+                f,
+                "exported symbol {name} is neither in memory that the module keeps nor absolute"
+            ),
             Self::Duplicate(name) => write!(f, "exported symbol {name} exists already"),
         }
     }
@@ -91,7 +120,8 @@ impl fmt::Display for ExportProblem {
 
 impl<A: Arch> Exports<A> {
     /// Reads the tables of a relocated module. Established: they and the strings that they refer
-    /// to are constants of the core part, and the names of each ascend strictly.
+    /// to are constants of the core part, the names of each ascend strictly, and what they stand
+    /// for is there for as long as the module.
     pub fn check(
         image: &Image<'_, A>,
         plan: &Plan,
@@ -100,15 +130,25 @@ impl<A: Arch> Exports<A> {
         let group = plan.core.group(Group::ReadOnly);
         let size = group.end.saturating_sub(group.start);
         let all = Location { part: Part::Core, offset: group.start, size };
-        let mut tables = [0..0, 0..0];
-        for (name, table) in TABLES.into_iter().zip(&mut tables) {
-            *table = locate::<A>(image, plan, &all.range(), name)?;
-        }
+        let [normal, gpl, flags] = locate_all(image, plan, &all.range())?;
         let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
-        let exports = Self { constants, tables, arch: PhantomData };
+        let tables = [normal, gpl].map(Option::unwrap_or_default);
+        let flags = match flags.map(|flags| (flags.start, flags.len(), entries::<A>(&tables[0]))) {
+            None => u32::MAX,
+            Some((start, bytes, count)) if bytes == count => start,
+            Some((_, flags, exports)) => return Err(ExportProblem::Flags { flags, exports }),
+        };
+        let exports = Self { constants, tables, flags, arch: PhantomData };
         let tables = exports.tables(placed.bytes(all), placed.address(all));
+        let core = placed.address(Location { part: Part::Core, offset: 0, size: 0 });
+        let core = core..core.saturating_add(plan.core.size);
         for (table, name) in TABLES.into_iter().enumerate() {
-            tables.check_table(table, name)?;
+            tables.check_table(table, name, |index, value| {
+                core.contains(&value)
+                    || stays(image, plan, name, index.wrapping_mul(entry_size::<A>()), || {
+                        value == core.end
+                    })
+            })?;
         }
         Ok(exports)
     }
@@ -125,7 +165,9 @@ impl<A: Arch> Exports<A> {
 
     /// The tables, given the module's constants and the address of the first of them.
     pub fn tables<'c>(&self, constants: &'c [u8], address: u64) -> ExportTables<'c, A> {
-        ExportTables { constants, address, tables: self.tables.clone(), arch: PhantomData }
+        let Self { tables, flags, .. } = self;
+        let (tables, flags) = (tables.clone(), *flags);
+        ExportTables { constants, address, tables, flags, arch: PhantomData }
     }
 }
 
@@ -141,7 +183,7 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         let addresses = self.addresses(table, index)?;
         let (found, rest) = self.behind(addresses.name)?.split_at_checked(name.len())?;
         let is_it = found == name && rest.first() == Some(&0);
-        if is_it { self.symbol(table, found, &addresses) } else { None }
+        if is_it { self.symbol(table, index, found, &addresses) } else { None }
     }
 
     /// All exported symbols, in the order of their numbers.
@@ -173,13 +215,21 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         None
     }
 
-    fn check_table(&self, table: usize, name: &'static str) -> Result<(), ExportProblem> {
+    fn check_table(
+        &self,
+        table: usize,
+        name: &'static str,
+        stays: impl Fn(usize, u64) -> bool,
+    ) -> Result<(), ExportProblem> {
         let mut last: Option<&[u8]> = None;
         for index in 0..self.len(table) {
             let symbol =
                 self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
             if last.is_some_and(|last| last >= symbol.name) {
                 return Err(ExportProblem::Order(symbol.name.into()));
+            }
+            if !stays(index, symbol.address) {
+                return Err(ExportProblem::Value(symbol.name.into()));
             }
             last = Some(symbol.name);
         }
@@ -193,7 +243,7 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     fn entry(&self, table: usize, index: usize) -> Option<Symbol<'c>> {
         let addresses = self.addresses(table, index)?;
         let name = self.string(addresses.name).filter(|name| !name.is_empty())?;
-        self.symbol(table, name, &addresses)
+        self.symbol(table, index, name, &addresses)
     }
 
     fn addresses(&self, table: usize, index: usize) -> Option<Addresses> {
@@ -214,16 +264,28 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         Some(Addresses { value: address(0)?, name: address(1)?, namespace: address(2)? })
     }
 
-    fn symbol(&self, table: usize, name: &'c [u8], addresses: &Addresses) -> Option<Symbol<'c>> {
+    fn symbol(
+        &self,
+        table: usize,
+        index: usize,
+        name: &'c [u8],
+        addresses: &Addresses,
+    ) -> Option<Symbol<'c>> {
         Some(Symbol {
             name,
             address: addresses.value,
-            gpl_only: table == GPL,
+            gpl_only: table == GPL || self.flags(index) & GPL_ONLY != 0,
             namespace: match addresses.namespace {
                 0 => b"",
                 address => self.string(address)?,
             },
         })
+    }
+
+    /// The flags of an entry of the first table.
+    fn flags(&self, index: usize) -> u8 {
+        let at = (self.flags as usize).checked_add(index);
+        at.and_then(|at| self.constants.get(at)).copied().unwrap_or(0)
     }
 
     fn string(&self, address: u64) -> Option<&'c [u8]> {
@@ -236,29 +298,83 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     }
 }
 
-/// The offsets of a table in the constants; none if the module does not have it.
+/// The offsets of all tables in the constants, that of the flags last; `None` for those that the
+/// module does not have.
+fn locate_all<A: Arch>(
+    image: &Image<'_, A>,
+    plan: &Plan,
+    constants: &Range<usize>,
+) -> Result<[Option<Range<u32>>; 3], ExportProblem> {
+    let mut found = [const { None }; 3];
+    let known = [
+        (const { KnownSection::row(TABLES[0]) }, TABLES[0], entry_size::<A>()),
+        (const { KnownSection::row(TABLES[1]) }, TABLES[1], entry_size::<A>()),
+        (const { KnownSection::row(FLAGS) }, FLAGS, 1),
+    ];
+    for (index, section) in image.sections().iter().enumerate() {
+        for ((row, name, entry), found) in known.into_iter().zip(&mut found) {
+            if section.known == Some(row) {
+                let range = locate(image, plan, constants, index, entry);
+                let range = range.filter(|_| found.is_none());
+                *found = Some(range.ok_or(ExportProblem::Table(name))?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The offsets of a table in the constants; `None` if it is not there or has half an entry. An
+/// empty one may be anywhere.
 fn locate<A: Arch>(
     image: &Image<'_, A>,
     plan: &Plan,
     constants: &Range<usize>,
-    name: &'static str,
-) -> Result<Range<u32>, ExportProblem> {
-    let Some((index, section)) =
-        image.section(name.as_bytes()).filter(|(_, section)| section.size != 0)
-    else {
-        return Ok(0..0);
-    };
-    let location = plan.location(index).ok_or(ExportProblem::Table(name))?;
+    index: usize,
+    entry_size: usize,
+) -> Option<Range<u32>> {
+    let section = image.sections().get(index)?;
+    if section.size == 0 {
+        return Some(0..0);
+    }
+    let location = plan.location(index)?;
     let range = location.range();
     let inside = location.part == Part::Core
         && constants.start <= range.start
         && range.end <= constants.end
         && !section.is_zeroed();
-    if !inside || !range.len().is_multiple_of(entry_size::<A>()) {
-        return Err(ExportProblem::Table(name));
+    if !inside || !range.len().is_multiple_of(entry_size) {
+        return None;
     }
     let offset = |end: usize| end.saturating_sub(constants.start);
-    short(offset(range.start)..offset(range.end)).ok_or(ExportProblem::Table(name))
+    short(offset(range.start)..offset(range.end))
+}
+
+/// Whether an export stays what it is though its value is not within the core part: the entry at
+/// that offset is relocated by an absolute symbol or, if the value `is_end` of the core part, by a
+/// symbol in it.
+#[cold]
+#[inline(never)]
+fn stays<A: Arch>(
+    image: &Image<'_, A>,
+    plan: &Plan,
+    table: &str,
+    offset: usize,
+    is_end: impl Fn() -> bool,
+) -> bool {
+    let Some((target, _)) = image.section(table.as_bytes()) else { return false };
+    image
+        .relocations()
+        .filter(|relocations| relocations.target == target)
+        .flat_map(|relocations| relocations.iter())
+        .filter(|relocation| relocation.offset == offset)
+        .filter_map(|relocation| image.symbols().get(relocation.symbol))
+        .any(|symbol| match symbol.definition() {
+            Definition::Absolute => true,
+            Definition::Section(section) => {
+                is_end() && plan.location(section).is_some_and(|found| found.part == Part::Core)
+            }
+            Definition::Undefined => false,
+        })
 }
 
 fn short(range: Range<usize>) -> Option<Range<u32>> {
@@ -307,6 +423,7 @@ mod tests {
             constants: &constants,
             address: ADDRESS.into(),
             tables: [0..24, 24..36],
+            flags: u32::MAX,
             arch: PhantomData,
         };
         let all: Vec<_> = tables.clone().into_iter().collect();

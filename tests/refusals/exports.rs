@@ -4,6 +4,7 @@ use crate::case::{Case, Cases, expect_refusals, symbol};
 use crate::edit::*;
 use crate::real::Architecture;
 use modlink::LoadError;
+use modlink::module::EntryProblem;
 use modlink::symbols::ExportProblem;
 
 const SHF_WRITE: u64 = 1;
@@ -23,7 +24,9 @@ pub fn cases(on: Architecture) -> Vec<Case> {
     tables(&mut cases);
     strings(&mut cases);
     order(&mut cases);
+    values(&mut cases);
     entry_points(&mut cases);
+    struct_module(&mut cases);
     cases.into_vec()
 }
 
@@ -68,6 +71,19 @@ fn tables(cases: &mut Cases) {
             file.set(Section(table, "sh_flags"), SHF_ALLOC | SHF_WRITE);
         });
     }
+    cases.add("a flag too many", "__kflagstab has 3 bytes for the 2 entries", |file| {
+        let rodata = file.section(".rodata");
+        file.rename_section(rodata, "__kflagstab");
+        file.set_contents(rodata, &[0; 3]);
+        LoadError::Export(ExportProblem::Flags { flags: 3, exports: 2 })
+    });
+    cases.add("flags that are writable", "__kflagstab", |file| {
+        let rodata = file.section(".rodata");
+        file.rename_section(rodata, "__kflagstab");
+        file.set_contents(rodata, &[0; 2]);
+        file.set(Section(rodata, "sh_flags"), SHF_ALLOC | SHF_WRITE);
+        LoadError::Export(ExportProblem::Table("__kflagstab"))
+    });
     cases.add("every symbol in both tables", "crc_itu_t ", |file| {
         let (table, relocations) = ksymtab(file);
         let other = file.add_section_like(table);
@@ -145,6 +161,68 @@ fn order(cases: &mut Cases) {
     });
 }
 
+/// The numbers of the relocations of the values of both entries.
+const VALUES: [usize; 2] = [0, 3];
+
+fn values(cases: &mut Cases) {
+    for (number, name) in VALUES.into_iter().zip(["crc_itu_t", "crc_itu_t_table"]) {
+        let says = format!("exported symbol {name} ");
+        let error = LoadError::Export(ExportProblem::Value(name.as_bytes().into()));
+        cases.add(format!("{name} is in the init part"), &says, |file| {
+            let comment = file.section(".comment");
+            file.rename_section(comment, ".init.data");
+            file.set(Section(comment, "sh_flags"), SHF_ALLOC);
+            let data = file.symbol("__this_module");
+            file.set(Symbol(data, "st_shndx"), comment as u64);
+            file.set(Symbol(data, "st_value"), 0);
+            file.set(Symbol(data, "st_size"), 0);
+            let (_, table) = ksymtab(file);
+            refer(file, table, number, "__this_module");
+            error
+        });
+    }
+}
+
+/// Gives `struct module` relocations to these symbols at these offsets.
+fn hold(file: &mut Edit, held: &[(u64, usize)]) {
+    let (_, table) = ksymtab(file);
+    let this_module = file.section(".gnu.linkonce.this_module");
+    let entry = file.get(Section(table, "sh_entsize")) as usize;
+    let relocations = file.add_section_like(table);
+    file.set(Section(relocations, "sh_info"), this_module as u64);
+    file.set_contents(relocations, &vec![0; entry * held.len()]);
+    for (number, (offset, symbol)) in held.iter().enumerate() {
+        file.set(Relocation(relocations, number, "r_offset"), *offset);
+        file.set(Relocation(relocations, number, "r_sym"), *symbol as u64);
+        file.set(Relocation(relocations, number, "r_type"), 1);
+    }
+}
+
+fn struct_module(cases: &mut Cases) {
+    let [first, second, third] = [64, 72, 80];
+    cases.add("one function of unknown purpose", "init or the exit function", |file| {
+        let function = file.symbol("crc_itu_t");
+        hold(file, &[(first, function)]);
+        LoadError::Entry(EntryProblem::Undecided(symbol(function, "crc_itu_t")))
+    });
+    cases.add("three functions", "init or the exit function", |file| {
+        let function = file.symbol("crc_itu_t");
+        hold(file, &[(first, function), (second, function), (third, function)]);
+        LoadError::Entry(EntryProblem::Undecided(symbol(function, "crc_itu_t")))
+    });
+    cases.add("another function than that of the name", "not the function", |file| {
+        let function = file.symbol("crc_itu_t");
+        let text = file.section(".text");
+        let other = file.symbol("__this_module");
+        file.rename_symbol(other, "cleanup_module");
+        file.set(Symbol(other, "st_shndx"), text as u64);
+        file.set(Symbol(other, "st_value"), file.get(Symbol(function, "st_value")) + 1);
+        file.set(Symbol(other, "st_size"), 0);
+        hold(file, &[(first, function), (second, function)]);
+        LoadError::Entry(EntryProblem::Contradiction(symbol(other, "cleanup_module")))
+    });
+}
+
 fn entry_points(cases: &mut Cases) {
     for name in ["init_module", "cleanup_module"] {
         let mut refuse = |what: &str, change: &dyn Fn(&mut Edit, usize)| {
@@ -154,7 +232,7 @@ fn entry_points(cases: &mut Cases) {
                 file.set(Symbol(index, "st_value"), 0);
                 file.set(Symbol(index, "st_size"), 0);
                 change(file, index);
-                LoadError::Entry(symbol(index, name))
+                LoadError::Entry(EntryProblem::NotInCode(symbol(index, name)))
             });
         };
         refuse("in data", &|_, _| {});
@@ -186,6 +264,9 @@ fn entry_points(cases: &mut Cases) {
                 let text = file.section(".text");
                 file.rename_section(text, ".init.text");
                 file.set(Symbol(index, "st_shndx"), text as u64);
+                // What it exports would be gone then as well.
+                let (table, _) = ksymtab(file);
+                file.rename_section(table, ".no_exports");
             });
         }
     }

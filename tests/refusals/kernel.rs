@@ -54,8 +54,14 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             coming_already::<A>(),
             exported_by_the_kernel::<A>(on),
             exported_by_a_module::<A>(on),
+            disabled::<A>(on),
+            unloaded_while_disabled::<A>(on),
+            denied::<A>(on),
             for_others_licences::<A>(on),
+            of_a_proprietary_module::<A>(on),
             in_a_namespace::<A>(on),
+            in_a_namespace_of_modules::<A>(on),
+            imports_a_namespace_of_modules::<A>(on),
             exporter_is_coming::<A>(on),
             exporter_is_going::<A>(on),
             used_by_another::<A>(on),
@@ -289,6 +295,55 @@ fn in_a_namespace<A: Arch>(on: Architecture) -> Outcome {
     file.set_modinfo("import_ns", "CHECKSUM");
     let want = refused_import(on, ImportProblem::Namespace(name("CHECKSUMS")));
     load(&loader, file.bytes(), want, Errno::EINVAL, "namespace CHECKSUMS")
+}
+
+fn in_a_namespace_of_modules<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).export_in("module:use,usr-*", "crc_itu_t").boot();
+    let want = refused_import(on, ImportProblem::Namespace(name("module:use,usr-*")));
+    load(&loader, user(on).bytes(), want, Errno::EINVAL, "namespace module:use,usr-*, which does")
+}
+
+fn imports_a_namespace_of_modules<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).export_in("module:user", "crc_itu_t").boot();
+    let mut file = user(on);
+    file.set_modinfo("import_ns", "module:user");
+    let want = LoadError::ModuleNamespace(name("module:user"));
+    load(&loader, file.bytes(), want, Errno::EPERM, "imports namespace module:user")
+}
+
+fn of_a_proprietary_module<A: Arch>(on: Architecture) -> Outcome {
+    let kernel = kernel_for::<A>(on).export_gpl("for_the_gpl");
+    let exporter = ModuleFile::<A>::new("exporter").says("license", "Proprietary");
+    let loader = kernel.boot();
+    loader.load(&exporter.exports("crc_itu_t").build(), nothing).expect("it loads");
+    let mut file = user(on);
+    let second = file.symbol("crc_itu_t_table");
+    undefine(&mut file, second);
+    file.rename_symbol(second, "for_the_gpl");
+    let last = second.max(file.symbol("crc_itu_t"));
+    let symbol = crate::case::symbol(last, &file.symbol_name(last));
+    let reason = ImportProblem::Proprietary(name("exporter"));
+    let want = LoadError::Symbol(ResolveError::Refused { symbol, reason });
+    load(&loader, file.bytes(), want, Errno::ENOENT, "exporter, which is proprietary")
+}
+
+fn disabled<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.disable();
+    load(&loader, on.signed_module(), LoadError::Disabled, Errno::EPERM, "disabled")
+}
+
+fn unloaded_while_disabled<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.disable();
+    unload(&loader, "crc_itu_t", UnloadError::Disabled, Errno::EPERM, "disabled")
+}
+
+fn denied<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).deny("other,crc_itu_t").boot();
+    let want = LoadError::Denied(name("crc_itu_t"));
+    load(&loader, on.signed_module(), want, Errno::EPERM, "crc_itu_t is on the deny list")
 }
 
 fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {

@@ -9,7 +9,7 @@ use crate::{exports, header, identity, link as linked, modinfo, relocations, sec
 use crate::{out_of_memory, symbols};
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
-use modlink::module::IdentityProblem;
+use modlink::module::{EntryProblem, IdentityProblem};
 use modlink::platform::AllocateError;
 use modlink::symbols::ExportProblem;
 use modlink::{ImportProblem, LoadError, UnloadError};
@@ -93,6 +93,7 @@ labels! { link_label, LINK, LinkError:
 labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
     ResolveError::Unknown(_) => "resolve: Unknown",
     ResolveError::Refused { reason: ImportProblem::GplOnly, .. } => "resolve: GplOnly",
+    ResolveError::Refused { reason: ImportProblem::Proprietary(_), .. } => "resolve: Proprietary",
     ResolveError::Refused { reason: ImportProblem::Namespace(_), .. } => "resolve: Namespace",
     ResolveError::Refused { reason: ImportProblem::Coming(_), .. } => "resolve: Coming",
     ResolveError::Refused { reason: ImportProblem::Going(_), .. } => "resolve: Going",
@@ -101,6 +102,7 @@ labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
 }
 
 labels! { unload_label, UNLOAD, UnloadError:
+    UnloadError::Disabled => "unload: Disabled",
     UnloadError::NotFound => "unload: NotFound",
     UnloadError::UsedBy(_) => "unload: UsedBy",
     UnloadError::Busy => "unload: Busy",
@@ -114,17 +116,24 @@ const OTHERS: &[&str] = &[
     "image: TooLarge",
     "image: OutOfMemory",
     "load: Unsupported",
+    "load: Disabled",
     "load: NoName",
     "load: NameLength",
+    "load: Denied",
+    "load: ModuleNamespace",
     "load: Exists",
     "load: Busy",
     "load: no memory",
     "load: no memory within reach",
     "load: export Table",
+    "load: export Flags",
     "load: export String",
     "load: export Order",
+    "load: export Value",
     "load: export Duplicate",
-    "load: Entry",
+    "load: entry NotInCode",
+    "load: entry Contradiction",
+    "load: entry Undecided",
     "load: Arguments",
     "load: Protect",
     "load: Init",
@@ -139,8 +148,11 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
         LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
         LoadError::Unsupported { .. } => "load: Unsupported",
+        LoadError::Disabled => "load: Disabled",
         LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
         LoadError::Identity(IdentityProblem::NameLength(_)) => "load: NameLength",
+        LoadError::Denied(_) => "load: Denied",
+        LoadError::ModuleNamespace(_) => "load: ModuleNamespace",
         LoadError::Exists(_) => "load: Exists",
         LoadError::Busy(_) => "load: Busy",
         LoadError::Memory(AllocateError::Exhausted) => "load: no memory",
@@ -148,10 +160,14 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Link(error) => link_label(error),
         LoadError::Symbol(error) => resolve_label(error),
         LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
+        LoadError::Export(ExportProblem::Flags { .. }) => "load: export Flags",
         LoadError::Export(ExportProblem::String { .. }) => "load: export String",
         LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
+        LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
         LoadError::Export(ExportProblem::Duplicate(_)) => "load: export Duplicate",
-        LoadError::Entry(_) => "load: Entry",
+        LoadError::Entry(EntryProblem::NotInCode(_)) => "load: entry NotInCode",
+        LoadError::Entry(EntryProblem::Contradiction(_)) => "load: entry Contradiction",
+        LoadError::Entry(EntryProblem::Undecided(_)) => "load: entry Undecided",
         LoadError::Arguments(_) => "load: Arguments",
         LoadError::Protect => "load: Protect",
         LoadError::Init(_) => "load: Init",

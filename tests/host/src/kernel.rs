@@ -41,6 +41,8 @@ pub struct HostKernel<A: Arch> {
     user: User,
     files: Files,
     privileged: AtomicBool,
+    denied: String,
+    called: Mutex<Vec<u64>>,
     log: Mutex<Vec<(Level, String)>>,
     /// The address ranges of the modules that have been started, the last one last.
     started: Mutex<Vec<(Range<u64>, String)>>,
@@ -83,6 +85,8 @@ impl<A: Arch> HostKernel<A> {
             user: User::new(),
             files: Files::default(),
             privileged: AtomicBool::new(true),
+            denied: String::new(),
+            called: Mutex::default(),
             log: Mutex::default(),
             started: Mutex::default(),
             starts: Mutex::default(),
@@ -109,6 +113,12 @@ impl<A: Arch> HostKernel<A> {
     /// The same kernel, which says this of sections of that name.
     pub fn with_section(mut self, name: &str, provision: Provision) -> Self {
         self.sections.0.insert(name.into(), provision);
+        self
+    }
+
+    /// The same kernel, started with this deny list.
+    pub fn deny(mut self, names: &str) -> Self {
+        self.denied = names.into();
         self
     }
 
@@ -339,6 +349,11 @@ impl<A: Arch> HostKernel<A> {
         std::mem::take(&mut *self.trace.lock().unwrap())
     }
 
+    /// The addresses of module code that have been called since the last call of this.
+    pub fn take_called(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.called.lock().unwrap())
+    }
+
     /// What has been logged since the last call.
     pub fn take_log(&self) -> Vec<(Level, String)> {
         std::mem::take(&mut *self.log.lock().unwrap())
@@ -424,6 +439,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
 
     unsafe fn call_init(&self, entry: u64) -> i32 {
         let name = self.owner(entry);
+        self.called.lock().unwrap().push(entry);
         self.note(Step::Init(name.clone()));
         let start = self.starts.lock().unwrap().get(&name).cloned();
         start.map_or(0, |start| start(&self.loader()))
@@ -431,6 +447,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
 
     unsafe fn call_exit(&self, entry: u64) {
         let name = self.owner(entry);
+        self.called.lock().unwrap().push(entry);
         self.note(Step::Exit(name.clone()));
         let stop = self.stops.lock().unwrap().get(&name).cloned();
         if let Some(stop) = stop {
@@ -440,6 +457,10 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
 
     fn may_manage_modules(&self) -> bool {
         self.privileged.load(Ordering::SeqCst)
+    }
+
+    fn denied_modules(&self) -> &str {
+        &self.denied
     }
 
     fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {

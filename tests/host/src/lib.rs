@@ -40,7 +40,7 @@ pub use failures::Operation;
 pub use files::{File, FileKind};
 pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};
 pub use memory::{HostMemory, NotAllowed};
-pub use module_file::{ModuleFile, address_in};
+pub use module_file::{FUNCTION, ModuleFile, Seen, address_in};
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};
 pub use trace::Step;
 pub use trial::Trial;

@@ -19,17 +19,64 @@ use std::marker::PhantomData;
 ///
 /// It has a function in `.text`, what `.modinfo` needs, and what is asked for. Each symbol that it
 /// imports has a word in `.data` that holds its address, in the order of the calls; each that it
-/// exports is a byte of `.text`.
+/// exports is a byte of `.text.exports`. `struct module` holds nothing but what is asked for.
 #[derive(Clone, Debug)]
 pub struct ModuleFile<A> {
     modinfo: Vec<u8>,
     has_license: bool,
     init: bool,
     exit: bool,
+    functions: Vec<Function>,
+    this_module: Option<Vec<Held>>,
     imports: Vec<Import>,
     exports: Vec<Export>,
+    flags: Option<Vec<u8>>,
     sections: Vec<Extra>,
     arch: PhantomData<A>,
+}
+
+/// Who sees a function of a [`ModuleFile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Its own file: the symbol is local.
+    Locally,
+    /// Everybody, unless there is another: the symbol is weak.
+    Weakly,
+    /// Everybody: the symbol is global.
+    Globally,
+}
+
+/// The bytes of each function that a [`ModuleFile`] has.
+pub const FUNCTION: u64 = 16;
+
+#[derive(Clone, Debug)]
+struct Function {
+    section: String,
+    kind: SectionKind,
+    name: String,
+    seen: Seen,
+}
+
+/// What `struct module` holds.
+#[derive(Clone, Debug)]
+struct Held {
+    offset: u64,
+    /// The name of a function, or of a section.
+    name: String,
+    addend: i64,
+}
+
+/// What an export stands for.
+#[derive(Clone, Debug)]
+enum Target {
+    /// A byte of `.text.exports`.
+    OwnByte,
+    /// That offset of that section.
+    In(String, u64),
+    /// That number.
+    Absolute(u64),
+    /// A symbol of somebody else's.
+    Imported,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +90,7 @@ struct Export {
     name: String,
     gpl_only: bool,
     namespace: String,
+    target: Target,
 }
 
 #[derive(Clone, Debug)]
@@ -83,8 +131,11 @@ impl<A: Arch> ModuleFile<A> {
             has_license: false,
             init: false,
             exit: false,
+            functions: Vec::new(),
+            this_module: Some(Vec::new()),
             imports: Vec::new(),
             exports: Vec::new(),
+            flags: None,
             sections: Vec::new(),
             arch: PhantomData,
         }
@@ -109,6 +160,36 @@ impl<A: Arch> ModuleFile<A> {
         self
     }
 
+    /// The same, with one more function, of [`FUNCTION`] bytes, at the end of a section of code.
+    pub fn function(self, section: &str, name: &str, seen: Seen) -> Self {
+        self.symbol_in(section, SectionKind::Text, name, seen)
+    }
+
+    /// The same, with as many bytes of data at the end of a section, and a symbol for them.
+    pub fn datum(self, section: &str, name: &str, seen: Seen) -> Self {
+        self.symbol_in(section, SectionKind::Data, name, seen)
+    }
+
+    fn symbol_in(mut self, section: &str, kind: SectionKind, name: &str, seen: Seen) -> Self {
+        let (section, name) = (section.to_owned(), name.to_owned());
+        self.functions.push(Function { section, kind, name, seen });
+        self
+    }
+
+    /// The same; at this offset `struct module` holds the address of what has that name: a
+    /// function, or else a section.
+    pub fn this_module_holds(mut self, offset: u64, name: &str, addend: i64) -> Self {
+        let held = Held { offset, name: name.to_owned(), addend };
+        self.this_module.get_or_insert_default().push(held);
+        self
+    }
+
+    /// The same without `struct module`.
+    pub fn without_this_module(mut self) -> Self {
+        self.this_module = None;
+        self
+    }
+
     /// The same, using a symbol of the kernel or another module.
     pub fn imports(self, name: &str) -> Self {
         self.import(name, false)
@@ -127,25 +208,47 @@ impl<A: Arch> ModuleFile<A> {
 
     /// The same, exporting a symbol to every module.
     pub fn exports(self, name: &str) -> Self {
-        self.export(name, false, "")
+        self.export(name, false, "", Target::OwnByte)
     }
 
     /// The same, exporting a symbol to modules under a GPL-compatible licence.
     pub fn exports_gpl(self, name: &str) -> Self {
-        self.export(name, true, "")
+        self.export(name, true, "", Target::OwnByte)
     }
 
     /// The same, exporting a symbol in a namespace.
     pub fn exports_in(self, namespace: &str, name: &str) -> Self {
-        self.export(name, false, namespace)
+        self.export(name, false, namespace, Target::OwnByte)
     }
 
-    fn export(mut self, name: &str, gpl_only: bool, namespace: &str) -> Self {
+    /// The same, exporting an offset in a section under a name.
+    pub fn exports_at(self, section: &str, offset: u64, name: &str) -> Self {
+        self.export(name, false, "", Target::In(section.into(), offset))
+    }
+
+    /// The same, exporting a number under a name.
+    pub fn exports_absolute(self, value: u64, name: &str) -> Self {
+        self.export(name, false, "", Target::Absolute(value))
+    }
+
+    /// The same, exporting a symbol that it does not define.
+    pub fn exports_imported(self, name: &str) -> Self {
+        self.export(name, false, "", Target::Imported)
+    }
+
+    fn export(mut self, name: &str, gpl_only: bool, namespace: &str, target: Target) -> Self {
         self.exports.push(Export {
             name: name.to_owned(),
             gpl_only,
             namespace: namespace.to_owned(),
+            target,
         });
+        self
+    }
+
+    /// The same, with these bytes in `__kflagstab`, one for each entry of `__ksymtab`.
+    pub fn export_flags(mut self, flags: &[u8]) -> Self {
+        self.flags = Some(flags.to_vec());
         self
     }
 
@@ -160,9 +263,6 @@ impl<A: Arch> ModuleFile<A> {
     pub fn build(&self) -> Vec<u8> {
         let mut writer = Writer::new::<A>();
         self.write_code(&mut writer);
-        self.write_modinfo(&mut writer);
-        self.write_imports(&mut writer);
-        self.write_exports(&mut writer);
         for extra in &self.sections {
             let section = writer.section(&extra.name, extra.kind);
             if extra.kind == SectionKind::UninitializedData {
@@ -172,6 +272,10 @@ impl<A: Arch> ModuleFile<A> {
                 writer.object.append_section_data(section, &extra.bytes, extra.align);
             }
         }
+        self.write_modinfo(&mut writer);
+        self.write_this_module(&mut writer);
+        self.write_imports(&mut writer);
+        self.write_exports(&mut writer);
         writer.object.write().expect("a file that can be written")
     }
 
@@ -183,8 +287,14 @@ impl<A: Arch> ModuleFile<A> {
         {
             if wanted {
                 let section = writer.data(section, SectionKind::Text, &nothing, 16);
-                writer.define(name, section, 0);
+                writer.define(name, section, 0, Seen::Globally);
             }
+        }
+        for Function { section, kind, name, seen } in &self.functions {
+            let section = writer.named_section(section, *kind);
+            let bytes = [0x90; FUNCTION as usize];
+            let at = writer.object.append_section_data(section, &bytes, FUNCTION);
+            writer.define(name, section, at, *seen);
         }
     }
 
@@ -194,8 +304,24 @@ impl<A: Arch> ModuleFile<A> {
             modinfo.extend_from_slice(b"license=GPL\0");
         }
         writer.data(".modinfo", SectionKind::ReadOnlyData, &modinfo, 1);
+    }
+
+    fn write_this_module(&self, writer: &mut Writer) {
+        let Some(held) = &self.this_module else { return };
+        let size = held.iter().map(|held| held.offset + 64).max().unwrap_or(64);
+        let bytes = vec![0; size as usize];
         let this_module = ".gnu.linkonce.this_module";
-        writer.data(this_module, SectionKind::Data, &[0; 64], 64);
+        let section = writer.data(this_module, SectionKind::Data, &bytes, 64);
+        for Held { offset, name, addend } in held {
+            let symbol = match writer.object.symbol_id(name.as_bytes()) {
+                Some(symbol) => symbol,
+                None => {
+                    let section = writer.existing_section(name);
+                    writer.object.section_symbol(section)
+                }
+            };
+            writer.relocate(section, *offset, symbol, *addend, writer.absolute);
+        }
     }
 
     fn write_imports(&self, writer: &mut Writer) {
@@ -220,7 +346,17 @@ impl<A: Arch> ModuleFile<A> {
         let strings = writer.section("__ksymtab_strings", SectionKind::ReadOnlyData);
         let mut tables = BTreeMap::<_, Vec<_>>::new();
         for (offset, export) in self.exports.iter().enumerate() {
-            let symbol = writer.define(&export.name, code, offset as u64);
+            let symbol = match &export.target {
+                Target::OwnByte => writer.define(&export.name, code, offset as u64, Seen::Globally),
+                Target::In(section, offset) => {
+                    let section = writer.existing_section(section);
+                    writer.define(&export.name, section, *offset, Seen::Globally)
+                }
+                Target::Absolute(value) => {
+                    writer.symbol(&export.name, SymbolSection::Absolute, *value, Seen::Globally)
+                }
+                Target::Imported => writer.undefined(&export.name, false),
+            };
             let table = if export.gpl_only { "__ksymtab_gpl" } else { "__ksymtab" };
             tables.entry(table).or_default().push((export, symbol));
         }
@@ -236,11 +372,15 @@ impl<A: Arch> ModuleFile<A> {
                 writer.pointer::<A>(table, strings, namespace);
             }
         }
+        if let Some(flags) = &self.flags {
+            writer.data("__kflagstab", SectionKind::ReadOnlyData, flags, 1);
+        }
     }
 }
 
 struct Writer {
     object: Object<'static>,
+    sections: Vec<(String, SectionId)>,
     /// The size of a word in bytes.
     word: usize,
     /// The relocation type that writes a word with an address.
@@ -263,6 +403,7 @@ impl Writer {
         };
         Self {
             object: Object::new(BinaryFormat::Elf, architecture, order),
+            sections: Vec::new(),
             word,
             absolute: absolute.0,
             relative: relative.0,
@@ -271,7 +412,20 @@ impl Writer {
 
     /// A section, which the module has in memory.
     fn section(&mut self, name: &str, kind: SectionKind) -> SectionId {
-        self.object.add_section(Vec::new(), name.as_bytes().to_vec(), kind)
+        let section = self.object.add_section(Vec::new(), name.as_bytes().to_vec(), kind);
+        self.sections.push((name.to_owned(), section));
+        section
+    }
+
+    /// The section of that name; a new one if there is none.
+    fn named_section(&mut self, name: &str, kind: SectionKind) -> SectionId {
+        let known = self.sections.iter().find(|(known, _)| known == name);
+        known.map(|(_, section)| *section).unwrap_or_else(|| self.section(name, kind))
+    }
+
+    fn existing_section(&self, name: &str) -> SectionId {
+        let known = self.sections.iter().find(|(known, _)| known == name);
+        known.unwrap_or_else(|| panic!("the file has no {name}")).1
     }
 
     fn data(&mut self, name: &str, kind: SectionKind, bytes: &[u8], align: u64) -> SectionId {
@@ -309,25 +463,30 @@ impl Writer {
         self.object.add_relocation(section, relocation).expect("a relocation of this architecture");
     }
 
-    fn define(&mut self, name: &str, section: SectionId, value: u64) -> SymbolId {
-        self.symbol(name, SymbolSection::Section(section), value, false)
+    fn define(&mut self, name: &str, section: SectionId, value: u64, seen: Seen) -> SymbolId {
+        self.symbol(name, SymbolSection::Section(section), value, seen)
     }
 
     fn undefined(&mut self, name: &str, weak: bool) -> SymbolId {
-        self.symbol(name, SymbolSection::Undefined, 0, weak)
+        let seen = if weak { Seen::Weakly } else { Seen::Globally };
+        self.symbol(name, SymbolSection::Undefined, 0, seen)
     }
 
-    fn symbol(&mut self, name: &str, section: SymbolSection, value: u64, weak: bool) -> SymbolId {
+    fn symbol(&mut self, name: &str, section: SymbolSection, value: u64, seen: Seen) -> SymbolId {
         self.object.add_symbol(Symbol {
             name: name.as_bytes().to_vec(),
             value,
             size: 0,
             kind: match section {
-                SymbolSection::Undefined => SymbolKind::Unknown,
-                _ => SymbolKind::Text,
+                SymbolSection::Section(_) => SymbolKind::Text,
+                SymbolSection::Absolute => SymbolKind::Data,
+                _ => SymbolKind::Unknown,
             },
-            scope: SymbolScope::Dynamic,
-            weak,
+            scope: match seen {
+                Seen::Locally => SymbolScope::Compilation,
+                _ => SymbolScope::Dynamic,
+            },
+            weak: seen == Seen::Weakly,
             section,
             flags: SymbolFlags::None,
         })
