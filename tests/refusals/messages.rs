@@ -1,11 +1,10 @@
 //! Messages stay short, whatever the file says.
 
-use crate::case::symbol;
+use crate::case::{symbol, unknown};
 use crate::edit::*;
 use crate::link::undefine;
 use crate::real::{Architecture, LIMIT};
-use modlink::link::ResolveError;
-use modlink::{LoadError, Name};
+use modlink::Name;
 
 /// Longer than any line may be.
 const LONG: usize = 4 << 20;
@@ -77,7 +76,7 @@ fn a_symbol_with_a_name_of_the_most_bytes_is_told_from_a_longer_one() {
             assert_eq!(architecture.check(file.bytes(), LIMIT), Ok(()));
             let error = architecture.link(file.bytes()).expect_err("nobody has it");
             let want = symbol(index, &"n".repeat(shown));
-            assert_eq!(error, LoadError::Symbol(ResolveError::Unknown(want)));
+            assert_eq!(error, unknown([want]));
         }
     }
 }
