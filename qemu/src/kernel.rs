@@ -145,6 +145,10 @@ unsafe impl Platform for TestKernel {
         MAY_MANAGE_MODULES.load(Ordering::Relaxed)
     }
 
+    fn denied_modules(&self) -> &str {
+        policy::denied()
+    }
+
     fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
         user::copy_from(from, to).ok_or(Fault)
     }

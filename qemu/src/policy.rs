@@ -1,10 +1,23 @@
 //! What the kernel lets modules do, as the console says.
 
+use alloc::format;
 use alloc::vec::Vec;
 use modlink::image::KnownSection;
 use spin::Mutex;
 
+static DENIED: Mutex<&str> = Mutex::new("");
 static ACCEPTED_LOSSES: Mutex<Vec<KnownSection>> = Mutex::new(Vec::new());
+
+/// Puts names, separated by commas, on the list of modules that may not be loaded.
+pub fn deny(names: &str) {
+    let mut denied = DENIED.lock();
+    *denied = format!("{denied},{names}").leak();
+}
+
+/// The names on that list, separated by commas.
+pub fn denied() -> &'static str {
+    *DENIED.lock()
+}
 
 /// Takes modules with such sections from now on, though nobody does what those ask for. The kernel
 /// accepts no such loss by itself, since no module that it boots with needs it to.

@@ -131,6 +131,27 @@ const COMMANDS: &[Command] = &[
         },
     },
     Command {
+        name: "disable",
+        arguments: "",
+        help: "disable modules: none is loaded or unloaded any more",
+        run: |_, words| {
+            words.end()?;
+            kernel::LOADER.disable();
+            Ok(())
+        },
+    },
+    Command {
+        name: "deny",
+        arguments: "NAME[,NAME...]",
+        help: "put modules on the list of those that may not be loaded",
+        run: |_, words| {
+            let names = words.need("a name")?;
+            words.end()?;
+            policy::deny(names);
+            Ok(())
+        },
+    },
+    Command {
         name: "accept",
         arguments: "SECTION",
         help: "load modules with a section that they would be refused for, such as __ex_table,\n\
