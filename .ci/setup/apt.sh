@@ -37,3 +37,9 @@ CONF
     mv "$folder/apt.conf.new" "$folder/apt.conf"
     export APT_CONFIG=$folder/apt.conf
 }
+
+# known NAME…: whether apt knows a package of each name. (Without lists it knows the installed ones.)
+known() {
+    diff <(apt-cache show --no-all-versions "$@" 2> /dev/null | sed -n 's/^Package: //p' | sort -u) \
+        <(printf '%s\n' "$@" | sort -u) > /dev/null
+}
