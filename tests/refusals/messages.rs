@@ -1,6 +1,5 @@
 //! Messages stay short, whatever the file says.
 
-use crate::case::{symbol, unknown};
 use crate::edit::*;
 use crate::link::undefine;
 use crate::real::{Architecture, LIMIT};
@@ -68,15 +67,15 @@ fn a_name_is_cut_behind_its_first_bytes_and_a_shorter_one_is_whole() {
 #[test]
 fn a_symbol_with_a_name_of_the_most_bytes_is_told_from_a_longer_one() {
     for architecture in Architecture::ALL {
-        for (length, shown) in [(Name::MAX, Name::MAX), (Name::MAX + 1, Name::MAX + 1)] {
+        for length in [Name::MAX, Name::MAX + 1] {
             let mut file = architecture.module();
             let index = file.symbol("crc_itu_t");
             undefine(&mut file, index);
             file.rename_symbol(index, &"n".repeat(length));
             assert_eq!(architecture.check(file.bytes(), LIMIT), Ok(()));
             let error = architecture.link(file.bytes()).expect_err("nobody has it");
-            let want = symbol(index, &"n".repeat(shown));
-            assert_eq!(error, unknown([want]));
+            let shown = "n".repeat(Name::MAX) + if length > Name::MAX { "…" } else { "" };
+            assert!(error.to_string().contains(&format!("({shown})")), "{error}");
         }
     }
 }
