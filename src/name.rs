@@ -41,11 +41,8 @@ impl From<&[u8]> for Name {
 
 impl Clone for Name {
     fn clone(&self) -> Self {
-        let mut kept = Vec::new();
-        if kept.try_reserve_exact(self.0.len()).is_ok() {
-            kept.extend_from_slice(&self.0);
-        }
-        Self(kept.into_boxed_slice())
+        // One that has been cut is cut at the same place again.
+        Self::from(self.as_bytes())
     }
 }
 
