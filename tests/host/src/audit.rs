@@ -9,13 +9,14 @@ use modlink::link::{Location, Part, Plan};
 use modlink::platform::{Event, Protection};
 use object::Endianness;
 use object::elf::{
-    FileHeader32, FileHeader64, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_REL, SHT_RELA,
-    SectionFlags, SectionType,
+    FileHeader32, FileHeader64, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_REL,
+    SHT_RELA, SectionFlags, SectionType,
 };
 use object::read::elf::{FileHeader, SectionHeader};
 use std::ops::Range;
 
 /// A section as its header has it.
+#[derive(Default)]
 struct Raw<'f> {
     name: &'f [u8],
     kind: SectionType,
@@ -54,7 +55,8 @@ pub fn audit<A: Arch>(
         let Some(range) = range else { continue };
         let mut taken = Vec::new();
         for (index, section) in sections.iter().enumerate() {
-            let for_the_loader = [&b".modinfo"[..], b"__versions"].contains(&section.name);
+            let for_the_loader = [&b".modinfo"[..], b"__versions"].contains(&section.name)
+                || section.name.starts_with(b"__version_ext_");
             let location = plan.location(index);
             let loaded = section.flags.contains(SHF_ALLOC) && !for_the_loader;
             assert_eq!(location.is_some(), loaded, "section {index}");
@@ -84,6 +86,10 @@ fn raw_sections<Elf: FileHeader<Endian = Endianness>>(file: &[u8]) -> Vec<Raw<'_
     let names = &headers[usize::from(header.e_shstrndx(endian).0)];
     let names = names.data(endian, file).expect("it has been loaded");
     let raw = |section: &Elf::SectionHeader| {
+        if section.sh_type(endian) == SHT_NULL {
+            // Its other members are undefined.
+            return Raw::default();
+        }
         let name = &names[section.sh_name(endian) as usize..];
         let length = name.iter().position(|byte| *byte == 0).expect("names end");
         Raw {
