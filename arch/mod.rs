@@ -139,7 +139,8 @@ pub struct TypeName {
 impl Names {
     /// The name of the relocation type `r_type`, if the psABI has one for it.
     pub fn get(&self, r_type: u32) -> Option<TypeName> {
-        let name = self.names.split(' ').nth(r_type as usize).filter(|name| *name != "-")?;
+        let name =
+            self.names.split_ascii_whitespace().nth(r_type as usize).filter(|name| *name != "-")?;
         Some(TypeName { prefix: self.prefix, name })
     }
 
