@@ -14,7 +14,6 @@ use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::num::NonZero;
 use core::ops::Range;
 
 /// The module loader of a kernel.
@@ -90,7 +89,7 @@ impl<P: Platform> Loader<P> {
             arguments,
             gpl_compatible,
             starts: entry.init.is_some(),
-            exit: entry.exit,
+            exit: entry.exit.map(|address| parts.core_offset(address)),
             ignored,
             uses,
             work: Work { relocations, ..work },
@@ -108,7 +107,7 @@ impl<P: Platform> Loader<P> {
     fn start(
         &self,
         coming: Listed<'_, P>,
-        entry: Option<NonZero<u64>>,
+        entry: Option<u64>,
         init: Option<P::Memory>,
         sealed: Range<usize>,
     ) -> Result<(), LoadError> {
@@ -121,7 +120,7 @@ impl<P: Platform> Loader<P> {
         self.platform.notify(Event::Coming, module);
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
-            Some(entry) => unsafe { self.platform.call_init(entry.get()) },
+            Some(entry) => unsafe { self.platform.call_init(entry) },
             None => 0,
         };
         if status < 0 {
@@ -154,9 +153,9 @@ impl<P: Platform> Loader<P> {
         self.disabled.check(UnloadError::Disabled)?;
         let going = self.registry.close(name, force)?;
         let module = going.module();
-        if let Some(entry) = module.exit {
+        if let Some(entry) = module.exit() {
             // SAFETY: nobody has a reference to the module or can get one.
-            unsafe { self.platform.call_exit(entry.get()) };
+            unsafe { self.platform.call_exit(entry) };
         }
         self.platform.notify(Event::Going, module);
         Ok(())

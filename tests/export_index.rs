@@ -20,6 +20,21 @@ fn load<A: Arch>(loader: &HostLoader<A>, file: &[u8]) -> Result<(), LoadError> {
     loader.load(file, no_arguments)
 }
 
+/// A load that gets no memory for an index, and how often it asked. What it needs before, which is
+/// made of 32-bit numbers too where the architecture's words are, it gets: its arguments are asked
+/// for after that.
+fn load_without_room_for_an_index<A: Arch>(
+    loader: &HostLoader<A>,
+    file: &[u8],
+) -> (Result<(), LoadError>, usize) {
+    heap::until_refused(|refuse| {
+        loader.load(file, || {
+            refuse();
+            no_arguments()
+        })
+    })
+}
+
 /// A module that exports these symbols, every third to GPL-compatible modules only.
 fn exporter<A: Arch>(name: &str, symbols: &[String]) -> Vec<u8> {
     let file = ModuleFile::<A>::new(name).init().exit();
@@ -88,7 +103,7 @@ fn load_in_trouble<A: Arch>(
             kernel.fail_nothing();
             result
         }
-        Trouble::NoIndex => heap::without_room_for_an_index(|| load(loader, file)).0,
+        Trouble::NoIndex => load_without_room_for_an_index(loader, file).0,
         Trouble::None | Trouble::Start => load(loader, file),
     };
     let taken = symbols.iter().find(|symbol| expected.owner(symbol).is_some());
@@ -218,7 +233,7 @@ on_every_architecture! {
         let before = (loader.platform().snapshot(), heap::bytes_of_indices());
 
         let file = exporter::<A>("n", &more);
-        let (result, refusals) = heap::without_room_for_an_index(|| load(&loader, &file));
+        let (result, refusals) = load_without_room_for_an_index(&loader, &file);
         let error = result.unwrap_err();
         assert_eq!(refusals, 1);
         assert_eq!((&error, error.errno()), (&link::Error::OutOfMemory.into(), Errno::ENOMEM));
@@ -249,8 +264,8 @@ on_every_architecture! {
     }
 }
 
-/// A heap that can refuse memory for an index of exports, which is known by its alignment: it
-/// alone is made of 32-bit numbers.
+/// A heap that can refuse memory for an index of exports, which is known by its alignment: it is
+/// made of 32-bit numbers.
 mod heap {
     use std::alloc::{GlobalAlloc, Layout, System};
     use std::cell::Cell;
@@ -269,9 +284,17 @@ mod heap {
     /// Runs `work` while this thread gets no memory for an index. Returns what it does, and how
     /// often it asked.
     pub fn without_room_for_an_index<T>(work: impl FnOnce() -> T) -> (T, usize) {
+        until_refused(|refuse| {
+            refuse();
+            work()
+        })
+    }
+
+    /// Runs `work`, which gets memory for an index until it calls what it is given. Returns what it
+    /// does, and how often it asked after that.
+    pub fn until_refused<T>(work: impl FnOnce(fn()) -> T) -> (T, usize) {
         REFUSALS.set(0);
-        REFUSES.set(true);
-        let result = work();
+        let result = work(|| REFUSES.set(true));
         REFUSES.set(false);
         (result, REFUSALS.get())
     }

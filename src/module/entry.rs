@@ -9,7 +9,6 @@ use crate::image::raw::Fields;
 use crate::image::{Binding, Definition, Flags, Image, KnownSection, Symbol, SymbolRef};
 use crate::link::{Part, Placed, Plan};
 use core::fmt;
-use core::num::NonZero;
 
 /// The section that holds `struct module`.
 const THIS_MODULE: KnownSection = KnownSection::row(".gnu.linkonce.this_module");
@@ -18,9 +17,9 @@ const THIS_MODULE: KnownSection = KnownSection::row(".gnu.linkonce.this_module")
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EntryPoints {
     /// `int init_module(void)`.
-    pub init: Option<NonZero<u64>>,
+    pub init: Option<u64>,
     /// `void cleanup_module(void)`.
-    pub exit: Option<NonZero<u64>>,
+    pub exit: Option<u64>,
 }
 
 /// Why it is not known where a module starts or stops.
@@ -203,7 +202,7 @@ impl<A: Arch> Module<'_, '_, A> {
         point: Point,
         held: Option<Function>,
         named: Option<Function>,
-    ) -> Result<Option<NonZero<u64>>, EntryProblem> {
+    ) -> Result<Option<u64>, EntryProblem> {
         match (held, named) {
             (Some(held), Some(named)) if held.address != named.address => {
                 Err(EntryProblem::Contradiction(self.describe(named.symbol)))
@@ -214,16 +213,14 @@ impl<A: Arch> Module<'_, '_, A> {
 
     /// The address of a function. Established: it is in a section of instructions that is there
     /// when the function is called.
-    fn in_code(&self, point: Point, function: Function) -> Result<NonZero<u64>, EntryProblem> {
+    fn in_code(&self, point: Point, function: Function) -> Result<u64, EntryProblem> {
         let Function { address, section, symbol } = function;
         let location = self.plan.location(section).filter(|location| {
             let offset = address.wrapping_sub(self.placed.address(*location));
             let is_there = location.part == Part::Core || point == Point::Init;
             self.is_code(section) && is_there && offset < location.size
         });
-        location
-            .and(NonZero::new(address))
-            .ok_or_else(|| EntryProblem::NotInCode(self.describe(symbol)))
+        location.map(|_| address).ok_or_else(|| EntryProblem::NotInCode(self.describe(symbol)))
     }
 
     fn is_code(&self, section: usize) -> bool {

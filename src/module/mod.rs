@@ -28,7 +28,6 @@ use crate::platform::{ModuleMemory, Platform};
 use crate::symbols::{ExportTables, Exports, Symbol};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::num::NonZero;
 use core::ops::Range;
 pub(crate) use references::References;
 
@@ -64,8 +63,8 @@ pub struct Module<P: Platform> {
     pub(crate) gpl_compatible: bool,
     /// Whether it has a start.
     pub(crate) starts: bool,
-    /// The address of its stop, `void cleanup_module(void)`.
-    pub(crate) exit: Option<NonZero<u64>>,
+    /// Where its exit function is, as an offset in its core part.
+    pub(crate) exit: Option<u32>,
     pub(crate) ignored: Ignored,
     pub(crate) work: Work,
     pub(crate) exports: Exports<P::Arch>,
@@ -83,6 +82,11 @@ impl<P: Platform> Module<P> {
     /// The arguments that it was loaded with.
     pub fn arguments(&self) -> &[u8] {
         &self.arguments
+    }
+
+    /// The address of its exit function, if it has one.
+    pub(crate) fn exit(&self) -> Option<u64> {
+        self.exit.map(|offset| self.core().start.wrapping_add(offset.into()))
     }
 
     /// Its state.

@@ -44,6 +44,11 @@ impl<M: ModuleMemory> Parts<M> {
         drop(memory);
     }
 
+    /// The offset of an address in the core part, which is less than 4 GiB long.
+    pub fn core_offset(&self, address: u64) -> u32 {
+        address.wrapping_sub(self.core.address()) as u32
+    }
+
     pub fn core_range(&self) -> Range<u64> {
         range(self.core.address(), self.core_size)
     }
