@@ -362,18 +362,22 @@ fn stays<A: Arch>(
     is_end: impl Fn() -> bool,
 ) -> bool {
     let Some((target, _)) = image.section(table.as_bytes()) else { return false };
-    image
-        .relocations()
-        .filter(|relocations| relocations.target == target)
+    let tables = image.relocations().filter(|relocations| relocations.target == target);
+    // A relocation of type 0 does nothing, in every psABI, so it says nothing of the value.
+    let mut relocations = tables
         .flat_map(|relocations| relocations.iter())
-        .filter(|relocation| relocation.offset == offset)
-        .filter_map(|relocation| image.symbols().get(relocation.symbol))
-        .any(|symbol| match symbol.definition() {
-            Definition::Absolute => true,
-            Definition::Section(section) => {
-                is_end() && plan.location(section).is_some_and(|found| found.part == Part::Core)
-            }
-            Definition::Undefined => false,
+        .filter(|relocation| relocation.offset == offset && relocation.r_type != 0)
+        .peekable();
+    relocations.peek().is_some()
+        && relocations.all(|relocation| {
+            let symbol = image.symbols().get(relocation.symbol);
+            symbol.is_some_and(|symbol| match symbol.definition() {
+                Definition::Absolute => true,
+                Definition::Section(section) => {
+                    is_end() && plan.location(section).is_some_and(|found| found.part == Part::Core)
+                }
+                Definition::Undefined => false,
+            })
         })
 }
 

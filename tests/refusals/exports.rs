@@ -165,22 +165,40 @@ fn order(cases: &mut Cases) {
 const VALUES: [usize; 2] = [0, 3];
 
 fn values(cases: &mut Cases) {
-    for (number, name) in VALUES.into_iter().zip(["crc_itu_t", "crc_itu_t_table"]) {
+    let fields = VALUES.into_iter().zip(NAMESPACES);
+    for ((value, namespace), name) in fields.zip(["crc_itu_t", "crc_itu_t_table"]) {
         let says = format!("exported symbol {name} ");
-        let error = LoadError::Export(ExportProblem::Value(name.as_bytes().into()));
+        let refusal = || LoadError::Export(ExportProblem::Value(name.as_bytes().into()));
         cases.add(format!("{name} is in the init part"), &says, |file| {
-            let comment = file.section(".comment");
-            file.rename_section(comment, ".init.data");
-            file.set(Section(comment, "sh_flags"), SHF_ALLOC);
-            let data = file.symbol("__this_module");
-            file.set(Symbol(data, "st_shndx"), comment as u64);
-            file.set(Symbol(data, "st_value"), 0);
-            file.set(Symbol(data, "st_size"), 0);
+            export_init_data(file, value);
+            refusal()
+        });
+        let beside = "beside an absolute symbol that does nothing there";
+        cases.add(format!("{name} is in the init part, {beside}"), &says, |file| {
+            export_init_data(file, value);
             let (_, table) = ksymtab(file);
-            refer(file, table, number, "__this_module");
-            error
+            let absolute = file.symbol(&format!("__kstrtabns_{name}"));
+            file.set(Symbol(absolute, "st_shndx"), SHN_ABS);
+            let offset = file.get(Relocation(table, value, "r_offset"));
+            file.set(Relocation(table, namespace, "r_offset"), offset);
+            file.set(Relocation(table, namespace, "r_sym"), absolute as u64);
+            file.set(Relocation(table, namespace, "r_type"), 0);
+            refusal()
         });
     }
+}
+
+/// Lets the relocation of that number in `__ksymtab` refer to data of the init part.
+fn export_init_data(file: &mut Edit, number: usize) {
+    let comment = file.section(".comment");
+    file.rename_section(comment, ".init.data");
+    file.set(Section(comment, "sh_flags"), SHF_ALLOC);
+    let data = file.symbol("__this_module");
+    file.set(Symbol(data, "st_shndx"), comment as u64);
+    file.set(Symbol(data, "st_value"), 0);
+    file.set(Symbol(data, "st_size"), 0);
+    let (_, table) = ksymtab(file);
+    refer(file, table, number, "__this_module");
 }
 
 /// Gives `struct module` relocations to these symbols at these offsets.
