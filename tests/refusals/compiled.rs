@@ -52,12 +52,9 @@ fn compile(on: Architecture, language: &str, source: &str) -> Vec<u8> {
         Architecture::I386 => ("i686-linux-gnu-gcc", &[][..]),
         Architecture::M68k => ("m68k-linux-gnu-gcc", &[][..]),
     };
-    let folder = std::env::temp_dir().join(format!("modlink-compiled-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let folder = tempfile::tempdir().expect("a folder");
     let (input, output) =
-        (folder.join(format!("{number}.{language}")), folder.join(format!("{number}.o")));
+        (folder.path().join(format!("in.{language}")), folder.path().join("out.o"));
     std::fs::write(&input, source).expect("a file");
     let done = Command::new(compiler)
         .args(["-c", "-O1", "-ffreestanding", "-fno-pic", "-fno-asynchronous-unwind-tables"])
@@ -67,10 +64,7 @@ fn compile(on: Architecture, language: &str, source: &str) -> Vec<u8> {
         .output()
         .unwrap_or_else(|error| panic!("{compiler}: {error}: run `make setup`"));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let object = std::fs::read(&output).expect("an object");
-    std::fs::remove_file(&input).and_then(|()| std::fs::remove_file(&output)).expect("they exist");
-    let _ = std::fs::remove_dir(&folder);
-    object
+    std::fs::read(&output).expect("an object")
 }
 
 /// `.modinfo` for a source in C.
