@@ -105,7 +105,7 @@ impl KnownSection {
         (0..COUNT).map(|row| Self(row as u8))
     }
 
-    /// The row of a section.
+    /// The row of a section. An array of functions is one under any name.
     pub(super) fn of(name: Text<'_>, kind: u32) -> Option<Self> {
         match kind {
             SHT_INIT_ARRAY => Some(const { Self::row(".init_array*") }),
@@ -154,12 +154,15 @@ impl KnownSection {
 
     /// What becomes of it unless the kernel provides what it asks for.
     pub fn treatment(self) -> Treatment {
-        let is = |treatment: KnownSections| treatment.has(Some(self));
-        match () {
-            () if is(HANDLED) => Treatment::Handled,
-            () if is(HARMLESS) => Treatment::Harmless,
-            () if is(REPORTED) => Treatment::Reported,
-            () => Treatment::Refused,
+        let is = |treated: KnownSections| treated.has(Some(self));
+        if is(HANDLED) {
+            Treatment::Handled
+        } else if is(HARMLESS) {
+            Treatment::Harmless
+        } else if is(REPORTED) {
+            Treatment::Reported
+        } else {
+            Treatment::Refused
         }
     }
 

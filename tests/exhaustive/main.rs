@@ -82,7 +82,9 @@ fn change_bytes<A: Arch>(file: &[u8], next: &AtomicUsize, which: Which) -> Count
         let values: Vec<u8> = match which {
             Which::All => (0..=255).filter(|value| value != right).collect(),
             Which::Sample(total) => {
+                // The same whichever thread has the place, and whatever it had before.
                 random.set_stream(place as u64);
+                random.set_word_pos(0);
                 let each = total.div_ceil(file.len());
                 (0..each).map(|_| right.wrapping_add(random.random_range(1..=255))).collect()
             }

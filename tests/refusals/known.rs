@@ -74,11 +74,14 @@ fn what_a_module_cannot_do_without_is_refused_by_name() {
 fn arrays_of_constructors_are_refused_under_any_name_and_by_its_own() {
     for architecture in Architecture::ALL {
         for (kind, row) in ARRAYS {
-            let mut file = architecture.module();
-            let index = add(&mut file, ".my_functions");
-            file.set(Section(index, "sh_type"), kind);
-            let known = KnownSection::all().find(|known| known.name() == row).expect("a row");
-            refused(architecture, &file, index, ".my_functions", known);
+            // The second is that of a row itself.
+            for name in [".my_functions", "__versions"] {
+                let mut file = architecture.module();
+                let index = add(&mut file, name);
+                file.set(Section(index, "sh_type"), kind);
+                let known = KnownSection::all().find(|known| known.name() == row).expect("a row");
+                refused(architecture, &file, index, name, known);
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ use modlink::link::{Location, Part, Plan};
 use modlink::platform::{Event, Protection};
 use object::Endianness;
 use object::elf::{
-    FileHeader32, FileHeader64, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_REL,
-    SHT_RELA, SectionFlags, SectionType,
+    FileHeader32, FileHeader64, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_FINI_ARRAY,
+    SHT_INIT_ARRAY, SHT_NOBITS, SHT_NULL, SHT_PREINIT_ARRAY, SHT_REL, SHT_RELA, SectionFlags,
+    SectionType,
 };
 use object::read::elf::{FileHeader, SectionHeader};
 use std::ops::Range;
@@ -55,8 +56,12 @@ pub fn audit<A: Arch>(
         let Some(range) = range else { continue };
         let mut taken = Vec::new();
         for (index, section) in sections.iter().enumerate() {
-            let for_the_loader = [&b".modinfo"[..], b"__versions"].contains(&section.name)
-                || section.name.starts_with(b"__version_ext_");
+            // An array of functions is one under any name.
+            let is_array =
+                [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY].contains(&section.kind);
+            let for_the_loader = !is_array
+                && ([&b".modinfo"[..], b"__versions"].contains(&section.name)
+                    || section.name.starts_with(b"__version_ext_"));
             let location = plan.location(index);
             let loaded = section.flags.contains(SHF_ALLOC) && !for_the_loader;
             assert_eq!(location.is_some(), loaded, "section {index}");
