@@ -1,6 +1,12 @@
 # Sourced, never run: apt with lists, cache and record of packages of our own, for which no root
 # rights are needed and which only read the machine's.
 
+# apt_reach: the lines of configuration by which the machine reaches its sources: proxies,
+# certificates, patience.
+apt_reach() {
+    apt-config dump | grep -E '^Acquire::(http|https|ftp|Check|Max|Retries|Force)' || true
+}
+
 # apt_private FOLDER ARCHITECTURE [LINE…]: points every later apt command of this shell at a state
 # in FOLDER. It reaches sources as the machine does (proxies, certificates, credentials); LINEs of
 # configuration say more, such as which sources.
@@ -9,8 +15,7 @@ apt_private() {
     shift 2
     mkdir -p "$folder"/{lists/partial,cache/archives/partial}
     touch "$folder/status"
-    native=$(apt-config dump |
-        grep -E '^(Acquire::(http|https|ftp|Check|Max|Retries|Force)|APT::Default-Release)' || true)
+    native=$(apt_reach; apt-config dump | grep '^APT::Default-Release' || true)
     # apt reads the file that APT_CONFIG names before those in /etc, which are left out thereby.
     cat > "$folder/apt.conf.new" <<CONF
 $native
