@@ -162,12 +162,13 @@ impl<P: Platform> Loader<P> {
     }
 
     /// Disables modules: from now on none is loaded or unloaded, for as long as the kernel runs
-    /// (Linux: writing 1 to the sysctl `kernel.modules_disabled`).
+    /// (Linux: writing 1 to the sysctl `kernel.modules_disabled`). A load or unload that has begun
+    /// goes on. May be called from anywhere: it takes no lock and allocates nothing.
     pub fn disable(&self) {
         self.disabled.set();
     }
 
-    /// Whether modules have been disabled.
+    /// Whether modules have been disabled. May be called from anywhere.
     pub fn is_disabled(&self) -> bool {
         self.disabled.is_set()
     }

@@ -64,7 +64,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     fn may_manage_modules(&self) -> bool;
 
     /// The names of modules that may not be loaded, separated by commas (Linux: the boot parameter
-    /// `module_blacklist`). A name has to be the module's own, byte for byte.
+    /// `module_blacklist`). A name has to be the module's own, byte for byte. Asked once a load, with
+    /// no lock held.
     fn denied_modules(&self) -> &str {
         ""
     }
@@ -83,7 +84,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
     /// What the kernel does about a kind of section that the loader leaves to it: one whose
     /// [treatment](crate::image::Treatment) is `Refused` or `Reported`, by its name in the table
-    /// ([`KnownSection::name`](crate::image::KnownSection::name)).
+    /// ([`KnownSection::name`](crate::image::KnownSection::name)). Asked for each such section of a
+    /// load, with no lock held.
     fn section(&self, name: &str) -> Provision {
         let _ = name;
         Provision::Missing

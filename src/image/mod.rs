@@ -71,6 +71,11 @@ impl<'a, A: Arch> Image<'a, A> {
         find(&self.sections, name)
     }
 
+    /// The index of the first section in that row of the table of known ones.
+    pub(crate) fn known(&self, row: KnownSection) -> Option<usize> {
+        find_known(&self.sections, row)
+    }
+
     /// The symbol table.
     pub fn symbols(&self) -> &Symbols<'a, A> {
         &self.symbols
@@ -117,9 +122,13 @@ fn find<'s, 'a>(sections: &'s [Section<'a>], name: &[u8]) -> Option<(usize, &'s 
     sections.iter().enumerate().find(|(_, section)| section.name.is(name))
 }
 
+fn find_known(sections: &[Section<'_>], row: KnownSection) -> Option<usize> {
+    sections.iter().position(|section| section.known == Some(row))
+}
+
 /// Established: `.modinfo`, if there is one, holds strings.
 fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
-    let found = sections.iter().position(|section| section.known == Some(MODINFO));
+    let found = find_known(sections, MODINFO);
     let Some((index, section)) = found.and_then(|index| Some((index, sections.get(index)?))) else {
         return Ok(ModInfo::default());
     };

@@ -57,8 +57,13 @@ impl<'a, A: Arch> Relocations<'a, A> {
 
     /// The one of that index; outside of every section if there is none.
     pub fn get(&self, index: usize) -> Relocation<A::Word> {
-        let entry = self.entries.chunks_exact(self.entry_size()).nth(index).unwrap_or_default();
-        raw::relocation::<A>(entry, self.has_explicit_addends()).unwrap_or(Relocation::NOWHERE)
+        raw::relocation::<A>(self.entry(index), self.has_explicit_addends())
+            .unwrap_or(Relocation::NOWHERE)
+    }
+
+    /// The bytes of the one of that index; none if there is none.
+    fn entry(&self, index: usize) -> &'a [u8] {
+        self.entries.chunks_exact(self.entry_size()).nth(index).unwrap_or_default()
     }
 
     /// Known when the crate is compiled where the architecture has one kind only.
@@ -177,7 +182,7 @@ pub(crate) fn relocation_ref<A: Arch>(
     table: &Relocations<'_, A>,
     index: usize,
 ) -> RelocationRef {
-    let entry = table.entries.chunks_exact(table.entry_size()).nth(index).unwrap_or_default();
+    let entry = table.entry(index);
     let offset = raw::Fields::<A>::new(entry).native().unwrap_or(0);
     let entry = raw::relocation::<A>(entry, table.explicit_addends);
     let (symbol, r_type) = entry.map_or((0, 0), |entry| (entry.symbol, entry.r_type));

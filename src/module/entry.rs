@@ -134,9 +134,7 @@ impl<A: Arch> Module<'_, '_, A> {
         let Self { image, plan, placed } = self;
         let mut held = [None; 2];
         let mut last = 0;
-        let this_module =
-            image.sections().iter().position(|section| section.known == Some(THIS_MODULE));
-        let Some(target) = this_module else { return Ok(held) };
+        let Some(target) = image.known(THIS_MODULE) else { return Ok(held) };
         let Some(location) = plan.location(target) else { return Ok(held) };
         // A relocation of type 0 does nothing, in every psABI.
         let relocations = image
