@@ -185,7 +185,8 @@ test-setup: ## Set-up and boots on fresh machines: bare, with packages in the wa
 .PHONY: clean clean-corpus clean-packages
 clean: ## Remove what was built
 	rm -rf target qemu/target qemu/m68k/ir2c/target
-	rm -rf tests/{bench/size,fuzz,no_panic,peers}/target tests/fuzz/{artifacts,corpus,coverage}
+	rm -rf tests/fuzz/{artifacts,corpus,coverage}
+	find tests -name target -type d -prune -exec rm -rf {} +
 clean-corpus: ## Remove the fetched modules, so that the newest are fetched next time
 	rm -rf '$(CACHE)/corpus' '$(CACHE)/apt' '$(CACHE)/tmp'
 clean-packages: ## Remove what set-up has unpacked
