@@ -44,7 +44,12 @@ pub enum LoadError {
     /// What it exports cannot be.
     Export(ExportProblem),
     /// It is not known where it starts or stops.
-    Entry(EntryProblem),
+    Entry {
+        /// The symbol in question.
+        symbol: image::SymbolRef,
+        /// What is wrong with it.
+        problem: EntryProblem,
+    },
     /// Its arguments could not be read from the calling process.
     Arguments(Errno),
     /// Its memory could not be protected.
@@ -93,7 +98,7 @@ impl LoadError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::Image(error) => error.errno(),
-            Self::Unsupported { .. } | Self::Identity(_) | Self::Export(_) | Self::Entry(_) => {
+            Self::Unsupported { .. } | Self::Identity(_) | Self::Export(_) | Self::Entry { .. } => {
                 Errno::ENOEXEC
             }
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
@@ -161,7 +166,7 @@ impl fmt::Display for LoadError {
             Self::Link(error) => error.fmt(f),
             Self::Symbol(error) => error.fmt(f),
             Self::Export(problem) => problem.fmt(f),
-            Self::Entry(problem) => problem.fmt(f),
+            Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
             Self::Init(status) => write!(f, "its start failed with {status}"),
@@ -239,14 +244,6 @@ impl From<link::ResolveError<ImportProblem>> for LoadError {
     #[inline(never)]
     fn from(error: link::ResolveError<ImportProblem>) -> Self {
         Self::Symbol(error)
-    }
-}
-
-impl From<EntryProblem> for LoadError {
-    #[cold]
-    #[inline(never)]
-    fn from(problem: EntryProblem) -> Self {
-        Self::Entry(problem)
     }
 }
 

@@ -31,8 +31,15 @@ impl<'l, P: Platform> Imports<'l, P> {
     pub fn find(&mut self, name: &[u8], binding: Binding) -> Result<Option<u64>, ImportProblem> {
         match self.find_exported(name) {
             Err(ImportProblem::GplOnly) if binding == Binding::Weak => Ok(None),
+            Ok(_) if self.license.is_violated() => Err(self.proprietary()),
             found => found,
         }
+    }
+
+    #[cold]
+    fn proprietary(&self) -> ImportProblem {
+        let owner = self.uses.iter().find(|used| !used.is_gpl_compatible());
+        ImportProblem::Proprietary(owner.map_or((&b""[..]).into(), |owner| owner.name().clone()))
     }
 
     // Out of line, as `hash` is: together that makes a loader 0.7 KiB smaller.
@@ -40,7 +47,7 @@ impl<'l, P: Platform> Imports<'l, P> {
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
         let Self { platform, registry, identity, license, .. } = self;
         let mut may_use = |symbol: &Symbol<'_>| {
-            license.may_use(symbol)?;
+            license.uses(symbol)?;
             namespace::may_use(identity, symbol.namespace)
         };
         if let Some(symbol) = platform.symbol(name) {
@@ -72,7 +79,7 @@ impl<'l, P: Platform> Imports<'l, P> {
             Holder::Going(name) => return Err(ImportProblem::Going(name)),
             Holder::Live(reference) => reference,
         };
-        self.license.inherit(&reference)?;
+        self.license.inherit(reference.is_gpl_compatible());
         if !self.uses.iter().any(|used| used.is_same(&reference)) {
             self.uses.try_reserve_exact(1).map_err(|_| ImportProblem::OutOfMemory)?;
             self.uses.push(reference);

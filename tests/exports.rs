@@ -4,7 +4,7 @@ use modlink::arch::Arch;
 use modlink::link::{ResolveError, UnknownSymbols};
 use modlink::platform::Provision;
 use modlink::symbols::ExportProblem;
-use modlink::{Errno, ImportProblem, LoadError, Platform};
+use modlink::{Errno, ImportProblem, LoadError, Platform, image};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
 use object::SectionKind;
 use std::collections::BTreeSet;
@@ -330,7 +330,11 @@ on_every_architecture! {
         }
         let twice = two.section("__kflagstab", SectionKind::ReadOnlyData, &[0; 2], 1);
         let error = refusal(&loader, &twice.export_flags(&[1; 2]));
-        assert_eq!(error, LoadError::Export(ExportProblem::Table("__kflagstab")));
+        let LoadError::Image(image::Error::Section { section, problem }) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(section.name.to_string(), "__kflagstab");
+        assert_eq!(*problem, image::SectionProblem::Repeated);
     }
 
     fn a_namespace_of_modules_is_for_those_that_it_names<A>() {

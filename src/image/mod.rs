@@ -86,6 +86,24 @@ impl<'a, A: Arch> Image<'a, A> {
         relocations::all(&self.sections)
     }
 
+    /// Calls `visit` for each relocation of a section that does anything, with its symbol. For those
+    /// who look at few: it is one function, whatever they do with them.
+    #[inline(never)]
+    pub(crate) fn visit_relocations(
+        &self,
+        target: usize,
+        visit: &mut dyn FnMut(&Relocation<A::Word>, &Symbol<'a>),
+    ) {
+        for table in self.relocations().filter(|table| table.target == target) {
+            // Type 0 does nothing, in every psABI.
+            for relocation in table.iter().filter(|relocation| relocation.r_type != 0) {
+                if let Some(symbol) = &self.symbols.get(relocation.symbol) {
+                    visit(&relocation, symbol);
+                }
+            }
+        }
+    }
+
     /// What the module says of itself.
     pub fn modinfo(&self) -> &ModInfo<'a> {
         &self.modinfo
@@ -108,6 +126,11 @@ impl<'a, A: Arch> Image<'a, A> {
     #[cold]
     pub(crate) fn section_ref(&self, index: usize) -> SectionRef {
         section_ref(&self.sections, index)
+    }
+
+    /// Describes the symbol of that index for a message; one without a name by that of its section.
+    pub(crate) fn symbol_ref(&self, index: usize) -> SymbolRef {
+        relocations::symbol_ref(&self.sections, &self.symbols, index)
     }
 
     /// Describes the relocation of that index in a table for a message.

@@ -186,16 +186,27 @@ pub(crate) fn relocation_ref<A: Arch>(
     let offset = raw::Fields::<A>::new(entry).native().unwrap_or(0);
     let entry = raw::relocation::<A>(entry, table.explicit_addends);
     let (symbol, r_type) = entry.map_or((0, 0), |entry| (entry.symbol, entry.r_type));
-    let name = match symbols.get(symbol).map(|found| (found.name(), found.definition())) {
-        Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
-        Some((name, _)) => name.into(),
-        None => (&b""[..]).into(),
-    };
     RelocationRef {
         section: section_ref(sections, table.target),
         offset,
         machine: A::MACHINE,
         r_type,
-        symbol: SymbolRef { index: symbol, name },
+        symbol: symbol_ref(sections, symbols, symbol),
     }
+}
+
+/// Describes the symbol of that index for a message; one without a name by that of its section.
+#[cold]
+#[inline(never)]
+pub(super) fn symbol_ref<A: Arch>(
+    sections: &[Section<'_>],
+    symbols: &Symbols<'_, A>,
+    index: usize,
+) -> SymbolRef {
+    let name = match symbols.get(index).map(|found| (found.name(), found.definition())) {
+        Some((b"", super::Definition::Section(section))) => section_ref(sections, section).name,
+        Some((name, _)) => name.into(),
+        None => (&b""[..]).into(),
+    };
+    SymbolRef { index, name }
 }

@@ -68,8 +68,13 @@ impl<'a> Section<'a> {
 const FOR_THE_LOADER: KnownSections =
     KnownSections::of([".modinfo", "__versions", "__version_ext_*"]);
 /// A module has at most one of each.
-const UNIQUE: KnownSections =
-    KnownSections::of([".modinfo", ".gnu.linkonce.this_module", "__ksymtab", "__ksymtab_gpl"]);
+const UNIQUE: KnownSections = KnownSections::of([
+    ".modinfo",
+    ".gnu.linkonce.this_module",
+    "__ksymtab",
+    "__ksymtab_gpl",
+    "__kflagstab",
+]);
 /// They must have bytes in the file.
 const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.this_module"]);
 

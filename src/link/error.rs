@@ -72,16 +72,6 @@ pub struct UnknownSymbols {
 impl UnknownSymbols {
     /// How many of them are named.
     pub const NAMED: usize = 16;
-
-    /// Adds one, named by `describe`.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn add(&mut self, describe: impl FnOnce() -> SymbolRef) {
-        self.count = self.count.saturating_add(1);
-        if self.first.len() < Self::NAMED && self.first.try_reserve(1).is_ok() {
-            self.first.push(describe());
-        }
-    }
 }
 
 impl Error {

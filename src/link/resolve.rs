@@ -77,7 +77,7 @@ impl Placed<'_, '_> {
         let symbols = image.symbols();
         let addresses = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
         let mut values = Values::none(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
-        let mut unknown = UnknownSymbols::default();
+        let mut unknown = 0_usize;
         for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
                 Definition::Section(section) => match addresses.get(section) {
@@ -88,19 +88,17 @@ impl Placed<'_, '_> {
                 },
                 Definition::Absolute => A::Word::truncate(symbol.value),
                 Definition::Undefined if index == 0 => A::Word::truncate(0),
-                Definition::Undefined => {
-                    let describe = || symbols.describe(index);
-                    match self.import(&symbol, &mut lookup) {
-                        Ok(Some(value)) => A::Word::truncate(value),
-                        Ok(None) => {
-                            unknown.add(describe);
-                            continue;
-                        }
-                        Err(reason) => {
-                            return Err(ResolveError::Refused { symbol: describe(), reason });
-                        }
+                Definition::Undefined => match self.import(&symbol, &mut lookup) {
+                    Ok(Some(value)) => A::Word::truncate(value),
+                    Ok(None) => {
+                        unknown = unknown.saturating_add(1);
+                        continue;
                     }
-                }
+                    Err(reason) => {
+                        let symbol = symbols.describe(index);
+                        return Err(ResolveError::Refused { symbol, reason });
+                    }
+                },
             };
             *place = value;
             if value == A::Word::MAX {
@@ -109,7 +107,11 @@ impl Placed<'_, '_> {
                 chance.push(index);
             }
         }
-        if unknown.count == 0 { Ok(values) } else { Err(ResolveError::Unknown(unknown)) }
+        if unknown == 0 {
+            Ok(values)
+        } else {
+            Err(ResolveError::Unknown(unknown_symbols(image, &values, unknown)))
+        }
     }
 
     /// The addresses of all sections. One that is not loaded has none, unless it is empty: then its
@@ -146,4 +148,27 @@ impl Placed<'_, '_> {
         };
         Ok(found.or(if symbol.binding == Binding::Weak { Some(0) } else { None }))
     }
+}
+
+/// Names those of so many undefined symbols that have been given no value.
+#[cold]
+#[inline(never)]
+fn unknown_symbols<A: Arch>(
+    image: &Image<'_, A>,
+    values: &Values<A>,
+    count: usize,
+) -> UnknownSymbols {
+    let mut first = Vec::new();
+    // Without room they are only counted.
+    let _ = first.try_reserve_exact(count.min(UnknownSymbols::NAMED));
+    for index in 1..image.symbols().len() {
+        let symbol = image.symbols().get(index);
+        let is_undefined =
+            symbol.is_some_and(|symbol| symbol.definition() == Definition::Undefined);
+        if is_undefined && values.get(index).is_err() && first.len() < first.capacity() {
+            first.push(image.symbols().describe(index));
+        }
+    }
+    first.truncate(UnknownSymbols::NAMED);
+    UnknownSymbols { first, count }
 }

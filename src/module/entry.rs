@@ -5,9 +5,10 @@
 //! not hold, or where there is none, is found by name.
 
 use crate::arch::Arch;
+use crate::error::LoadError;
 use crate::image::raw::Fields;
-use crate::image::{Binding, Definition, Flags, Image, KnownSection, Symbol, SymbolRef};
-use crate::link::{Part, Placed, Plan};
+use crate::image::{Binding, Definition, Flags, Image, KnownSection, Symbol};
+use crate::link::{Location, Part, Placed, Plan};
 use core::fmt;
 
 /// The section that holds `struct module`.
@@ -22,64 +23,47 @@ pub(crate) struct EntryPoints {
     pub exit: Option<u64>,
 }
 
-/// Why it is not known where a module starts or stops.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a symbol is not, or does not tell, where a module starts or stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryProblem {
-    /// This symbol, by which it starts or stops, is not in its code, or in code that is gone when
-    /// it is called.
-    NotInCode(SymbolRef),
-    /// This symbol has the name of a function by which it starts or stops, and `struct module` or
-    /// another symbol of that name says that it is another.
-    Contradiction(SymbolRef),
-    /// `struct module` refers to this symbol, which could be either function, or is one too many.
-    Undecided(SymbolRef),
+    /// It is not in the module's code, or in code that is gone when it is called.
+    NotInCode,
+    /// It has the name of one of the functions, and `struct module` or another symbol of that name
+    /// says that this is another.
+    Contradiction,
+    /// `struct module` refers to it, and it could be either function, or is one too many.
+    Undecided,
 }
 
 impl fmt::Display for EntryProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotInCode(symbol) => {
-                write!(f, "{symbol} is not in the module's code for as long as it is needed")
-            }
-            Self::Contradiction(symbol) => {
-                write!(f, "{symbol} is not the function that struct module or its namesake is")
-            }
-            Self::Undecided(symbol) => write!(
-                f,
-                "struct module refers to {symbol}: is that the init or the exit function?"
-            ),
-        }
+        f.write_str(match self {
+            Self::NotInCode => "not in the module's code for as long as it is needed",
+            Self::Contradiction => "not the function that struct module or its namesake is",
+            Self::Undecided => "struct module refers to it, as the init or the exit function?",
+        })
     }
 }
 
-/// Which of the two functions.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Point {
-    Init,
-    Exit,
-}
+/// A problem, and the index of the symbol that it is about.
+type Wrong = (usize, EntryProblem);
 
-impl Point {
-    fn named_by(symbol: &Symbol<'_>) -> Option<Self> {
-        if symbol.is_named(b"init_module") {
-            Some(Self::Init)
-        } else if symbol.is_named(b"cleanup_module") {
-            Some(Self::Exit)
-        } else {
-            None
-        }
-    }
-}
-
-/// What is taken for a function until it turns out to be in code.
-#[derive(Clone, Copy)]
+/// What is taken for a function until [`Module::settle`] has seen where it is.
+#[derive(Clone, Copy, Default)]
 struct Function {
     address: u64,
-    /// The index of the section in which it has to be.
-    section: usize,
-    /// The index of the symbol that says so.
+    /// The index of the symbol that leads to it; 0, the empty one, if there is no function.
     symbol: usize,
 }
+
+impl Function {
+    fn is_there(self) -> bool {
+        self.symbol != 0
+    }
+}
+
+/// An init and an exit function.
+type Pair = [Function; 2];
 
 impl EntryPoints {
     /// Finds them in a relocated module.
@@ -87,36 +71,9 @@ impl EntryPoints {
         image: &Image<'_, A>,
         plan: &Plan,
         placed: &Placed<'_, '_>,
-    ) -> Result<Self, EntryProblem> {
-        let module = Module { image, plan, placed };
-        let held = module.held()?;
-        let only = match held {
-            [Some(only), None] => Some(only),
-            _ => None,
-        };
-        let named_point =
-            |only: Function| image.symbols().get(only.symbol).as_ref().and_then(Point::named_by);
-        let point = only.and_then(named_point);
-        // A local symbol may well be of that name by chance, and counts where nothing else tells.
-        let locals = held[0].is_none() || (only.is_some() && point.is_none());
-        let named = module.named(locals)?;
-        let [init, exit] = match (only, point) {
-            (Some(_), Some(Point::Exit)) => [None, only],
-            (Some(only), None) => {
-                let [is_init, is_exit] =
-                    named.map(|named| named.is_some_and(|named| named.address == only.address));
-                match (is_init, is_exit) {
-                    (true, false) => [Some(only), None],
-                    (false, true) => [None, Some(only)],
-                    _ => return Err(EntryProblem::Undecided(module.describe(only.symbol))),
-                }
-            }
-            _ => held,
-        };
-        let [init_named, exit_named] = named;
-        Ok(Self {
-            init: module.agree(Point::Init, init, init_named)?,
-            exit: module.agree(Point::Exit, exit, exit_named)?,
+    ) -> Result<Self, LoadError> {
+        Module { image, plan, placed }.entry_points().map_err(|(symbol, problem)| {
+            LoadError::Entry { symbol: image.symbol_ref(symbol), problem }
         })
     }
 }
@@ -129,116 +86,128 @@ struct Module<'m, 'a, A> {
 }
 
 impl<A: Arch> Module<'_, '_, A> {
-    /// The functions that `struct module` holds, in the order of their offsets in it.
-    fn held(&self) -> Result<[Option<Function>; 2], EntryProblem> {
-        let Self { image, plan, placed } = self;
-        let mut held = [None; 2];
-        let mut last = 0;
-        let Some(target) = image.known(THIS_MODULE) else { return Ok(held) };
-        let Some(location) = plan.location(target) else { return Ok(held) };
-        // A relocation of type 0 does nothing, in every psABI.
-        let relocations = image
-            .relocations()
-            .filter(|table| table.target == target)
-            .flat_map(|table| table.iter())
-            .filter(|relocation| relocation.r_type != 0);
-        for relocation in relocations {
-            let (index, offset) = (relocation.symbol, relocation.offset);
-            let Some(symbol) = image.symbols().get(index) else { continue };
-            let section = match symbol.definition() {
-                Definition::Section(section) if self.is_code(section) => section,
-                Definition::Section(_) => continue,
-                _ if Point::named_by(&symbol).is_none() => continue,
-                _ => return Err(EntryProblem::NotInCode(self.describe(index))),
-            };
-            let field = placed.bytes(location).get(offset..).unwrap_or_default();
-            let address = Fields::<A>::new(field).native().unwrap_or(0);
-            let function = Some(Function { address, section, symbol: index });
-            held = match held {
-                [None, _] => [function, None],
-                [first, None] if offset > last => [first, function],
-                [first, None] if offset < last => [function, first],
-                _ => return Err(EntryProblem::Undecided(self.describe(index))),
-            };
-            last = offset;
+    #[inline(never)]
+    fn entry_points(&self) -> Result<EntryPoints, Wrong> {
+        let [mut init, mut exit] = self.held()?;
+        let is_alone = init.is_there() && !exit.is_there();
+        // A local symbol may be of such a name by chance, and counts where nothing else tells.
+        let locals = !exit.is_there() && (!is_alone || self.is_local(init.symbol));
+        let [named_init, named_exit] = self.named(locals)?;
+        if is_alone {
+            let is = |named: Function| named.is_there() && named.address == init.address;
+            match (is(named_init), is(named_exit)) {
+                (true, false) => {}
+                (false, true) => (init, exit) = (exit, init),
+                _ => return Err((init.symbol, EntryProblem::Undecided)),
+            }
         }
-        Ok(held)
+        Ok(EntryPoints {
+            init: self.settle(init, named_init, true)?,
+            exit: self.settle(exit, named_exit, false)?,
+        })
     }
 
-    /// The functions of these names, whatever they are bound to but `locals`.
-    fn named(&self, locals: bool) -> Result<[Option<Function>; 2], EntryProblem> {
-        let (mut init, mut exit) = (None::<Function>, None::<Function>);
+    /// The functions that `struct module` holds, in the order of their offsets in it.
+    fn held(&self) -> Result<Pair, Wrong> {
+        let (mut first, mut second) = (Function::default(), Function::default());
+        let (mut last, mut one_too_many) = (0, 0);
+        let Some(target) = self.image.known(THIS_MODULE) else {
+            return Ok([first, second]);
+        };
+        let bytes = self.plan.location(target).map(|place| self.placed.bytes(place));
+        self.image.visit_relocations(target, &mut |relocation, symbol| {
+            if !self.is_code(symbol) {
+                return;
+            }
+            let (offset, symbol) = (relocation.offset, relocation.symbol);
+            let field = bytes.and_then(|bytes| bytes.get(offset..)).unwrap_or_default();
+            let address = Fields::<A>::new(field).native().unwrap_or(0);
+            let function = Function { address, symbol };
+            if !first.is_there() {
+                (first, last) = (function, offset);
+            } else if second.is_there() || offset == last {
+                one_too_many = symbol;
+            } else if offset > last {
+                second = function;
+            } else {
+                (first, second) = (function, first);
+            }
+        });
+        match one_too_many {
+            0 => Ok([first, second]),
+            symbol => Err((symbol, EntryProblem::Undecided)),
+        }
+    }
+
+    /// The functions of these names; those of local symbols if `locals`.
+    fn named(&self, locals: bool) -> Result<Pair, Wrong> {
+        let (mut init, mut exit) = (Function::default(), Function::default());
         for (index, symbol) in self.image.symbols().iter().enumerate() {
-            let definition = symbol.definition();
-            if definition == Definition::Undefined || (symbol.binding == Binding::Local && !locals)
-            {
+            let defined = symbol.definition() != Definition::Undefined;
+            if !defined || (symbol.binding == Binding::Local && !locals) {
                 continue;
             }
-            let Some(point) = Point::named_by(&symbol) else { continue };
-            let not_in_code = || EntryProblem::NotInCode(self.describe(index));
-            let Definition::Section(section) = definition else { return Err(not_in_code()) };
-            let location = self.plan.location(section).ok_or_else(not_in_code)?;
-            let address = self.placed.address(location).wrapping_add(symbol.value);
-            let function = Function { address, section, symbol: index };
-            self.in_code(point, function)?;
-            let found = match point {
-                Point::Init => &mut init,
-                Point::Exit => &mut exit,
+            let found = if symbol.is_named(b"init_module") {
+                &mut init
+            } else if symbol.is_named(b"cleanup_module") {
+                &mut exit
+            } else {
+                continue;
             };
-            if found.is_some_and(|found| found.address != address) {
-                return Err(EntryProblem::Contradiction(self.describe(index)));
+            let start = self.place(&symbol).map_or(0, |place| self.placed.address(place));
+            let address = start.wrapping_add(symbol.value);
+            if found.is_there() && found.address != address {
+                return Err((index, EntryProblem::Contradiction));
             }
-            *found = Some(function);
+            *found = Function { address, symbol: index };
         }
         Ok([init, exit])
     }
 
-    /// The address of a function that `struct module` holds, or else has that name; if both, it
-    /// has to be the same.
-    fn agree(
+    /// The address of the function that `struct module` holds, or else of the one that has the
+    /// name. Established: if there are both, they are the same; it is in a section of instructions
+    /// that is there when it is called, which is after init unless it is `for_init`.
+    #[inline(never)]
+    fn settle(
         &self,
-        point: Point,
-        held: Option<Function>,
-        named: Option<Function>,
-    ) -> Result<Option<u64>, EntryProblem> {
-        match (held, named) {
-            (Some(held), Some(named)) if held.address != named.address => {
-                Err(EntryProblem::Contradiction(self.describe(named.symbol)))
+        held: Function,
+        named: Function,
+        for_init: bool,
+    ) -> Result<Option<u64>, Wrong> {
+        let Function { address, symbol } = if held.is_there() { held } else { named };
+        if symbol == 0 {
+            return Ok(None);
+        }
+        if named.is_there() && named.address != address {
+            return Err((named.symbol, EntryProblem::Contradiction));
+        }
+        let found = self.image.symbols().get(symbol);
+        let code = found.filter(|found| self.is_code(found));
+        match code.and_then(|found| self.place(&found)) {
+            Some(place)
+                if (for_init || place.part == Part::Core)
+                    && address.wrapping_sub(self.placed.address(place)) < place.size =>
+            {
+                Ok(Some(address))
             }
-            _ => held.or(named).map(|function| self.in_code(point, function)).transpose(),
+            _ => Err((symbol, EntryProblem::NotInCode)),
         }
     }
 
-    /// The address of a function. Established: it is in a section of instructions that is there
-    /// when the function is called.
-    fn in_code(&self, point: Point, function: Function) -> Result<u64, EntryProblem> {
-        let Function { address, section, symbol } = function;
-        let location = self.plan.location(section).filter(|location| {
-            let offset = address.wrapping_sub(self.placed.address(*location));
-            let is_there = location.part == Part::Core || point == Point::Init;
-            self.is_code(section) && is_there && offset < location.size
-        });
-        location.map(|_| address).ok_or_else(|| EntryProblem::NotInCode(self.describe(symbol)))
+    /// Where the section of a symbol is.
+    fn place(&self, symbol: &Symbol<'_>) -> Option<Location> {
+        let Definition::Section(section) = symbol.definition() else { return None };
+        self.plan.location(section)
     }
 
-    fn is_code(&self, section: usize) -> bool {
+    fn is_code(&self, symbol: &Symbol<'_>) -> bool {
+        let Definition::Section(section) = symbol.definition() else { return false };
         let section = self.image.sections().get(section);
         section.is_some_and(|section| section.flags.contains(Flags::EXECUTE))
     }
 
-    /// Describes a symbol for a message; one without a name by that of its section.
-    #[cold]
-    #[inline(never)]
-    fn describe(&self, index: usize) -> SymbolRef {
-        let described = self.image.symbols().describe(index);
-        let definition = self.image.symbols().get(index).map(|symbol| symbol.definition());
-        match definition {
-            Some(Definition::Section(section)) if described.name.as_bytes().is_empty() => {
-                let section = self.image.sections().get(section);
-                let name = section.map_or(&b""[..], |section| section.name());
-                SymbolRef { index, name: name.into() }
-            }
-            _ => described,
-        }
+    fn is_local(&self, symbol: usize) -> bool {
+        let symbol = self.image.symbols().get(symbol);
+        symbol.is_some_and(|symbol| symbol.binding == Binding::Local)
     }
 }

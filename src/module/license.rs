@@ -1,10 +1,7 @@
 //! Whether a module may use symbols that are for GPL-compatible modules only.
 
-use super::Module;
 use crate::error::ImportProblem;
 use crate::image::ModInfo;
-use crate::name::Name;
-use crate::platform::Platform;
 use crate::symbols::Symbol;
 
 /// The licences that Linux takes as compatible with the GPL (`license_is_gpl_compatible`).
@@ -19,12 +16,14 @@ const GPL_COMPATIBLE: [&[u8]; 6] = [
 
 /// The licence of a module that is being linked. Who uses symbols of a proprietary module counts as
 /// proprietary too (Linux 5.9), so that nobody gets at symbols for the GPL through a third module.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct License {
+    /// Whether it states a compatible one.
     stated_compatible: bool,
+    /// Whether it uses symbols that are for GPL-compatible modules only.
     uses_gpl_only: bool,
-    /// A proprietary module whose symbols it uses though it states a compatible licence itself.
-    inherited_from: Option<Name>,
+    /// Whether it uses symbols of proprietary modules.
+    uses_proprietary: bool,
 }
 
 impl License {
@@ -32,46 +31,33 @@ impl License {
     pub fn stated(modinfo: &ModInfo<'_>) -> Self {
         let license = modinfo.get(b"license").unwrap_or_default();
         let stated_compatible = GPL_COMPATIBLE.contains(&license);
-        Self { stated_compatible, uses_gpl_only: false, inherited_from: None }
+        Self { stated_compatible, uses_gpl_only: false, uses_proprietary: false }
     }
 
     /// Whether it is compatible with the GPL, and so are those of the modules that it uses.
-    pub fn is_gpl_compatible(&self) -> bool {
-        self.stated_compatible && self.inherited_from.is_none()
+    pub fn is_gpl_compatible(self) -> bool {
+        self.stated_compatible && !self.uses_proprietary
     }
 
-    /// Whether the module may use a symbol.
+    /// Takes note that the module uses this symbol.
     ///
     /// # Errors
-    /// [`ImportProblem::GplOnly`] and [`ImportProblem::Proprietary`].
-    pub fn may_use(&mut self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
-        if !symbol.gpl_only {
-            return Ok(());
-        }
-        if !self.stated_compatible {
+    /// [`ImportProblem::GplOnly`] if it may not, whatever else it uses.
+    pub fn uses(&mut self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
+        self.uses_gpl_only |= symbol.gpl_only;
+        if symbol.gpl_only && !self.stated_compatible {
             return Err(ImportProblem::GplOnly);
         }
-        self.uses_gpl_only = true;
-        self.check()
+        Ok(())
     }
 
-    /// Takes over the licence of a module whose symbols are used, if that is proprietary.
-    ///
-    /// # Errors
-    /// [`ImportProblem::Proprietary`].
-    pub fn inherit<P: Platform>(&mut self, owner: &Module<P>) -> Result<(), ImportProblem> {
-        if owner.is_gpl_compatible() || !self.is_gpl_compatible() {
-            return Ok(());
-        }
-        self.inherited_from = Some(owner.name().clone());
-        self.check()
+    /// Takes note that the module uses symbols of a module under this licence.
+    pub fn inherit(&mut self, is_gpl_compatible: bool) {
+        self.uses_proprietary |= !is_gpl_compatible;
     }
 
-    /// Whichever of both is used first, they do not go together.
-    fn check(&self) -> Result<(), ImportProblem> {
-        match &self.inherited_from {
-            Some(owner) if self.uses_gpl_only => Err(ImportProblem::Proprietary(owner.clone())),
-            _ => Ok(()),
-        }
+    /// Whether it uses what does not go together, whichever of both came first.
+    pub fn is_violated(self) -> bool {
+        self.stated_compatible && self.uses_gpl_only && self.uses_proprietary
     }
 }

@@ -9,8 +9,7 @@ pub(crate) const OF_MODULES: &[u8] = b"module:";
 
 /// Established: the module imports no namespace that names modules. Nobody can.
 pub(crate) fn check(identity: &Identity<'_>) -> Result<(), LoadError> {
-    let mut imported = identity.modinfo.all(b"import_ns");
-    match imported.find(|namespace| namespace.starts_with(OF_MODULES)) {
+    match import(identity, &|namespace| namespace.starts_with(OF_MODULES)) {
         Some(namespace) => Err(LoadError::ModuleNamespace(namespace.into())),
         None => Ok(()),
     }
@@ -20,23 +19,37 @@ pub(crate) fn check(identity: &Identity<'_>) -> Result<(), LoadError> {
 ///
 /// # Errors
 /// [`ImportProblem::Namespace`].
+#[inline]
 pub(crate) fn may_use(identity: &Identity<'_>, namespace: &[u8]) -> Result<(), ImportProblem> {
-    let may_use = match namespace.strip_prefix(OF_MODULES) {
-        _ if namespace.is_empty() => true,
+    if namespace.is_empty() || is_in(identity, namespace) {
+        return Ok(());
+    }
+    Err(ImportProblem::Namespace(namespace.into()))
+}
+
+#[inline(never)]
+fn is_in(identity: &Identity<'_>, namespace: &[u8]) -> bool {
+    match namespace.strip_prefix(OF_MODULES) {
         Some(names) => names.split(|byte| *byte == b',').any(|name| names_it(name, identity.name)),
-        None => identity.modinfo.all(b"import_ns").any(|imported| imported == namespace),
-    };
-    if may_use { Ok(()) } else { Err(ImportProblem::Namespace(namespace.into())) }
+        None => import(identity, &|imported| imported == namespace).is_some(),
+    }
+}
+
+/// The first namespace that the module imports and that is the wanted one.
+#[inline(never)]
+fn import<'a>(identity: &Identity<'a>, is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
+    identity.modinfo.all(b"import_ns").find(|namespace| is_wanted(namespace))
 }
 
 fn names_it(pattern: &[u8], name: &[u8]) -> bool {
-    let (start, rest_matters) = match pattern.strip_suffix(b"*") {
-        Some(start) => (start, false),
-        None => (pattern, true),
+    let (start, is_whole) = match pattern.split_last() {
+        Some((b'*', start)) => (start, false),
+        _ => (pattern, true),
     };
-    let folded = |byte: &u8| if *byte == b'-' { b'_' } else { *byte };
-    (name.len() == start.len() || (name.len() > start.len() && !rest_matters))
-        && start.iter().map(folded).eq(name.iter().take(start.len()).map(folded))
+    let folded = |byte: u8| if byte == b'-' { b'_' } else { byte };
+    let same = |(one, other): (&u8, &u8)| folded(*one) == folded(*other);
+    let fits = if is_whole { name.len() == start.len() } else { name.len() >= start.len() };
+    fits && start.iter().zip(name).all(same)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::Symbol;
 use crate::arch::{Arch, Container};
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
-use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME};
+use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME, Section};
 use crate::link::{Group, Location, Part, Placed, Plan};
 use crate::name::Name;
 use core::fmt;
@@ -34,6 +34,12 @@ const FIELDS: usize = 3;
 /// modules only.
 const FLAGS: &str = "__kflagstab";
 const GPL_ONLY: u8 = 1;
+/// Where the flags of a module are that has no table of them: beyond all constants.
+const NO_FLAGS: Range<u32> = u32::MAX..u32::MAX;
+
+const NORMAL: KnownSection = KnownSection::row(TABLES[0]);
+const GPL_TABLE: KnownSection = KnownSection::row(TABLES[1]);
+const FLAG_TABLE: KnownSection = KnownSection::row(FLAGS);
 
 /// Where the exported symbols of a module are. The offsets are short, since this is kept for as
 /// long as the module is loaded.
@@ -69,8 +75,7 @@ struct Addresses {
 /// What is wrong with the symbols that a module exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportProblem {
-    /// The table of that name is not among the constants of the core part, has half an entry, or is
-    /// there twice.
+    /// The table of that name is not among the constants of the core part, or has half an entry.
     Table(&'static str),
     /// `__kflagstab` has so many bytes for so many entries of `__ksymtab`.
     Flags {
@@ -130,26 +135,25 @@ impl<A: Arch> Exports<A> {
         let group = plan.core.group(Group::ReadOnly);
         let size = group.end.saturating_sub(group.start);
         let all = Location { part: Part::Core, offset: group.start, size };
-        let [normal, gpl, flags] = locate_all(image, plan, &all.range())?;
         let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
-        let tables = [normal, gpl].map(Option::unwrap_or_default);
-        let flags = match flags.map(|flags| (flags.start, flags.len(), entries::<A>(&tables[0]))) {
-            None => u32::MAX,
-            Some((start, bytes, count)) if bytes == count => start,
-            Some((_, flags, exports)) => return Err(ExportProblem::Flags { flags, exports }),
-        };
-        let exports = Self { constants, tables, flags, arch: PhantomData };
-        let tables = exports.tables(placed.bytes(all), placed.address(all));
-        let core = placed.address(Location { part: Part::Core, offset: 0, size: 0 });
-        let core = core..core.saturating_add(plan.core.size);
-        for (table, name) in TABLES.into_iter().enumerate() {
-            tables.check_table(table, name, |index, value| {
-                core.contains(&value)
-                    || stays(image, plan, name, index.wrapping_mul(entry_size::<A>()), || {
-                        value == core.end
-                    })
-            })?;
+        let (mut tables, mut flags) = ([0..0, 0..0], NO_FLAGS);
+        let [normal, gpl] = &mut tables;
+        for (index, section) in image.sections().iter().enumerate() {
+            let (table, name, size) = match section.known {
+                Some(NORMAL) => (&mut *normal, TABLES[0], entry_size::<A>()),
+                Some(GPL_TABLE) => (&mut *gpl, TABLES[1], entry_size::<A>()),
+                Some(FLAG_TABLE) => (&mut flags, FLAGS, 1),
+                _ => continue,
+            };
+            let found = locate(section, plan.location(index), &constants, size);
+            *table = found.ok_or(ExportProblem::Table(name))?;
         }
+        let (bytes, count) = (flags.len(), entries::<A>(normal));
+        if bytes != count && flags != NO_FLAGS {
+            return Err(ExportProblem::Flags { flags: bytes, exports: count });
+        }
+        let exports = Self { constants, tables, flags: flags.start, arch: PhantomData };
+        exports.tables(placed.bytes(all), placed.address(all)).check(image, plan, placed)?;
         Ok(exports)
     }
 
@@ -215,23 +219,29 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         None
     }
 
-    fn check_table(
+    fn check(
         &self,
-        table: usize,
-        name: &'static str,
-        stays: impl Fn(usize, u64) -> bool,
+        image: &Image<'_, A>,
+        plan: &Plan,
+        placed: &Placed<'_, '_>,
     ) -> Result<(), ExportProblem> {
-        let mut last: Option<&[u8]> = None;
-        for index in 0..self.len(table) {
-            let symbol =
-                self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
-            if last.is_some_and(|last| last >= symbol.name) {
-                return Err(ExportProblem::Order(symbol.name.into()));
+        let core = placed.address(Location { part: Part::Core, offset: 0, size: 0 });
+        for (table, name) in TABLES.into_iter().enumerate() {
+            let mut last: Option<&[u8]> = None;
+            for index in 0..self.len(table) {
+                let symbol =
+                    self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
+                if last.is_some_and(|last| last >= symbol.name) {
+                    return Err(ExportProblem::Order(symbol.name.into()));
+                }
+                let offset = symbol.address.wrapping_sub(core);
+                let stays = offset < plan.core.size
+                    || is_kept(image, plan, (name, index), offset == plan.core.size);
+                if !stays {
+                    return Err(ExportProblem::Value(symbol.name.into()));
+                }
+                last = Some(symbol.name);
             }
-            if !stays(index, symbol.address) {
-                return Err(ExportProblem::Value(symbol.name.into()));
-            }
-            last = Some(symbol.name);
         }
         Ok(())
     }
@@ -298,87 +308,52 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     }
 }
 
-/// The offsets of all tables in the constants, that of the flags last; `None` for those that the
-/// module does not have.
-fn locate_all<A: Arch>(
-    image: &Image<'_, A>,
-    plan: &Plan,
-    constants: &Range<usize>,
-) -> Result<[Option<Range<u32>>; 3], ExportProblem> {
-    let mut found = [const { None }; 3];
-    let known = [
-        (const { KnownSection::row(TABLES[0]) }, TABLES[0], entry_size::<A>()),
-        (const { KnownSection::row(TABLES[1]) }, TABLES[1], entry_size::<A>()),
-        (const { KnownSection::row(FLAGS) }, FLAGS, 1),
-    ];
-    for (index, section) in image.sections().iter().enumerate() {
-        for ((row, name, entry), found) in known.into_iter().zip(&mut found) {
-            if section.known == Some(row) {
-                let range = locate(image, plan, constants, index, entry);
-                let range = range.filter(|_| found.is_none());
-                *found = Some(range.ok_or(ExportProblem::Table(name))?);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The offsets of a table in the constants; `None` if it is not there or has half an entry. An
-/// empty one may be anywhere.
-fn locate<A: Arch>(
-    image: &Image<'_, A>,
-    plan: &Plan,
-    constants: &Range<usize>,
-    index: usize,
+/// The offsets of a table in the constants, which have these offsets in the core part; `None` if it
+/// is not there or has half an entry. An empty one may be anywhere.
+fn locate(
+    section: &Section<'_>,
+    location: Option<Location>,
+    constants: &Range<u32>,
     entry_size: usize,
 ) -> Option<Range<u32>> {
-    let section = image.sections().get(index)?;
     if section.size == 0 {
         return Some(0..0);
     }
-    let location = plan.location(index)?;
-    let range = location.range();
-    let inside = location.part == Part::Core
-        && constants.start <= range.start
-        && range.end <= constants.end
-        && !section.is_zeroed();
-    if !inside || !range.len().is_multiple_of(entry_size) {
-        return None;
-    }
-    let offset = |end: usize| end.saturating_sub(constants.start);
-    short(offset(range.start)..offset(range.end))
+    let location = location.filter(|location| location.part == Part::Core)?;
+    let Range { start, end } = short(location.range())?;
+    let start = start.checked_sub(constants.start)?;
+    let inside = end <= constants.end && !section.is_zeroed();
+    let table = start..end.saturating_sub(constants.start);
+    if inside && table.len().is_multiple_of(entry_size) { Some(table) } else { None }
 }
 
-/// Whether an export stays what it is though its value is not within the core part: the entry at
-/// that offset is relocated by an absolute symbol or, if the value `is_end` of the core part, by a
-/// symbol in it.
+/// Whether an export stays what it is though its value is not within the core part: the entry of
+/// that number in that table is relocated by an absolute symbol or, if the value `is_end` of the
+/// core part, by a symbol in it.
 #[cold]
 #[inline(never)]
-fn stays<A: Arch>(
+fn is_kept<A: Arch>(
     image: &Image<'_, A>,
     plan: &Plan,
-    table: &str,
-    offset: usize,
-    is_end: impl Fn() -> bool,
+    (table, index): (&str, usize),
+    is_end: bool,
 ) -> bool {
+    let offset = index.wrapping_mul(entry_size::<A>());
     let Some((target, _)) = image.section(table.as_bytes()) else { return false };
-    let tables = image.relocations().filter(|relocations| relocations.target == target);
-    // A relocation of type 0 does nothing, in every psABI, so it says nothing of the value.
-    let mut relocations = tables
-        .flat_map(|relocations| relocations.iter())
-        .filter(|relocation| relocation.offset == offset && relocation.r_type != 0)
-        .peekable();
-    relocations.peek().is_some()
-        && relocations.all(|relocation| {
-            let symbol = image.symbols().get(relocation.symbol);
-            symbol.is_some_and(|symbol| match symbol.definition() {
+    let (mut all, mut any) = (true, false);
+    image.visit_relocations(target, &mut |relocation, symbol| {
+        if relocation.offset == offset {
+            any = true;
+            all &= match symbol.definition() {
                 Definition::Absolute => true,
                 Definition::Section(section) => {
-                    is_end() && plan.location(section).is_some_and(|found| found.part == Part::Core)
+                    is_end && plan.location(section).is_some_and(|found| found.part == Part::Core)
                 }
                 Definition::Undefined => false,
-            })
-        })
+            };
+        }
+    });
+    any && all
 }
 
 fn short(range: Range<usize>) -> Option<Range<u32>> {

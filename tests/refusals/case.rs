@@ -5,7 +5,6 @@ use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
 use modlink::image::{self, RelocationRef, SectionRef, SymbolRef};
 use modlink::link::{self, ResolveError, UnknownSymbols};
-use modlink::module::EntryProblem;
 use modlink::{Errno, LoadError, Name};
 use modlink_host::{HostKernel, ModuleFile};
 
@@ -216,11 +215,7 @@ fn place(error: &LoadError) -> Vec<String> {
             symbols.first.iter().map(symbol_text).collect()
         }
         LoadError::Symbol(ResolveError::Refused { symbol, .. }) => vec![symbol_text(symbol)],
-        LoadError::Entry(
-            EntryProblem::NotInCode(symbol)
-            | EntryProblem::Contradiction(symbol)
-            | EntryProblem::Undecided(symbol),
-        ) => vec![symbol_text(symbol)],
+        LoadError::Entry { symbol, .. } => vec![symbol_text(symbol)],
         LoadError::Exists(name) | LoadError::Busy(name) => vec![format!("module {name}")],
         _ => Vec::new(),
     }

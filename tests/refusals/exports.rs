@@ -221,12 +221,12 @@ fn struct_module(cases: &mut Cases) {
     cases.add("one function of unknown purpose", "init or the exit function", |file| {
         let function = file.symbol("crc_itu_t");
         hold(file, &[(first, function)]);
-        LoadError::Entry(EntryProblem::Undecided(symbol(function, "crc_itu_t")))
+        LoadError::Entry { symbol: symbol(function, "crc_itu_t"), problem: EntryProblem::Undecided }
     });
     cases.add("three functions", "init or the exit function", |file| {
         let function = file.symbol("crc_itu_t");
         hold(file, &[(first, function), (second, function), (third, function)]);
-        LoadError::Entry(EntryProblem::Undecided(symbol(function, "crc_itu_t")))
+        LoadError::Entry { symbol: symbol(function, "crc_itu_t"), problem: EntryProblem::Undecided }
     });
     cases.add("another function than that of the name", "not the function", |file| {
         let function = file.symbol("crc_itu_t");
@@ -237,7 +237,10 @@ fn struct_module(cases: &mut Cases) {
         file.set(Symbol(other, "st_value"), file.get(Symbol(function, "st_value")) + 1);
         file.set(Symbol(other, "st_size"), 0);
         hold(file, &[(first, function), (second, function)]);
-        LoadError::Entry(EntryProblem::Contradiction(symbol(other, "cleanup_module")))
+        LoadError::Entry {
+            symbol: symbol(other, "cleanup_module"),
+            problem: EntryProblem::Contradiction,
+        }
     });
 }
 
@@ -250,7 +253,7 @@ fn entry_points(cases: &mut Cases) {
                 file.set(Symbol(index, "st_value"), 0);
                 file.set(Symbol(index, "st_size"), 0);
                 change(file, index);
-                LoadError::Entry(EntryProblem::NotInCode(symbol(index, name)))
+                LoadError::Entry { symbol: symbol(index, name), problem: EntryProblem::NotInCode }
             });
         };
         refuse("in data", &|_, _| {});

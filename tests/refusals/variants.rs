@@ -165,9 +165,11 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
         LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
         LoadError::Export(ExportProblem::Duplicate(_)) => "load: export Duplicate",
-        LoadError::Entry(EntryProblem::NotInCode(_)) => "load: entry NotInCode",
-        LoadError::Entry(EntryProblem::Contradiction(_)) => "load: entry Contradiction",
-        LoadError::Entry(EntryProblem::Undecided(_)) => "load: entry Undecided",
+        LoadError::Entry { problem: EntryProblem::NotInCode, .. } => "load: entry NotInCode",
+        LoadError::Entry { problem: EntryProblem::Contradiction, .. } => {
+            "load: entry Contradiction"
+        }
+        LoadError::Entry { problem: EntryProblem::Undecided, .. } => "load: entry Undecided",
         LoadError::Arguments(_) => "load: Arguments",
         LoadError::Protect => "load: Protect",
         LoadError::Init(_) => "load: Init",
