@@ -20,6 +20,7 @@ impl Arch for I386 {
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
+    const SLOT_OF_GOT_IS_GOT: bool = false;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };

@@ -19,6 +19,7 @@ impl Arch for M68k {
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
+    const SLOT_OF_GOT_IS_GOT: bool = true;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Words;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };

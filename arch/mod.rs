@@ -45,6 +45,9 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// leave them undefined; where the architecture's assemblers always write zeros, anything
     /// else betrays a damaged module or one that has been relocated before.
     const RELA_TARGET_IS_ZERO: bool;
+    /// Whether [`Operation::SlotFromPlace`] with the symbol of the global offset table is about
+    /// the table, as [`Operation::GotFromPlace`] is, and not about a slot that holds its address.
+    const SLOT_OF_GOT_IS_GOT: bool;
     /// How its modules' export tables hold addresses.
     const KSYMTAB: KsymtabFormat;
     /// The numbers of the module system calls in this architecture's table.

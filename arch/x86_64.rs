@@ -22,6 +22,7 @@ impl Arch for X86_64 {
     const ADDRESSES: RangeInclusive<u64> = 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff;
     const REACH: u64 = 0x7fff_ffff;
     const RELA_TARGET_IS_ZERO: bool = true;
+    const SLOT_OF_GOT_IS_GOT: bool = false;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };

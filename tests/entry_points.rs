@@ -144,6 +144,27 @@ on_every_architecture! {
         assert_eq!(run(&file), BOTH);
     }
 
+    fn a_function_that_is_not_the_modules_own_is_refused_wherever_struct_module_holds_it<A>() {
+        let [init, exit] = offsets::<A>();
+        let file = module::<A>()
+            .function(".init.text", "init_module", Seen::Globally)
+            .function(".text.m", "cleanup_module", Seen::Globally)
+            .imports_weakly("panic")
+            .exports_absolute(0x1234, "number");
+        for name in ["panic", "number"] {
+            for offset in [8, init, init + 8, exit, exit + 8] {
+                let beside = file
+                    .clone()
+                    .this_module_holds(init + 16, "init_module", 0)
+                    .this_module_holds(exit + 16, "cleanup_module", 0);
+                for file in [file.clone(), beside] {
+                    let held = file.this_module_holds(offset, name, 0);
+                    assert_eq!(refusal(&held), (NotInCode, name.into()), "{offset}");
+                }
+            }
+        }
+    }
+
     fn without_struct_module_the_names_tell_whatever_their_binding<A>() {
         for seen in ALL {
             let file = module::<A>()

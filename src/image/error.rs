@@ -147,6 +147,13 @@ pub enum SectionProblem {
     ThreadLocal,
     /// It is compressed, and would be loaded so.
     Compressed,
+    /// Its flags ask for processing that nobody does (`SHF_OS_NONCONFORMING`, Linux's
+    /// `SHF_RELA_LIVEPATCH`): all of its `sh_flags`.
+    Nonconforming(u64),
+    /// It is allocated, and its `sh_type` is none that is known: this.
+    UnknownType(u32),
+    /// It must be allocated (`SHF_ALLOC`).
+    NotAllocated,
     /// It would be writable and executable at once.
     WritableCode,
     /// It may be there only once.
@@ -175,6 +182,9 @@ pub enum SymbolProblem {
         /// Whether it is one of x86-64's large model (`SHN_X86_64_LCOMMON`).
         large: bool,
     },
+    /// It marks a file that has no code but for link-time optimisation (GCC's
+    /// `-fno-fat-lto-objects`).
+    SlimLto,
     /// It is thread-local.
     ThreadLocal,
     /// It is an indirect function.
@@ -287,6 +297,11 @@ impl fmt::Display for SectionProblem {
             Self::AddendKind => f.write_str("this architecture has no relocations of its kind"),
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::Compressed => f.write_str("compressed sections cannot be loaded"),
+            Self::Nonconforming(flags) => {
+                write!(f, "sh_flags {flags:#x} ask for processing that is not supported")
+            }
+            Self::UnknownType(found) => write!(f, "unknown sh_type {found:#x}"),
+            Self::NotAllocated => f.write_str("it must be allocated"),
             Self::WritableCode => f.write_str("writable and executable at once"),
             Self::Repeated => f.write_str("a section of this name may be there only once"),
             Self::NoBytes => f.write_str("it must not be empty"),
@@ -317,6 +332,9 @@ impl fmt::Display for SymbolProblem {
             Self::Common { size, large } => {
                 let large = if *large { "large " } else { "" };
                 write!(f, "{large}common symbol of {size} bytes; compile with -fno-common")
+            }
+            Self::SlimLto => {
+                f.write_str("no code but for link-time optimisation; compile with -fno-lto")
             }
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::IndirectFunction => f.write_str("indirect functions are not supported"),

@@ -150,13 +150,14 @@ fn table<A: Arch>(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(),
 /// another format.
 fn other_format(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
     let target = sections.get(section.info as usize).filter(|_| section.info != 0);
-    let links = section.flags.contains(Flags::INFO_LINK) || is_named_so(section);
+    let (links, is_named) = (section.flags.contains(Flags::INFO_LINK), is_named_so(section));
     let is_format = match section.kind {
         SHT_RELR | SHT_ANDROID_RELR => true,
-        SHT_CREL | SHT_ANDROID_REL | SHT_ANDROID_RELA => target.is_none_or(|found| found.loaded),
-        // The gABI's other types are all something else.
-        0..=11 | 14..=18 => false,
-        _ => links && target.is_none_or(|found| found.loaded),
+        _ if target.is_some_and(|found| !found.loaded) => false,
+        SHT_CREL | SHT_ANDROID_REL | SHT_ANDROID_RELA => true,
+        // The gABI's other types are all something else, unless all but the type says relocations.
+        0..=11 | 14..=18 => links && is_named,
+        _ => links || is_named,
     };
     if is_format { Err(SectionProblem::RelocationFormat(section.kind)) } else { Ok(()) }
 }

@@ -6,6 +6,7 @@ use super::{Error, HeaderProblem, SectionProblem, SectionRef, raw};
 use crate::arch::{Addends, Arch};
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use goblin::elf::header::EM_X86_64;
 use goblin::elf::section_header::*;
 use goblin::elf::{Header, SectionHeader};
 
@@ -75,7 +76,7 @@ const UNIQUE: KnownSections = KnownSections::of([
     "__ksymtab_gpl",
     "__kflagstab",
 ]);
-/// They must have bytes in the file.
+/// Linux looks at them only if they are allocated and have bytes in the file.
 const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.this_module"]);
 
 /// Reads all section headers. Established, for each that is not null: its bytes in the file, its
@@ -154,7 +155,7 @@ fn one<'a, A: Arch>(
         entries(raw::sizes::<A>().symbol, header.sh_entsize, header.sh_size)?;
     }
     let known = KnownSection::of(name, header.sh_type);
-    loadable(known, header, flags)?;
+    loadable::<A>(known, header, flags)?;
     Ok(Section {
         name,
         kind: header.sh_type,
@@ -213,12 +214,16 @@ pub(super) fn entries(want: usize, entry_size: u64, size: u64) -> Result<(), Sec
 
 /// Established: a section that will be loaded can be; those that the loader reads have bytes.
 #[inline]
-fn loadable(
+fn loadable<A: Arch>(
     known: Option<KnownSection>,
     header: &SectionHeader,
     flags: Flags,
 ) -> Result<(), SectionProblem> {
-    if flags.contains(Flags::ALLOC) {
+    if header.sh_flags & NONCONFORMING != 0 {
+        return Err(SectionProblem::Nonconforming(header.sh_flags));
+    }
+    let allocated = flags.contains(Flags::ALLOC);
+    if allocated {
         if flags.contains(Flags::TLS) && header.sh_size != 0 {
             return Err(SectionProblem::ThreadLocal);
         }
@@ -230,10 +235,34 @@ fn loadable(
         }
     }
     match (header.sh_type, header.sh_size) {
-        _ if !WITH_BYTES.has(known) => Ok(()),
+        _ if !WITH_BYTES.has(known) => {
+            if allocated {
+                known_type::<A>(header.sh_type)
+            } else {
+                Ok(())
+            }
+        }
+        _ if !allocated => Err(SectionProblem::NotAllocated),
         (SHT_PROGBITS, 0) => Err(SectionProblem::NoBytes),
         (SHT_PROGBITS, _) => Ok(()),
         (other, _) => Err(SectionProblem::Type(other)),
+    }
+}
+
+/// The flag `SHF_OS_NONCONFORMING` of the gABI and `SHF_RELA_LIVEPATCH`, by which Linux knows
+/// relocations that wait until what they patch is loaded: who does not know what they ask for has
+/// to refuse the file.
+const NONCONFORMING: u64 = SHF_OS_NONCONFORMING as u64 | 0x0010_0000;
+
+/// Established: a type of the gABI, which all are below 20, or an operating system's, whose
+/// sections may be treated as others are unless they say that they must not. GNU ld draws the line
+/// in the same place. (x86-64 psABI: `SHT_X86_64_UNWIND`.)
+#[inline]
+fn known_type<A: Arch>(kind: u32) -> Result<(), SectionProblem> {
+    match kind {
+        0..=19 | SHT_LOOS..=SHT_HIOS => Ok(()),
+        SHT_X86_64_UNWIND if A::MACHINE == EM_X86_64 => Ok(()),
+        _ => Err(SectionProblem::UnknownType(kind)),
     }
 }
 
@@ -250,14 +279,13 @@ fn unique(section: &Section<'_>, seen: &mut KnownSections) -> Result<(), Section
     Ok(())
 }
 
-/// Established: whatever the order of the loaded sections, they and the gaps between them fit in
-/// `limit` bytes and in the host's address space, so that no sum of their sizes can wrap. `total`
-/// is what those before this one need.
+/// Established: the loaded sections fit in `limit` bytes and in the host's address space, so that
+/// no sum of their sizes can wrap. `total` is what those before this one need. What the gaps between
+/// them need is known once they are laid out.
 #[inline]
 fn add_size(section: &Section<'_>, total: &mut u64, limit: u64) -> Result<(), Error> {
     if section.loaded {
-        let gap = section.align.saturating_sub(1);
-        *total = total.saturating_add(section.size).saturating_add(gap);
+        *total = total.saturating_add(section.size);
     }
     let limit = limit.min(isize::MAX as u64 / 2);
     if *total > limit { Err(Error::TooLarge { size: *total, limit }) } else { Ok(()) }

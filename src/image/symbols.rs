@@ -252,10 +252,13 @@ fn reserved<A: Arch>(entry: &Sym, strings: Strings<'_>) -> Result<(), SymbolProb
     let size = entry.st_size;
     match entry.st_shndx as u32 {
         SHN_COMMON => {
-            // `__gnu_lto_v1` and `__gnu_lto_slim` mark files for link-time optimisation, and Linux
-            // overlooks them too.
-            let mark = strings.at(entry.st_name).is_some_and(|name| name.starts_with(b"__gnu_lto"));
-            if mark { Ok(()) } else { Err(SymbolProblem::Common { size, large: false }) }
+            // GCC marks files for link-time optimisation: with `__gnu_lto_v1`, which says no more,
+            // and with `__gnu_lto_slim` those that have no code but for that.
+            match strings.at(entry.st_name) {
+                Some(name) if name.is(b"__gnu_lto_slim") => Err(SymbolProblem::SlimLto),
+                Some(name) if name.starts_with(b"__gnu_lto") => Ok(()),
+                _ => Err(SymbolProblem::Common { size, large: false }),
+            }
         }
         SHN_X86_64_LCOMMON if A::MACHINE == EM_X86_64 => {
             Err(SymbolProblem::Common { size, large: true })

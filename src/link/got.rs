@@ -4,7 +4,7 @@
 //! relocation asks for it.
 
 use super::plan::{Location, Part, align_up};
-use crate::arch::{Arch, Word};
+use crate::arch::{Arch, Operation, Word};
 use crate::image::{Definition, Image};
 use alloc::collections::{BinaryHeap, TryReserveError};
 use alloc::vec::Vec;
@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 pub(super) struct Got {
     /// The symbols that have a slot, ascending; the position is that of the slot.
     slots: Vec<usize>,
-    /// The undefined symbol that stands for the table, if the image has one.
-    base: Option<usize>,
+    /// The undefined symbols that stand for the table, ascending, where that matters.
+    tables: Vec<usize>,
     word: u64,
     needed: bool,
     offset: u64,
@@ -29,16 +29,16 @@ impl Got {
     pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, TryReserveError> {
         let (word, mut needed, mut slots) = (A::Word::SIZE, false, Vec::new());
         if !may_be_needed(image) {
-            return Ok(Self { slots, base: None, word, needed, offset: 0 });
+            return Ok(Self { slots, tables: Vec::new(), word, needed, offset: 0 });
         }
-        let base = image.symbols().iter().position(|symbol| {
-            symbol.definition() == Definition::Undefined && symbol.is_named(Self::SYMBOL)
-        });
+        let tables = if A::SLOT_OF_GOT_IS_GOT { tables(image)? } else { Vec::new() };
         for table in image.relocations() {
             for relocation in table.iter() {
                 let Some(meaning) = A::meaning(relocation.r_type) else { continue };
                 needed |= meaning.operation.needs_got();
-                if meaning.operation.needs_slot() && Some(relocation.symbol) != base {
+                if meaning.operation.needs_slot()
+                    && !is_table::<A>(&tables, meaning.operation, relocation.symbol)
+                {
                     slots.try_reserve(1)?;
                     slots.push(relocation.symbol);
                 }
@@ -46,7 +46,7 @@ impl Got {
         }
         let mut slots = BinaryHeap::from(slots).into_sorted_vec();
         slots.dedup();
-        Ok(Self { slots, base, word, needed, offset: 0 })
+        Ok(Self { slots, tables, word, needed, offset: 0 })
     }
 
     /// Puts the table behind `end`, an offset in the core part, and returns its own end.
@@ -70,9 +70,9 @@ impl Got {
         self.slots.iter().enumerate().map(move |(slot, symbol)| (*symbol, offset(slot)))
     }
 
-    /// The offset of a symbol's slot from the table's start: G. That of the table itself is 0.
-    pub fn slot(&self, symbol: usize) -> Option<u64> {
-        if self.base == Some(symbol) {
+    /// The offset of a symbol's slot from the table's start, for an operation that needs it: G.
+    pub fn slot<A: Arch>(&self, operation: Operation, symbol: usize) -> Option<u64> {
+        if is_table::<A>(&self.tables, operation, symbol) {
             return Some(0);
         }
         let slot = self.slots.binary_search(&symbol).ok()?;
@@ -83,6 +83,25 @@ impl Got {
     pub fn start(&self) -> Location {
         Location { part: Part::Core, offset: self.offset, size: self.size() }
     }
+}
+
+/// The undefined symbols that stand for the table.
+fn tables<A: Arch>(image: &Image<'_, A>) -> Result<Vec<usize>, TryReserveError> {
+    let mut found = Vec::new();
+    for (index, symbol) in image.symbols().iter().enumerate() {
+        if symbol.definition() == Definition::Undefined && symbol.is_named(Got::SYMBOL) {
+            found.try_reserve(1)?;
+            found.push(index);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an operation with one of these symbols is about the table itself, which has no slot.
+fn is_table<A: Arch>(tables: &[usize], operation: Operation, symbol: usize) -> bool {
+    A::SLOT_OF_GOT_IS_GOT
+        && operation == Operation::SlotFromPlace
+        && tables.binary_search(&symbol).is_ok()
 }
 
 /// Whether there are relocations of types that need the table, or that are the same modulo the

@@ -213,11 +213,11 @@ impl Plan {
     }
 }
 
-/// The next multiple of a power of two. The offsets of a plan are far from where that wraps, since
-/// the image bounds the sum of its sections' sizes.
+/// The next multiple of a power of two; beyond all memory, and not beyond all numbers, if there is
+/// none. The image bounds the sum of its sections' sizes, and nobody that of the gaps between them.
 pub(crate) fn align_up(offset: u64, align: u64) -> u64 {
     let below = align.wrapping_sub(1);
-    offset.wrapping_add(below) & !below
+    offset.saturating_add(below) & !below
 }
 
 impl Layout {

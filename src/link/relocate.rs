@@ -179,7 +179,8 @@ impl<A: Arch, const RARE: bool> Handler<A::Encoding> for Apply<'_, A, RARE> {
             Operation::None | Operation::Absolute => s.plus(a),
             Operation::PlaceRelative => s.plus(a).minus(p),
             through_got => {
-                let g = A::Word::truncate(plan.got.slot(relocation.symbol).unwrap_or(0));
+                let slot = plan.got.slot::<A>(operation, relocation.symbol);
+                let g = A::Word::truncate(slot.unwrap_or(0));
                 let by_address = A::takes_slot_address(before);
                 got_value(through_got, by_address, [s, a, p, got, g])
             }

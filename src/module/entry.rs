@@ -10,6 +10,7 @@ use crate::image::raw::Fields;
 use crate::image::{Binding, Definition, Flags, Image, KnownSection, Symbol};
 use crate::link::{Location, Part, Placed, Plan};
 use core::fmt;
+use goblin::elf::sym::{STT_FILE, STT_SECTION};
 
 /// The section that holds `struct module`.
 const THIS_MODULE: KnownSection = KnownSection::row(".gnu.linkonce.this_module");
@@ -110,33 +111,34 @@ impl<A: Arch> Module<'_, '_, A> {
     /// The functions that `struct module` holds, in the order of their offsets in it.
     fn held(&self) -> Result<Pair, Wrong> {
         let (mut first, mut second) = (Function::default(), Function::default());
-        let (mut last, mut one_too_many) = (0, 0);
+        let (mut last, mut wrong) = (0, None);
         let Some(target) = self.image.known(THIS_MODULE) else {
             return Ok([first, second]);
         };
         let bytes = self.plan.location(target).map(|place| self.placed.bytes(place));
         self.image.visit_relocations(target, &mut |relocation, symbol| {
-            if !self.is_code(symbol) {
+            let is_code = self.is_code(symbol);
+            // Data of the module is none, such as m68k's fixups.
+            if !is_code && matches!(symbol.definition(), Definition::Section(_)) {
                 return;
             }
             let (offset, symbol) = (relocation.offset, relocation.symbol);
             let field = bytes.and_then(|bytes| bytes.get(offset..)).unwrap_or_default();
             let address = Fields::<A>::new(field).native().unwrap_or(0);
             let function = Function { address, symbol };
-            if !first.is_there() {
+            if !is_code {
+                wrong = Some((symbol, EntryProblem::NotInCode));
+            } else if !first.is_there() {
                 (first, last) = (function, offset);
             } else if second.is_there() || offset == last {
-                one_too_many = symbol;
+                wrong = Some((symbol, EntryProblem::Undecided));
             } else if offset > last {
                 second = function;
             } else {
                 (first, second) = (function, first);
             }
         });
-        match one_too_many {
-            0 => Ok([first, second]),
-            symbol => Err((symbol, EntryProblem::Undecided)),
-        }
+        wrong.map_or(Ok([first, second]), Err)
     }
 
     /// The functions of these names; those of local symbols if `locals`.
@@ -144,7 +146,9 @@ impl<A: Arch> Module<'_, '_, A> {
         let (mut init, mut exit) = (Function::default(), Function::default());
         for (index, symbol) in self.image.symbols().iter().enumerate() {
             let defined = symbol.definition() != Definition::Undefined;
-            if !defined || (symbol.binding == Binding::Local && !locals) {
+            // A file or a section may be of such a name, and is no function.
+            let is_other = matches!(symbol.kind, STT_FILE | STT_SECTION);
+            if !defined || is_other || (symbol.binding == Binding::Local && !locals) {
                 continue;
             }
             let found = if symbol.is_named(b"init_module") {

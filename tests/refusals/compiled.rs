@@ -47,6 +47,11 @@ int init_module(void) { return ran; }
 
 /// Compiles a source in C (`c`) or assembles one (`s`).
 fn compile(on: Architecture, language: &str, source: &str) -> Vec<u8> {
+    compile_with(on, &[], language, source)
+}
+
+/// The same with more options.
+fn compile_with(on: Architecture, more: &[&str], language: &str, source: &str) -> Vec<u8> {
     let (compiler, options) = match on {
         Architecture::X86_64 => ("gcc", &["-mcmodel=kernel", "-mno-red-zone"][..]),
         Architecture::I386 => ("i686-linux-gnu-gcc", &[][..]),
@@ -59,6 +64,7 @@ fn compile(on: Architecture, language: &str, source: &str) -> Vec<u8> {
     let done = Command::new(compiler)
         .args(["-c", "-O1", "-ffreestanding", "-fno-pic", "-fno-asynchronous-unwind-tables"])
         .args(options)
+        .args(more)
         .arg("-o")
         .args([&output, &input])
         .output()
@@ -103,6 +109,19 @@ fn constructors_and_destructors_are_not_ignored_in_silence() {
         expect_refusal(architecture, &constructor, &[".init_array*", ".ctors*"]);
         let destructor = compile(architecture, "c", &with_modinfo(DESTRUCTOR));
         expect_refusal(architecture, &destructor, &[".fini_array*", ".dtors*"]);
+    }
+}
+
+#[test]
+fn an_object_for_link_time_optimisation_is_loaded_only_if_it_has_code_of_its_own() {
+    for architecture in Architecture::ALL {
+        let source = with_modinfo("int init_module(void) { return 0; }\n");
+        let slim = compile_with(architecture, &["-flto", "-fno-fat-lto-objects"], "c", &source);
+        let error = load(architecture, &slim, Provision::Missing).expect_err("it has no code");
+        assert!(error.to_string().contains("(__gnu_lto_slim): no code"), "{error}");
+        let fat = compile_with(architecture, &["-flto", "-ffat-lto-objects"], "c", &source);
+        let loaded = load(architecture, &fat, Provision::Missing);
+        assert!(loaded.is_ok(), "{architecture:?}: {loaded:?}");
     }
 }
 

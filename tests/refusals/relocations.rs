@@ -118,6 +118,17 @@ fn other_formats_are_accepted_where_there_is_nothing_to_relocate() {
         });
         accepted("what is called so and is something else", &|file| {
             file.set(Section(table, "sh_type"), SHT_PROGBITS);
+            file.set(Section(table, "sh_flags"), 0);
+        });
+        accepted("what has a number of a section and is called otherwise", &|file| {
+            file.rename_section(table, ".other");
+            file.set(Section(table, "sh_type"), SHT_PROGBITS);
+            file.set(Section(table, "sh_flags"), SHF_INFO_LINK);
+        });
+        accepted("what is called so, of a section that is not loaded", &|file| {
+            file.set(Section(table, "sh_type"), SHT_PROGBITS);
+            file.set(Section(table, "sh_flags"), SHF_INFO_LINK);
+            file.set(Section(table, "sh_info"), comment as u64);
         });
     }
 }
@@ -244,6 +255,8 @@ const FORMATS: [(u64, &str); 5] = [
 
 const SHF_INFO_LINK: u64 = 0x40;
 const SHF_COMPRESSED: u64 = 0x800;
+/// Linux's, for relocations of a module that patches another.
+const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 
 fn formats(cases: &mut Cases) {
     for (kind, says) in FORMATS {
@@ -263,6 +276,28 @@ fn formats(cases: &mut Cases) {
                 Error::Section { section: section(table, name), problem }
             });
         }
+    }
+    // All but the type says that these are relocations.
+    for (kind, name) in [(SHT_PROGBITS, ".rela.text"), (17, ".rel.text"), (7, ".crel.text")] {
+        cases.add(format!("{name} of type {kind}"), format!("sh_type {kind:#x}"), |file| {
+            let (_, table) = text(file);
+            file.rename_section(table, name);
+            file.set(Section(table, "sh_type"), kind);
+            file.set(Section(table, "sh_flags"), SHF_INFO_LINK);
+            let problem = SectionProblem::RelocationFormat(kind as u32);
+            Error::Section { section: section(table, name), problem }
+        });
+    }
+    for (flags, name) in [(SHF_RELA_LIVEPATCH, ".other"), (SHF_RELA_LIVEPATCH | 2, ".klp.rela.x.y")]
+    {
+        let says = format!("sh_flags {flags:#x}");
+        cases.add(format!("{name}, for what is patched later"), says, |file| {
+            let (_, table) = text(file);
+            file.rename_section(table, name);
+            file.set(Section(table, "sh_flags"), flags);
+            let problem = SectionProblem::Nonconforming(flags);
+            Error::Section { section: section(table, name), problem }
+        });
     }
     cases.add("compressed relocations", "compressed", |file| {
         let (_, table) = text(file);

@@ -2,17 +2,19 @@
 
 use crate::case::{Case, Cases, expect_refusals, section};
 use crate::edit::*;
-use crate::real::{Architecture, LIMIT, with_arch};
+use crate::real::{Architecture, LIMIT, PAGE, with_arch};
 use modlink::Errno;
 use modlink::Platform;
 use modlink::arch::X86_64;
-use modlink::image::{Error, SectionProblem};
+use modlink::image::{Error, Image, SectionProblem};
+use modlink::link::Plan;
 use modlink_host::HostKernel;
 
 const SHF_WRITE: u64 = 1;
 const SHF_ALLOC: u64 = 2;
 const SHF_EXECINSTR: u64 = 4;
 const SHF_TLS: u64 = 0x400;
+const SHF_OS_NONCONFORMING: u64 = 0x100;
 const SHF_COMPRESSED: u64 = 0x800;
 
 /// The strictest alignment that a kernel offers unless it says otherwise.
@@ -76,6 +78,16 @@ fn the_extremes_of_what_a_section_may_say_are_accepted() {
                 }
             },
         );
+        accepted("types that are an operating system's", &|file| {
+            let rodata = file.section(".rodata");
+            for kind in [0x6000_0000, 0x6fff_4c00, 0x6fff_fff5, 0x6fff_ffff] {
+                file.set(Section(rodata, "sh_type"), kind);
+            }
+        });
+        accepted("an unknown type of what is not allocated", &|file| {
+            let comment = file.section(".comment");
+            file.set(Section(comment, "sh_type"), 0x8000_0000);
+        });
         accepted("an empty name at the end of the names", &|file| {
             let names = file.section(".shstrtab");
             let last = file.get(Section(names, "sh_size")) - 1;
@@ -173,6 +185,66 @@ fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_refused() {
             architecture.check(file.bytes(), needed - 1),
             Err(Error::TooLarge { size: needed, limit: needed - 1 })
         );
+    }
+}
+
+/// Makes so many sections of zeros, a byte each, with this alignment.
+fn many(architecture: Architecture, count: u64, align: u64) -> Edit {
+    let mut file = architecture.module();
+    let bss = file.section(".bss");
+    file.set(Section(bss, "sh_size"), 1);
+    file.set(Section(bss, "sh_addralign"), align);
+    for _ in 1..count {
+        file.add_section_like(bss);
+    }
+    file
+}
+
+#[test]
+fn a_module_of_strict_alignments_is_loaded_if_it_fits_once_it_is_laid_out() {
+    let align = 1 << 20;
+    for architecture in Architecture::ALL {
+        let load = |file: &Edit| {
+            with_arch!(architecture, A => {
+                let loader = HostKernel::<A>::new().export_all_for(file.bytes(), &[]).boot();
+                loader.load(file.bytes(), || Ok(Vec::new()))
+            })
+        };
+        let text = architecture.module().section(".text");
+        for size in [1, align] {
+            // Each but the first starts where the one before it ends, or in the next unit.
+            let count = LIMIT / align - 1;
+            let mut file = many(architecture, count, align);
+            for index in 0..file.section_count() {
+                if file.section_name(index) == ".bss" {
+                    file.set(Section(index, "sh_size"), size);
+                }
+            }
+            assert_eq!(load(&file), Ok(()), "{architecture:?}: {size:#x}");
+            file.set(Section(text, "sh_addralign"), align);
+            assert_eq!(load(&file), Ok(()), "{architecture:?}: {size:#x}");
+        }
+        let Err(error) = load(&many(architecture, LIMIT / align + 1, align)) else {
+            panic!("{architecture:?}: more than the limit is accepted");
+        };
+        assert_eq!(error.errno(), Errno::ENOMEM);
+        assert!(error.to_string().contains("the limit is"), "{error}");
+    }
+}
+
+#[test]
+fn the_room_for_gaps_beyond_all_numbers_does_not_wrap_to_little() {
+    for architecture in Architecture::ALL {
+        let top = if architecture.is_wide() { 1 << 63 } else { 1 << 31 };
+        for count in 1..6 {
+            let file = many(architecture, count, top);
+            let sizes = with_arch!(architecture, A => {
+                let image = Image::<A>::check(file.bytes(), LIMIT).expect("its bytes are few");
+                let plan = Plan::new(&image, PAGE).expect("memory");
+                [plan.size(), plan.joined().size, plan.core.align]
+            });
+            assert!(sizes.iter().all(|size| *size >= top), "{architecture:?}: {count}: {sizes:x?}");
+        }
     }
 }
 
@@ -275,11 +347,10 @@ fn alignment(cases: &mut Cases) {
             SectionProblem::AlignmentLimit(MAX_ALIGN),
         );
     }
-    let text = cases.real.section(".text");
-    cases.add_with(Errno::ENOMEM, "an alignment beyond all memory", "limit", |file| {
-        file.set(Section(text, "sh_addralign"), top);
-        too_large(file, text)
-    });
+    for name in [".text", ".bss"] {
+        let says = "alignment is stricter than the limit";
+        refuse(cases, name, "sh_addralign", top, says, SectionProblem::AlignmentLimit(MAX_ALIGN));
+    }
 }
 
 fn entries(cases: &mut Cases) {
@@ -421,6 +492,22 @@ fn purpose(cases: &mut Cases) {
         let flags = cases.real.get(Section(cases.real.section(name), "sh_flags"));
         refuse(cases, name, "sh_flags", flags | more, says, problem);
     }
+    for name in [".text", ".bss", ".modinfo", ".comment"] {
+        let index = cases.real.section(name);
+        let flags = cases.real.get(Section(index, "sh_flags")) | SHF_OS_NONCONFORMING;
+        let problem = SectionProblem::Nonconforming(flags);
+        refuse(cases, name, "sh_flags", flags, &format!("sh_flags {flags:#x}"), problem);
+    }
+    let x86_64_only = if cases.on == Architecture::X86_64 { 0x7000_0000 } else { 0x7000_0001 };
+    for kind in [20, 0x5fff_ffff, x86_64_only, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
+        let problem = SectionProblem::UnknownType(kind as u32);
+        let says = format!("unknown sh_type {kind:#x}");
+        refuse(cases, ".rodata", "sh_type", kind, &says, problem);
+    }
+    for name in [".modinfo", ".gnu.linkonce.this_module"] {
+        let problem = SectionProblem::NotAllocated;
+        refuse(cases, name, "sh_flags", 0, "must be allocated", problem);
+    }
 }
 
 fn once(cases: &mut Cases) {
@@ -434,6 +521,7 @@ fn once(cases: &mut Cases) {
             let (original, comment) = (file.section(name), file.section(".comment"));
             let name_offset = file.get(Section(original, "sh_name"));
             file.set(Section(comment, "sh_name"), name_offset);
+            file.set(Section(comment, "sh_flags"), SHF_ALLOC);
             Error::Section { section: section(comment, name), problem: SectionProblem::Repeated }
         });
     }
@@ -465,17 +553,6 @@ fn total(cases: &mut Cases) {
         file.set(Section(bss, "sh_size"), word / 2 + 1);
         too_large(file, data)
     });
-    cases.add_with(Errno::ENOMEM, "gaps for alignment beyond the limit", "limit", |file| {
-        let bss = file.section(".bss");
-        file.set(Section(bss, "sh_size"), 1);
-        file.set(Section(bss, "sh_addralign"), 0x1_0000);
-        let rest = LIMIT - sum_up_to(file, file.section_count());
-        let mut last = bss;
-        for _ in 0..=rest / 0x1_0000 {
-            last = file.add_section_like(bss);
-        }
-        too_large(file, last)
-    });
 }
 
 /// The error that section `last` takes the sum of all loaded sections beyond the limit.
@@ -484,14 +561,11 @@ fn too_large(file: &Edit, last: usize) -> Error {
     Error::TooLarge { size: sum_up_to(file, last + 1), limit: LIMIT }
 }
 
-/// What the first `count` sections need in memory, gaps before them included.
+/// What the first `count` sections need in memory, without the gaps before them.
 fn sum_up_to(file: &Edit, count: usize) -> u64 {
     (0..count)
         .filter(|index| file.get(Section(*index, "sh_flags")) & SHF_ALLOC != 0)
         .filter(|index| ![".modinfo", "__versions"].contains(&file.section_name(*index).as_str()))
-        .map(|index| {
-            let align = file.get(Section(index, "sh_addralign")).max(1);
-            file.get(Section(index, "sh_size")).saturating_add(align - 1)
-        })
+        .map(|index| file.get(Section(index, "sh_size")))
         .fold(0, u64::saturating_add)
 }

@@ -2,8 +2,9 @@
 
 use crate::case::{Case, Cases, expect_refusals, symbol};
 use crate::edit::*;
-use crate::real::Architecture;
+use crate::real::{Architecture, with_arch};
 use modlink::image::{Error, SymbolProblem};
+use modlink_host::HostKernel;
 
 pub fn cases(on: Architecture) -> Vec<Case> {
     let mut cases = Cases::on(on);
@@ -57,9 +58,36 @@ fn symbols_may_have_any_value_and_size_and_the_last_name() {
 }
 
 #[test]
-fn the_marks_of_link_time_optimisation_are_overlooked_and_nothing_can_refer_to_them() {
+fn files_and_sections_that_are_called_as_a_function_are_none() {
     for architecture in Architecture::ALL {
-        for mark in ["__gnu_lto_v1", "__gnu_lto_slim"] {
+        for name in ["init_module", "cleanup_module"] {
+            for (kind, section) in [(4, 0xfff1), (3, architecture.module().section(".rodata"))] {
+                let mut file = architecture.module();
+                let index = file.symbol("_note_9");
+                file.rename_symbol(index, name);
+                for (field, value) in [
+                    ("st_bind", 0),
+                    ("st_type", kind),
+                    ("st_shndx", section as u64),
+                    ("st_value", 0),
+                ] {
+                    file.set(Symbol(index, field), value);
+                }
+                with_arch!(architecture, A => {
+                    let loader = HostKernel::<A>::new().export_all_for(file.bytes(), &[]).boot();
+                    let result = loader.load(file.bytes(), || Ok(Vec::new()));
+                    assert_eq!(result, Ok(()), "{architecture:?}: {name} of type {kind}");
+                    assert_eq!(loader.platform().take_called(), []);
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_mark_of_link_time_optimisation_is_overlooked_and_nothing_can_refer_to_it() {
+    for architecture in Architecture::ALL {
+        for mark in ["__gnu_lto_v1", "__gnu_lto_v2"] {
             let mut file = architecture.module();
             let victim = file.symbol("crc_itu_t");
             file.rename_symbol(victim, mark);
@@ -169,6 +197,14 @@ fn sections(cases: &mut Cases) {
 }
 
 fn kinds(cases: &mut Cases) {
+    cases.add("no code but for link-time optimisation", "compile with -fno-lto", |file| {
+        let index = file.symbol("crc_itu_t");
+        file.rename_symbol(index, "__gnu_lto_slim");
+        for (field, value) in [("st_shndx", 0xfff2), ("st_value", 1), ("st_size", 1)] {
+            file.set(Symbol(index, field), value);
+        }
+        Error::Symbol { symbol: symbol(index, "__gnu_lto_slim"), problem: SymbolProblem::SlimLto }
+    });
     for name in VICTIMS {
         refuse(cases, name, &[("st_type", 6)], "thread-local", SymbolProblem::ThreadLocal);
         refuse(

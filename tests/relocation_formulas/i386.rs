@@ -8,7 +8,7 @@ use crate::formula::{Addend, Letters, Range, Type, expect_all};
 use modlink::arch::I386;
 
 /// ModR/M bytes that add %ebx or %ebp to the displacement of 32 bits that follows.
-const EBX: u8 = 0x83;
+pub const EBX: u8 = 0x83;
 const EBP: u8 = 0x8d;
 
 /// ModR/M bytes of a bare displacement, with %ecx and %edi as the other operand.

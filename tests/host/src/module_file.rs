@@ -177,7 +177,7 @@ impl<A: Arch> ModuleFile<A> {
     }
 
     /// The same; at this offset `struct module` holds the address of what has that name: a
-    /// function, or else a section.
+    /// symbol, or else a section.
     pub fn this_module_holds(mut self, offset: u64, name: &str, addend: i64) -> Self {
         let held = Held { offset, name: name.to_owned(), addend };
         self.this_module.get_or_insert_default().push(held);
@@ -273,9 +273,9 @@ impl<A: Arch> ModuleFile<A> {
             }
         }
         self.write_modinfo(&mut writer);
-        self.write_this_module(&mut writer);
         self.write_imports(&mut writer);
         self.write_exports(&mut writer);
+        self.write_this_module(&mut writer);
         writer.object.write().expect("a file that can be written")
     }
 
@@ -313,7 +313,9 @@ impl<A: Arch> ModuleFile<A> {
         let this_module = ".gnu.linkonce.this_module";
         let section = writer.data(this_module, SectionKind::Data, &bytes, 64);
         for Held { offset, name, addend } in held {
-            let symbol = match writer.object.symbol_id(name.as_bytes()) {
+            let undefined = writer.undefined.iter().find(|(known, _)| known == name);
+            let undefined = undefined.map(|(_, symbol)| *symbol);
+            let symbol = match writer.object.symbol_id(name.as_bytes()).or(undefined) {
                 Some(symbol) => symbol,
                 None => {
                     let section = writer.existing_section(name);
@@ -381,6 +383,8 @@ impl<A: Arch> ModuleFile<A> {
 struct Writer {
     object: Object<'static>,
     sections: Vec<(String, SectionId)>,
+    /// The symbols of somebody else's.
+    undefined: Vec<(String, SymbolId)>,
     /// The size of a word in bytes.
     word: usize,
     /// The relocation type that writes a word with an address.
@@ -404,6 +408,7 @@ impl Writer {
         Self {
             object: Object::new(BinaryFormat::Elf, architecture, order),
             sections: Vec::new(),
+            undefined: Vec::new(),
             word,
             absolute: absolute.0,
             relative: relative.0,
@@ -469,7 +474,9 @@ impl Writer {
 
     fn undefined(&mut self, name: &str, weak: bool) -> SymbolId {
         let seen = if weak { Seen::Weakly } else { Seen::Globally };
-        self.symbol(name, SymbolSection::Undefined, 0, seen)
+        let symbol = self.symbol(name, SymbolSection::Undefined, 0, seen);
+        self.undefined.push((name.to_owned(), symbol));
+        symbol
     }
 
     fn symbol(&mut self, name: &str, section: SymbolSection, value: u64, seen: Seen) -> SymbolId {

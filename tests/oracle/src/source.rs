@@ -14,6 +14,9 @@ const GOT: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
 /// link-time optimisation. Nothing refers to them.
 pub const LTO_MARK: &[u8] = b"__gnu_lto";
 
+/// The one of these that says that there is no code but for that.
+const SLIM_LTO_MARK: &[u8] = b"__gnu_lto_slim";
+
 /// Common symbols of the large and medium code models (x86-64 psABI, "Special Sections").
 const SHN_X86_64_LCOMMON: SymbolSection = SymbolSection(0xff02);
 
@@ -203,7 +206,11 @@ impl<'d, H: FileHeader<Endian = Endianness>> File<'d, H> {
         for symbol in self.symbols.iter() {
             let section = symbol.st_shndx(self.endian);
             let is_common = match section {
-                SHN_COMMON => !self.symbol_name(symbol)?.starts_with(LTO_MARK),
+                SHN_COMMON => {
+                    let name = self.symbol_name(symbol)?;
+                    // GNU ld has no code of such a file either, and says that it needs a plugin.
+                    !name.starts_with(LTO_MARK) || name == SLIM_LTO_MARK
+                }
                 SHN_X86_64_LCOMMON => self.target == Target::X86_64,
                 _ => false,
             };

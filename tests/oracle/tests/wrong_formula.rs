@@ -35,6 +35,7 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const ADDRESSES: RangeInclusive<u64> = A::ADDRESSES;
     const REACH: u64 = A::REACH;
     const RELA_TARGET_IS_ZERO: bool = A::RELA_TARGET_IS_ZERO;
+    const SLOT_OF_GOT_IS_GOT: bool = A::SLOT_OF_GOT_IS_GOT;
     const KSYMTAB: KsymtabFormat = A::KSYMTAB;
     const SYSCALLS: SyscallNumbers = A::SYSCALLS;
     const TYPES: u32 = A::TYPES;
