@@ -70,7 +70,7 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output>;
 
     /// What the relocation type `r_type` means, or `None` where modules cannot have it.
-    #[inline(always)]
+    #[inline(never)]
     fn meaning(r_type: u32) -> Option<Relocation<Self::Encoding>> {
         struct Return;
         impl<E> Handler<E> for Return {

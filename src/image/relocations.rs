@@ -88,6 +88,7 @@ impl<'a, A: Arch> Relocations<'a, A> {
 /// there are bytes to change.
 ///
 /// Relocations of sections that are not loaded (debug information) are never applied.
+#[inline(never)]
 pub(super) fn check<A: Arch>(sections: &[Section<'_>]) -> Result<(), Error> {
     for (index, section) in sections.iter().enumerate().filter(|(_, section)| section.size != 0) {
         let checked = if is_table(section) {

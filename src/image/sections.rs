@@ -82,6 +82,8 @@ const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.
 /// Reads all section headers. Established, for each that is not null: its bytes in the file, its
 /// alignment, the size of a symbol, its name, and that it can be loaded as what it says it is.
 /// Established for all: the first is null, and their sizes add up to no more than `limit`.
+// Out of line, as the other checks of many things are: that makes a loader smaller.
+#[inline(never)]
 pub(super) fn check<'a, A: Arch>(
     file: &'a [u8],
     header: &Header,

@@ -132,6 +132,7 @@ impl Plan {
     }
 
     /// Where the section of that index lies; `None` if it is not loaded.
+    #[inline(never)]
     pub fn location(&self, section: usize) -> Option<Location> {
         self.locations.get(section).copied().flatten()
     }
