@@ -43,6 +43,14 @@ pub enum LoadError {
     Symbol(link::ResolveError<ImportProblem>),
     /// What it exports cannot be.
     Export(ExportProblem),
+    /// It exports a symbol that is exported already.
+    Duplicate {
+        /// The name of the symbol.
+        symbol: Name,
+        /// The module that exports it, which may be this one in its other table; `None` if it is
+        /// the kernel.
+        owner: Option<Name>,
+    },
     /// It is not known where it starts or stops.
     Entry {
         /// The symbol in question.
@@ -98,9 +106,11 @@ impl LoadError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::Image(error) => error.errno(),
-            Self::Unsupported { .. } | Self::Identity(_) | Self::Export(_) | Self::Entry { .. } => {
-                Errno::ENOEXEC
-            }
+            Self::Unsupported { .. }
+            | Self::Identity(_)
+            | Self::Export(_)
+            | Self::Duplicate { .. }
+            | Self::Entry { .. } => Errno::ENOEXEC,
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
@@ -166,6 +176,12 @@ impl fmt::Display for LoadError {
             Self::Link(error) => error.fmt(f),
             Self::Symbol(error) => error.fmt(f),
             Self::Export(problem) => problem.fmt(f),
+            Self::Duplicate { symbol, owner: Some(owner) } => {
+                write!(f, "exported symbol {symbol} exists already, in module {owner}")
+            }
+            Self::Duplicate { symbol, owner: None } => {
+                write!(f, "exported symbol {symbol} exists already, in the kernel")
+            }
             Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),

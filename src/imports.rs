@@ -2,7 +2,7 @@
 
 use crate::error::ImportProblem;
 use crate::image::Binding;
-use crate::module::{Identity, License, Reference, Work, namespace};
+use crate::module::{Identity, License, Namespaces, Reference, Work};
 use crate::platform::Platform;
 use crate::registry::{Holder, Registry};
 use crate::symbols::Symbol;
@@ -13,16 +13,22 @@ use alloc::vec::Vec;
 pub(crate) struct Imports<'l, P: Platform> {
     platform: &'l P,
     registry: &'l Registry<P>,
-    identity: Identity<'l>,
+    namespaces: &'l Namespaces<'l>,
     license: License,
     uses: Vec<Reference<P>>,
     work: Work,
 }
 
 impl<'l, P: Platform> Imports<'l, P> {
-    pub fn new(platform: &'l P, registry: &'l Registry<P>, identity: Identity<'l>) -> Self {
+    pub fn new(
+        platform: &'l P,
+        registry: &'l Registry<P>,
+        identity: &Identity<'l>,
+        namespaces: &'l Namespaces<'l>,
+    ) -> Self {
         let license = License::stated(&identity.modinfo);
-        Self { platform, registry, identity, license, uses: Vec::new(), work: Work::default() }
+        let (uses, work) = (Vec::new(), Work::default());
+        Self { platform, registry, namespaces, license, uses, work }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -45,10 +51,10 @@ impl<'l, P: Platform> Imports<'l, P> {
     // Out of line, as `hash` is: together that makes a loader 0.7 KiB smaller.
     #[inline(never)]
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
-        let Self { platform, registry, identity, license, .. } = self;
+        let Self { platform, registry, namespaces, license, .. } = self;
         let mut may_use = |symbol: &Symbol<'_>| {
             license.uses(symbol)?;
-            namespace::may_use(identity, symbol.namespace)
+            namespaces.may_use(symbol.namespace)
         };
         if let Some(symbol) = platform.symbol(name) {
             may_use(&symbol)?;

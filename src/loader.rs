@@ -5,8 +5,8 @@ use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Group, Plan};
 use crate::module::{
-    Disabled, EntryPoints, Identity, Ignored, Module, Reference, References, Room, Work, denied,
-    namespace, pages,
+    Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, References, Room,
+    Work, denied, pages,
 };
 use crate::name::Name;
 use crate::platform::{Event, Level, Platform};
@@ -70,8 +70,8 @@ impl<P: Platform> Loader<P> {
         let (core, init) = room.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
-        namespace::check(&identity)?;
-        let mut imports = Imports::new(&self.platform, &self.registry, identity);
+        let namespaces = Namespaces::of(&identity)?;
+        let mut imports = Imports::new(&self.platform, &self.registry, &identity, &namespaces);
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 

@@ -109,7 +109,7 @@ fn load_in_trouble<A: Arch>(
     let taken = symbols.iter().find(|symbol| expected.owner(symbol).is_some());
     match &result {
         Ok(()) => assert_eq!((taken, trouble == Trouble::Start), (None, false)),
-        Err(LoadError::Export(ExportProblem::Duplicate(_))) => assert!(taken.is_some()),
+        Err(LoadError::Duplicate { .. }) => assert!(taken.is_some()),
         Err(LoadError::Init(-5)) => assert_eq!(trouble, Trouble::Start),
         Err(LoadError::Link(link::Error::OutOfMemory)) => assert_eq!(trouble, Trouble::NoIndex),
         Err(LoadError::Memory(_) | LoadError::Protect) => {
@@ -202,7 +202,8 @@ on_every_architecture! {
         let before = loader.platform().snapshot();
         let twice = ModuleFile::<A>::new("m").exports("f").exports("g").exports_gpl("f");
         let error = load(&loader, &twice.build()).unwrap_err();
-        assert_eq!(error, LoadError::Export(ExportProblem::Duplicate(b"f"[..].into())));
+        let (symbol, module) = (b"f"[..].into(), b"m"[..].into());
+        assert_eq!(error, LoadError::Duplicate { symbol, owner: Some(module) });
         assert_eq!(loader.platform().snapshot(), before);
         for symbol in ["f", "g"] {
             assert_eq!(owner(&loader, symbol), None);

@@ -2,8 +2,9 @@
 
 use modlink::arch::Arch;
 use modlink::link::{ResolveError, UnknownSymbols};
+use modlink::module::{IdentityProblem, MAX_NAMESPACES};
 use modlink::platform::Provision;
-use modlink::symbols::ExportProblem;
+use modlink::symbols::{ExportProblem, MAX_OUTSIDE};
 use modlink::{Errno, ImportProblem, LoadError, Platform, image};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
 use object::SectionKind;
@@ -155,6 +156,26 @@ on_every_architecture! {
         assert_eq!(imported(&loader, &file, 2)[0], secret);
     }
 
+    fn a_module_may_import_as_many_namespaces_as_are_compared_with_each_symbol<A>() {
+        let loader = HostKernel::<A>::new().export_in("INNER", "secret").boot();
+        let importing = |count: usize| {
+            let file = ModuleFile::<A>::new("m").imports("secret");
+            let others = (1..count).map(|number| format!("OTHER_{number}"));
+            others.fold(file, |file, other| file.says("import_ns", &other))
+        };
+        for count in [1, 2, MAX_NAMESPACES] {
+            let file = importing(count).says("import_ns", "INNER");
+            loader.load(&file.build(), no_arguments).unwrap();
+            loader.unload(b"m", false).unwrap();
+        }
+        for count in [MAX_NAMESPACES + 1, 1000] {
+            let error = refusal(&loader, &importing(count).says("import_ns", "INNER"));
+            assert_eq!(error, LoadError::Identity(IdentityProblem::Namespaces));
+            assert_eq!(error.errno(), Errno::ENOEXEC);
+            assert!(error.to_string().contains(&MAX_NAMESPACES.to_string()), "{error}");
+        }
+    }
+
     fn the_kernels_symbols_come_before_those_of_modules<A>() {
         let loader = HostKernel::<A>::new().export("a").boot();
         let provider = ModuleFile::<A>::new("provider").exports("b");
@@ -174,10 +195,11 @@ on_every_architecture! {
                 ModuleFile::<A>::new("m").exports_in("NAMESPACE", name),
             ] {
                 let error = refusal(&loader, &file);
-                let duplicate = ExportProblem::Duplicate(name.as_bytes().into());
-                assert_eq!(error, LoadError::Export(duplicate));
+                let symbol = name.as_bytes().into();
+                assert_eq!(error, LoadError::Duplicate { symbol, owner: None });
                 assert_eq!(error.errno(), Errno::ENOEXEC);
-                assert!(error.to_string().contains(name), "{error}");
+                let says = format!("exported symbol {name} exists already, in the kernel");
+                assert_eq!(error.to_string(), says);
             }
         }
     }
@@ -193,8 +215,10 @@ on_every_architecture! {
                 ModuleFile::<A>::new("second").exports_gpl(name),
             ] {
                 let error = refusal(&loader, &file);
-                let duplicate = ExportProblem::Duplicate(name.as_bytes().into());
-                assert_eq!(error, LoadError::Export(duplicate));
+                let (symbol, owner) = (name.as_bytes().into(), Some(b"first"[..].into()));
+                assert_eq!(error, LoadError::Duplicate { symbol, owner });
+                let says = format!("exported symbol {name} exists already, in module first");
+                assert_eq!(error.to_string(), says);
             }
         }
         loader.unload(b"first", false).unwrap();
@@ -449,6 +473,29 @@ on_every_architecture! {
             assert_eq!(error, LoadError::Export(ExportProblem::Value(name.as_bytes().into())));
             assert_eq!(error.errno(), Errno::ENOEXEC);
             assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    fn as_many_exports_may_be_absolute_as_are_looked_up_among_the_relocations<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let near = 0xffff_ffff & HostKernel::<A>::new().kernel().start();
+        let absolute = if A::NAME == "x86_64" { 0xffff_ffff_0000_0000 | near } else { near };
+        let exporting = |count: usize| {
+            let file = ModuleFile::<A>::new("m").exports("own").exports_gpl("own_too");
+            let names = (1..=count).map(|number| format!("absolute_{number:04}"));
+            names.fold(file, |file, name| file.exports_absolute(absolute, &name))
+        };
+        for count in [1, MAX_OUTSIDE] {
+            loader.load(&exporting(count).build(), no_arguments).unwrap();
+            assert_eq!(loader.find(b"m").unwrap().exports().count(), count + 2);
+            loader.unload(b"m", false).unwrap();
+        }
+        for count in [MAX_OUTSIDE + 1, 1000] {
+            let error = refusal(&loader, &exporting(count));
+            let name = format!("absolute_{:04}", MAX_OUTSIDE + 1);
+            assert_eq!(error, LoadError::Export(ExportProblem::Outside(name.as_bytes().into())));
+            assert_eq!(error.errno(), Errno::ENOEXEC);
+            assert!(error.to_string().contains(&format!("more than {MAX_OUTSIDE}")), "{error}");
         }
     }
 

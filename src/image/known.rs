@@ -40,6 +40,7 @@ table! {
     ".altinstructions"            Reported "every CPU runs the baseline instructions"
     ".call_sites"                 Harmless "calls that may be patched to count their depth"
     ".cfi_sites"                  Harmless "checks of calls that may be patched to be finer"
+    ".codetag.*"                  Reported "its allocations are not counted"
     ".ctors*"                     Refused  "nobody would run its constructors"
     ".data..percpu*"              Refused  "its per-CPU variables would not be copied for each CPU"
     ".data..ro_after_init"        Handled  "data that is protected once the module has started"
@@ -54,6 +55,7 @@ table! {
     ".init"                       Refused  "nobody would run its initialisation code"
     ".init_array*"                Refused  "nobody would run its constructors"
     ".kcfi_traps"                 Reported "a failed check of a call is an unknown trap"
+    ".klp.*"                      Refused  "nobody would apply it once what it patches is loaded"
     ".kunit_*"                    Reported "its unit tests do not run"
     ".m68k_fixup"                 Refused  "nobody would write the memory's layout into its code"
     ".modinfo"                    Handled  "what the module says of itself"
@@ -80,6 +82,7 @@ table! {
     "__mcount_loc"                Harmless "where a tracer may patch in calls"
     "__param"                     Reported "parameters keep their defaults"
     "__patchable_function_entries" Harmless "where a tracer may patch in calls"
+    "__trace_printk_fmt"          Harmless "texts for readers of traces"
     "__tracepoint_check"          Harmless "a list for the build"
     "__tracepoint_str"            Harmless "texts for readers of traces"
     "__tracepoints_ptrs"          Reported "tracepoints stay off"
@@ -89,6 +92,7 @@ table! {
     "_ftrace_eval_map"            Reported "trace events stay off"
     "_ftrace_events"              Reported "trace events stay off"
     "_kprobe_blacklist"           Harmless "functions that may not be probed"
+    "alloc_tags"                  Reported "its allocations are not counted"
 }
 
 const COUNT: usize = NAMES.len();

@@ -1,5 +1,6 @@
 //! Who a module says it is: its name, and what else is in `.modinfo`.
 
+use super::namespace::MAX_NAMESPACES;
 use crate::arch::{Arch, Container};
 use crate::image::ModInfo;
 use core::fmt;
@@ -27,6 +28,8 @@ pub enum IdentityProblem {
     NoName,
     /// The name is empty or longer than [`max_name`]: so many bytes.
     NameLength(usize),
+    /// It imports more than [`MAX_NAMESPACES`] namespaces.
+    Namespaces,
 }
 
 impl fmt::Display for IdentityProblem {
@@ -35,6 +38,7 @@ impl fmt::Display for IdentityProblem {
             Self::NoName => f.write_str(".modinfo has no name=, so this is not a module"),
             Self::NameLength(0) => f.write_str("its name is empty"),
             Self::NameLength(length) => write!(f, "its name is too long: {length} bytes"),
+            Self::Namespaces => write!(f, "it imports more than {MAX_NAMESPACES} namespaces"),
         }
     }
 }

@@ -19,6 +19,8 @@ pub use identity::{IdentityProblem, max_name};
 pub(crate) use ignored::Ignored;
 pub(crate) use license::License;
 pub(crate) use memory::{Room, pages};
+pub use namespace::MAX_NAMESPACES;
+pub(crate) use namespace::Namespaces;
 pub(crate) use parts::Parts;
 pub use references::{Reference, State};
 

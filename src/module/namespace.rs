@@ -1,44 +1,60 @@
 //! Which namespaces' symbols a module may use: those that it imports, and those that name it.
 
-use super::Identity;
+use super::{Identity, IdentityProblem};
 use crate::error::{ImportProblem, LoadError};
 
 /// How a namespace starts that names the modules it is for (Linux 6.16): a list with commas, where
 /// a `*` at a name's end stands for whatever follows, and `-` and `_` are the same.
 pub(crate) const OF_MODULES: &[u8] = b"module:";
 
-/// Established: the module imports no namespace that names modules. Nobody can.
-pub(crate) fn check(identity: &Identity<'_>) -> Result<(), LoadError> {
-    match import(identity, &|namespace| namespace.starts_with(OF_MODULES)) {
-        Some(namespace) => Err(LoadError::ModuleNamespace(namespace.into())),
-        None => Ok(()),
-    }
+/// How many namespaces a module may import. Each symbol that is in one is compared with all of
+/// them, so a file cannot keep the linker busy for longer than its size allows. Debian's modules
+/// import seven at most.
+pub const MAX_NAMESPACES: usize = 32;
+
+/// The namespaces of a module.
+pub(crate) struct Namespaces<'a> {
+    /// The module's name.
+    name: &'a [u8],
+    /// Those that it imports, then empty ones.
+    imported: [&'a [u8]; MAX_NAMESPACES],
 }
 
-/// Whether a module may use symbols in a namespace.
-///
-/// # Errors
-/// [`ImportProblem::Namespace`].
-#[inline]
-pub(crate) fn may_use(identity: &Identity<'_>, namespace: &[u8]) -> Result<(), ImportProblem> {
-    if namespace.is_empty() || is_in(identity, namespace) {
-        return Ok(());
+impl<'a> Namespaces<'a> {
+    /// Established: the module imports no more namespaces than [`MAX_NAMESPACES`], and none that
+    /// names modules. Nobody can.
+    #[inline(never)]
+    pub fn of(identity: &Identity<'a>) -> Result<Self, LoadError> {
+        let mut imported = [&b""[..]; MAX_NAMESPACES];
+        let mut room = imported.iter_mut();
+        for namespace in identity.modinfo.all(b"import_ns") {
+            if namespace.starts_with(OF_MODULES) {
+                return Err(LoadError::ModuleNamespace(namespace.into()));
+            }
+            *room.next().ok_or(IdentityProblem::Namespaces)? = namespace;
+        }
+        Ok(Self { name: identity.name, imported })
     }
-    Err(ImportProblem::Namespace(namespace.into()))
-}
 
-#[inline(never)]
-fn is_in(identity: &Identity<'_>, namespace: &[u8]) -> bool {
-    match namespace.strip_prefix(OF_MODULES) {
-        Some(names) => names.split(|byte| *byte == b',').any(|name| names_it(name, identity.name)),
-        None => import(identity, &|imported| imported == namespace).is_some(),
+    /// Whether the module may use symbols in a namespace.
+    ///
+    /// # Errors
+    /// [`ImportProblem::Namespace`].
+    #[inline]
+    pub fn may_use(&self, namespace: &[u8]) -> Result<(), ImportProblem> {
+        if namespace.is_empty() || self.is_in(namespace) {
+            return Ok(());
+        }
+        Err(ImportProblem::Namespace(namespace.into()))
     }
-}
 
-/// The first namespace that the module imports and that is the wanted one.
-#[inline(never)]
-fn import<'a>(identity: &Identity<'a>, is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
-    identity.modinfo.all(b"import_ns").find(|namespace| is_wanted(namespace))
+    #[inline(never)]
+    fn is_in(&self, namespace: &[u8]) -> bool {
+        match namespace.strip_prefix(OF_MODULES) {
+            Some(names) => names.split(|byte| *byte == b',').any(|name| names_it(name, self.name)),
+            None => self.imported.contains(&namespace),
+        }
+    }
 }
 
 fn names_it(pattern: &[u8], name: &[u8]) -> bool {

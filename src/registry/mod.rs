@@ -115,7 +115,7 @@ impl<'r, P: Platform> Reservation<'r, P> {
     /// Lists the module under its name.
     ///
     /// # Errors
-    /// [`ExportProblem::Duplicate`](crate::symbols::ExportProblem::Duplicate) if it exports a
+    /// [`LoadError::Duplicate`] if it exports a
     /// symbol that the kernel or another module exports, or exports it twice.
     pub fn list(self, platform: &P, module: Module<P>) -> Result<Listed<'r, P>, LoadError> {
         let module = Arc::new(module);

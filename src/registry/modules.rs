@@ -5,7 +5,7 @@ use crate::link;
 use crate::module::{Module, State};
 use crate::name::Name;
 use crate::platform::Platform;
-use crate::symbols::{ExportProblem, Index, Symbol, hash};
+use crate::symbols::{Index, Symbol, hash};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -87,7 +87,7 @@ impl<P: Platform> Modules<P> {
     /// Lists a module whose name is reserved, and stays so.
     ///
     /// # Errors
-    /// [`ExportProblem::Duplicate`] if it exports a symbol twice, or one that the kernel or a
+    /// [`LoadError::Duplicate`] if it exports a symbol twice, or one that the kernel or a
     /// listed module exports; nothing has changed then.
     // Out of line, which makes a loader smaller.
     #[inline(never)]
@@ -105,10 +105,11 @@ impl<P: Platform> Modules<P> {
     fn index_new(&mut self, platform: &P, module: &Module<P>) -> Result<(), LoadError> {
         for symbol in module.exports() {
             let hash = hash(symbol.name);
-            let exists = platform.symbol(symbol.name).is_some()
-                || self.exporter_hashed(symbol.name, hash).is_some();
-            if exists {
-                return Err(ExportProblem::Duplicate(symbol.name.into()).into());
+            let by_kernel = platform.symbol(symbol.name).is_some();
+            let owner = if by_kernel { None } else { self.exporter_hashed(symbol.name, hash) };
+            let owner = owner.map(|(owner, _)| owner.name().clone());
+            if by_kernel || owner.is_some() {
+                return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner });
             }
             self.exports.push(hash).ok_or(link::Error::OutOfMemory)?;
         }

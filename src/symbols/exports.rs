@@ -41,6 +41,11 @@ const NORMAL: KnownSection = KnownSection::row(TABLES[0]);
 const GPL_TABLE: KnownSection = KnownSection::row(TABLES[1]);
 const FLAG_TABLE: KnownSection = KnownSection::row(FLAGS);
 
+/// How many symbols of a table may have values that are not in the module's memory, for each of
+/// which all relocations of the table are looked at: a file cannot keep the linker busy for longer
+/// than its size allows. No module of Debian's has any.
+pub const MAX_OUTSIDE: usize = 64;
+
 /// Where the exported symbols of a module are. The offsets are short, since this is kept for as
 /// long as the module is loaded.
 #[derive(Clone, Debug)]
@@ -96,8 +101,8 @@ pub enum ExportProblem {
     Order(Name),
     /// This one's value is neither absolute nor in memory that the module keeps.
     Value(Name),
-    /// The kernel, a loaded module or the other table of this one exports a symbol of this name.
-    Duplicate(Name),
+    /// This one and [`MAX_OUTSIDE`] before it have values that are not in the module's memory.
+    Outside(Name),
 }
 
 impl fmt::Display for ExportProblem {
@@ -118,7 +123,10 @@ impl fmt::Display for ExportProblem {
                 f,
                 "exported symbol {name} is neither in memory that the module keeps nor absolute"
             ),
-            Self::Duplicate(name) => write!(f, "exported symbol {name} exists already"),
+            Self::Outside(name) => write!(
+                f,
+                "exported symbol {name} is one of more than {MAX_OUTSIDE} that are not in its memory"
+            ),
         }
     }
 }
@@ -228,6 +236,7 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         let core = placed.address(Location { part: Part::Core, offset: 0, size: 0 });
         for (table, name) in TABLES.into_iter().enumerate() {
             let mut last: Option<&[u8]> = None;
+            let mut outside = 0..MAX_OUTSIDE;
             for index in 0..self.len(table) {
                 let symbol =
                     self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
@@ -235,10 +244,13 @@ impl<'c, A: Arch> ExportTables<'c, A> {
                     return Err(ExportProblem::Order(symbol.name.into()));
                 }
                 let offset = symbol.address.wrapping_sub(core);
-                let stays = offset < plan.core.size
-                    || is_kept(image, plan, (name, index), offset == plan.core.size);
-                if !stays {
-                    return Err(ExportProblem::Value(symbol.name.into()));
+                if offset >= plan.core.size {
+                    if outside.next().is_none() {
+                        return Err(ExportProblem::Outside(symbol.name.into()));
+                    }
+                    if !is_kept(image, plan, (name, index), offset == plan.core.size) {
+                        return Err(ExportProblem::Value(symbol.name.into()));
+                    }
                 }
                 last = Some(symbol.name);
             }

@@ -5,7 +5,7 @@ mod exports;
 mod index;
 
 pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
-pub use exports::{ExportProblem, KsymtabFormat};
+pub use exports::{ExportProblem, KsymtabFormat, MAX_OUTSIDE};
 pub(crate) use exports::{ExportTables, Exports};
 pub(crate) use index::{Index, hash};
 

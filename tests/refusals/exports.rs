@@ -2,10 +2,11 @@
 
 use crate::case::{Case, Cases, expect_refusals, symbol};
 use crate::edit::*;
-use crate::real::Architecture;
+use crate::real::{Architecture, with_arch};
 use modlink::LoadError;
 use modlink::module::EntryProblem;
-use modlink::symbols::ExportProblem;
+use modlink::symbols::{ExportProblem, MAX_OUTSIDE};
+use modlink_host::ModuleFile;
 
 const SHF_WRITE: u64 = 1;
 const SHF_ALLOC: u64 = 2;
@@ -22,6 +23,7 @@ const NAMESPACES: [usize; 2] = [2, 5];
 pub fn cases(on: Architecture) -> Vec<Case> {
     let mut cases = Cases::on(on);
     tables(&mut cases);
+    outside(&mut cases);
     strings(&mut cases);
     order(&mut cases);
     values(&mut cases);
@@ -33,6 +35,22 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 #[test]
 fn every_export_table_that_cannot_be_searched_is_refused() {
     expect_refusals(cases);
+}
+
+/// More symbols of other memory than are looked up, and the first that is too many.
+fn outside(cases: &mut Cases) {
+    let on = cases.on;
+    cases.add("many absolute exports", "exported symbol", |file| {
+        let names = (0..=MAX_OUTSIDE).map(|number| format!("absolute_{number:04}"));
+        let address = on.kernel();
+        *file = Edit::new(&with_arch!(on, A => {
+            let module = ModuleFile::<A>::new("m");
+            let export = |module: ModuleFile<A>, name: String| module.exports_absolute(address, &name);
+            names.fold(module, export).build()
+        }));
+        let name = format!("absolute_{MAX_OUTSIDE:04}");
+        LoadError::Export(ExportProblem::Outside(name.as_bytes().into()))
+    });
 }
 
 /// The index of `__ksymtab` and of the section with its relocations.
@@ -90,7 +108,8 @@ fn tables(cases: &mut Cases) {
         file.rename_section(other, "__ksymtab_gpl");
         let others = file.add_section_like(relocations);
         file.set(Section(others, "sh_info"), other as u64);
-        LoadError::Export(ExportProblem::Duplicate(b"crc_itu_t"[..].into()))
+        let (symbol, owner) = (b"crc_itu_t"[..].into(), Some(b"crc_itu_t"[..].into()));
+        LoadError::Duplicate { symbol, owner }
     });
 }
 

@@ -4,7 +4,7 @@ use crate::case::{Case, Cases, expect_refusals};
 use crate::real::{Architecture, with_arch};
 use modlink::LoadError;
 use modlink::arch::Arch;
-use modlink::module::IdentityProblem;
+use modlink::module::{IdentityProblem, MAX_NAMESPACES};
 use modlink_host::HostKernel;
 
 /// The longest name, for which Linux has room in `struct module`.
@@ -33,6 +33,15 @@ pub fn cases(on: Architecture) -> Vec<Case> {
             LoadError::Identity(IdentityProblem::NameLength(length))
         });
     }
+    cases.add("many namespaces", "more than 32 namespaces", |file| {
+        for number in 0..=MAX_NAMESPACES {
+            let modinfo = file.section(".modinfo");
+            let mut strings = file.contents(modinfo).to_vec();
+            strings.extend(format!("import_ns=N{number}\0").bytes());
+            file.set_contents(modinfo, &strings);
+        }
+        LoadError::Identity(IdentityProblem::Namespaces)
+    });
     cases.into_vec()
 }
 

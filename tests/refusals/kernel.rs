@@ -9,7 +9,6 @@ use modlink::arch::Arch;
 use modlink::image::KnownSection;
 use modlink::link::ResolveError;
 use modlink::platform::{AllocateError, Provision, Purpose};
-use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError, Name, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot};
 use std::sync::{Arc, Mutex};
@@ -266,8 +265,8 @@ fn unloaded_while_coming<A: Arch>() -> Outcome {
 
 fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).export("crc_itu_t_table").boot();
-    let want = LoadError::Export(ExportProblem::Duplicate(name("crc_itu_t_table")));
-    let says = "exported symbol crc_itu_t_table exists already";
+    let want = LoadError::Duplicate { symbol: name("crc_itu_t_table"), owner: None };
+    let says = "exported symbol crc_itu_t_table exists already, in the kernel";
     load(&loader, on.signed_module(), want, Errno::ENOEXEC, says)
 }
 
@@ -276,8 +275,8 @@ fn exported_by_a_module<A: Arch>(on: Architecture) -> Outcome {
     loader.load(on.signed_module(), nothing).expect("it loads");
     let mut file = on.module();
     file.set_modinfo("name", "other");
-    let want = LoadError::Export(ExportProblem::Duplicate(name("crc_itu_t")));
-    let says = "exported symbol crc_itu_t exists already";
+    let want = LoadError::Duplicate { symbol: name("crc_itu_t"), owner: Some(name("crc_itu_t")) };
+    let says = "exported symbol crc_itu_t exists already, in module crc_itu_t";
     load(&loader, file.bytes(), want, Errno::ENOEXEC, says)
 }
 

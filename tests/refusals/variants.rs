@@ -134,7 +134,9 @@ const OTHERS: &[&str] = &[
     "load: export String",
     "load: export Order",
     "load: export Value",
-    "load: export Duplicate",
+    "load: export Outside",
+    "load: Duplicate",
+    "load: Namespaces",
     "load: entry NotInCode",
     "load: entry Contradiction",
     "load: entry Undecided",
@@ -155,6 +157,7 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Disabled => "load: Disabled",
         LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
         LoadError::Identity(IdentityProblem::NameLength(_)) => "load: NameLength",
+        LoadError::Identity(IdentityProblem::Namespaces) => "load: Namespaces",
         LoadError::Denied(_) => "load: Denied",
         LoadError::ModuleNamespace(_) => "load: ModuleNamespace",
         LoadError::Exists(_) => "load: Exists",
@@ -168,7 +171,8 @@ fn label(error: &LoadError) -> &'static str {
         LoadError::Export(ExportProblem::String { .. }) => "load: export String",
         LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
         LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
-        LoadError::Export(ExportProblem::Duplicate(_)) => "load: export Duplicate",
+        LoadError::Export(ExportProblem::Outside(_)) => "load: export Outside",
+        LoadError::Duplicate { .. } => "load: Duplicate",
         LoadError::Entry { problem: EntryProblem::NotInCode, .. } => "load: entry NotInCode",
         LoadError::Entry { problem: EntryProblem::Contradiction, .. } => {
             "load: entry Contradiction"

@@ -211,6 +211,26 @@ fn narrow_fields_hold_on_i386_what_they_hold_for_gnu_ld() {
     compare::<I386>(["ld", "-melf_i386"], Addend::InPlace, &i386::TYPES, i386::CORE);
 }
 
+/// docs/differences-from-linux.md says so.
+#[test]
+fn a_narrow_field_of_i386_is_judged_with_the_addend_in_it_and_by_gnu_ld_without() {
+    let find = |name| i386::TYPES.into_iter().find(|each| each.name == name).expect("a type");
+    let place = find("R_386_8").place(i386::CORE) as i64;
+    for (name, s, a) in [
+        ("R_386_8", 0x100, -1),
+        ("R_386_8", -0x101, 1),
+        ("R_386_16", 0x1_0000, -1),
+        ("R_386_PC8", place + 0x80, -1),
+        ("R_386_PC16", place + 0x1_0000, -1),
+    ] {
+        let (each, s) = (find(name), s as u64 & 0xffff_ffff);
+        let ours = each.text::<I386>(Addend::InPlace, s, a, i386::CORE);
+        assert!(ours.is_some(), "{name}: {s:#x}");
+        let file = each.file::<I386>(Addend::InPlace, a);
+        assert_eq!(link(["ld", "-melf_i386"], &file, i386::CORE, s), None, "{name}: {s:#x}");
+    }
+}
+
 #[test]
 fn narrow_fields_hold_on_m68k_what_they_hold_for_gnu_ld() {
     let linker = ["m68k-linux-gnu-ld", "-mm68kelf"];
