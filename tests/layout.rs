@@ -200,7 +200,10 @@ on_every_architecture! {
         });
         let file = file.build();
         let error = Image::<A>::check(&file, LIMIT).unwrap_err();
-        assert!(matches!(error, modlink::image::Error::TooLarge { .. }), "{error}");
+        let modlink::image::Error::Section { section, problem } = &error else { panic!("{error}") };
+        assert_eq!(section.name.as_bytes(), b".bss.more");
+        assert_eq!(*problem, modlink::image::SectionProblem::TooLarge(LIMIT));
+        assert_eq!(error.errno(), modlink::Errno::ENOMEM);
     }
 
     fn blocks_that_do_not_suit_the_layout_are_refused<A>() {

@@ -27,9 +27,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: SymbolProblem,
     },
-    /// All sections together need more bytes than the limit.
+    /// All sections and the gaps between them need more bytes than the limit.
     TooLarge {
-        /// The bytes that they need, as far as they were added up.
+        /// The bytes that they need.
         size: u64,
         /// The limit.
         limit: u64,
@@ -126,6 +126,8 @@ pub enum SectionProblem {
     /// Its alignment is stricter than the kernel's limit
     /// ([`Platform::MAX_ALIGN`](crate::Platform::MAX_ALIGN)), which is this in bytes.
     AlignmentLimit(u64),
+    /// It and the sections before it need more bytes of memory than the limit, which is this.
+    TooLarge(u64),
     /// `sh_entsize` is not the size of its entries.
     EntrySize(u64),
     /// Its size is not a multiple of the size of its entries.
@@ -201,6 +203,7 @@ impl Error {
         match self {
             Self::OutOfMemory => Errno::ENOMEM,
             Self::TooLarge { .. } => Errno::ENOMEM,
+            Self::Section { problem: SectionProblem::TooLarge(_), .. } => Errno::ENOMEM,
             _ => Errno::ENOEXEC,
         }
     }
@@ -218,7 +221,7 @@ impl fmt::Display for Error {
             }
             Self::Symbol { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::TooLarge { size, limit } => {
-                write!(f, "needs at least {size} bytes of memory; the limit is {limit}")
+                write!(f, "needs {size} bytes of memory; the limit is {limit}")
             }
             Self::OutOfMemory => f.write_str("out of memory"),
         }
@@ -280,6 +283,9 @@ impl fmt::Display for SectionProblem {
             Self::Alignment(found) => write!(f, "alignment {found} is not a power of two"),
             Self::AlignmentLimit(limit) => {
                 write!(f, "its alignment is stricter than the limit of {limit} bytes")
+            }
+            Self::TooLarge(limit) => {
+                write!(f, "with it, more memory is needed than the limit of {limit} bytes")
             }
             Self::EntrySize(found) => write!(f, "sh_entsize {found} is not that of its entries"),
             Self::PartialEntry => f.write_str("its size is not a whole number of entries"),

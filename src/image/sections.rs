@@ -94,15 +94,23 @@ pub(super) fn check<'a, A: Arch>(
     let mut sections = Vec::new();
     sections.try_reserve_exact(headers().len()).map_err(|_| Error::OutOfMemory)?;
     let names = name_table::<A>(file, header, headers)?;
-    let (mut seen, mut size) = (KnownSections::default(), 0);
+    let (mut seen, mut size) = (KnownSections::default(), 0_u64);
+    let limit = limit.min(isize::MAX as u64 / 2);
     for (index, bytes) in headers().enumerate() {
         let section = raw::section_header::<A>(bytes)
             .ok_or(SectionProblem::OutsideFile)
-            .and_then(|header| one::<A>(file, index, &header, names))
-            .and_then(|section| unique(&section, &mut seen).map(|()| section))
-            .map_err(|problem| refuse(index, names, table_name::<A>(bytes), problem))?;
-        add_size(&section, &mut size, limit)?;
-        sections.push(section);
+            .and_then(|header| one::<A>(file, index, &header, names));
+        let problem = match section {
+            Ok(section) => match together(&section, &mut seen, &mut size, limit) {
+                Ok(()) => {
+                    sections.push(section);
+                    continue;
+                }
+                Err(problem) => problem,
+            },
+            Err(problem) => problem,
+        };
+        return Err(refuse(index, names, table_name::<A>(bytes), problem));
     }
     Ok(sections)
 }
@@ -268,29 +276,27 @@ fn known_type<A: Arch>(kind: u32) -> Result<(), SectionProblem> {
     }
 }
 
-/// Established: a section that a module has at most once is not among those that have been `seen`.
+/// Established: a section that a module has at most once is not among those that have been `seen`;
+/// and the loaded sections fit in `limit` bytes, so that no sum of their sizes can wrap. `total` is
+/// what those before this one need. What the gaps between them need is known once they are laid
+/// out.
 #[inline]
-fn unique(section: &Section<'_>, seen: &mut KnownSections) -> Result<(), SectionProblem> {
-    let Some(known) = section.known.filter(|known| UNIQUE.has(Some(*known))) else {
-        return Ok(());
-    };
-    if seen.has(Some(known)) {
-        return Err(SectionProblem::Repeated);
+fn together(
+    section: &Section<'_>,
+    seen: &mut KnownSections,
+    total: &mut u64,
+    limit: u64,
+) -> Result<(), SectionProblem> {
+    if let Some(known) = section.known.filter(|known| UNIQUE.has(Some(*known))) {
+        if seen.has(Some(known)) {
+            return Err(SectionProblem::Repeated);
+        }
+        seen.insert(known);
     }
-    seen.insert(known);
-    Ok(())
-}
-
-/// Established: the loaded sections fit in `limit` bytes and in the host's address space, so that
-/// no sum of their sizes can wrap. `total` is what those before this one need. What the gaps between
-/// them need is known once they are laid out.
-#[inline]
-fn add_size(section: &Section<'_>, total: &mut u64, limit: u64) -> Result<(), Error> {
     if section.loaded {
         *total = total.saturating_add(section.size);
     }
-    let limit = limit.min(isize::MAX as u64 / 2);
-    if *total > limit { Err(Error::TooLarge { size: *total, limit }) } else { Ok(()) }
+    if *total > limit { Err(SectionProblem::TooLarge(limit)) } else { Ok(()) }
 }
 
 /// Established: no loaded section asks for a stricter alignment than `limit`.

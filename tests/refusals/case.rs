@@ -27,10 +27,13 @@ impl Case {
     fn is_linkers(&self) -> bool {
         let is_kernels_limit = matches!(
             self.error,
-            LoadError::Image(image::Error::Section {
-                problem: image::SectionProblem::AlignmentLimit(_),
-                ..
-            })
+            LoadError::Image(
+                image::Error::TooLarge { .. }
+                    | image::Error::Section {
+                        problem: image::SectionProblem::AlignmentLimit(_),
+                        ..
+                    }
+            )
         );
         !is_kernels_limit
             && matches!(

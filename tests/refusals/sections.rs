@@ -33,6 +33,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
     once(&mut cases);
     contents(&mut cases);
     total(&mut cases);
+    gaps(&mut cases);
     cases.into_vec()
 }
 
@@ -181,9 +182,14 @@ fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_refused() {
         let file = architecture.module();
         let needed = sum_up_to(&file, file.section_count());
         assert_eq!(architecture.check(file.bytes(), needed), Ok(()));
+        let sums = |count: &usize| sum_up_to(&file, *count) < needed;
+        let last = (0..file.section_count()).rfind(sums).expect("the last with bytes");
         assert_eq!(
             architecture.check(file.bytes(), needed - 1),
-            Err(Error::TooLarge { size: needed, limit: needed - 1 })
+            Err(Error::Section {
+                section: section(last, &file.section_name(last)),
+                problem: SectionProblem::TooLarge(needed - 1)
+            })
         );
     }
 }
@@ -555,10 +561,28 @@ fn total(cases: &mut Cases) {
     });
 }
 
+/// Each section fits, and all of them, and what does not is the room between them.
+fn gaps(cases: &mut Cases) {
+    let on = cases.on;
+    cases.add_with(Errno::ENOMEM, "gaps for alignment beyond the limit", "the limit is", |file| {
+        *file = many(on, LIMIT / (1 << 20) + 1, 1 << 20);
+        let size = with_arch!(on, A => {
+            let image = Image::<A>::check(file.bytes(), LIMIT).expect("its bytes are few");
+            Plan::new(&image, PAGE).expect("memory").size()
+        });
+        assert!(size > LIMIT && size < 2 * LIMIT, "{size:#x}");
+        Error::TooLarge { size, limit: LIMIT }
+    });
+}
+
 /// The error that section `last` takes the sum of all loaded sections beyond the limit.
 fn too_large(file: &Edit, last: usize) -> Error {
     assert!(sum_up_to(file, last) <= LIMIT, "an earlier section is too large already");
-    Error::TooLarge { size: sum_up_to(file, last + 1), limit: LIMIT }
+    assert!(sum_up_to(file, last + 1) > LIMIT, "all of them fit");
+    Error::Section {
+        section: section(last, &file.section_name(last)),
+        problem: SectionProblem::TooLarge(LIMIT),
+    }
 }
 
 /// What the first `count` sections need in memory, without the gaps before them.

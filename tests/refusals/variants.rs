@@ -50,6 +50,7 @@ labels! { section_label, SECTION, SectionProblem:
     SectionProblem::OutsideFile => "section: OutsideFile",
     SectionProblem::Alignment(_) => "section: Alignment",
     SectionProblem::AlignmentLimit(_) => "section: AlignmentLimit",
+    SectionProblem::TooLarge(_) => "section: TooLarge",
     SectionProblem::EntrySize(_) => "section: EntrySize",
     SectionProblem::PartialEntry => "section: PartialEntry",
     SectionProblem::Name => "section: Name",
