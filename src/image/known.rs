@@ -6,6 +6,7 @@
 
 use super::strings::Text;
 use core::fmt;
+use core::ops::Range;
 use goblin::elf::section_header::{SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_PREINIT_ARRAY};
 use static_assertions::const_assert;
 
@@ -124,10 +125,9 @@ impl KnownSection {
         let mut next = *LOOKUP.first.get(slot(name.first_bytes()?))?;
         // Ends at the index of no row.
         while let Some(after) = LOOKUP.next.get(usize::from(next)) {
-            let known = Self(next).name();
-            let found = match known.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix.as_bytes()),
-                None => name.is(known.as_bytes()),
+            let found = match Self(next).pattern() {
+                [prefix @ .., b'*'] => name.starts_with(prefix),
+                whole => name.is(whole),
             };
             if found {
                 return Some(Self(next));
@@ -152,8 +152,17 @@ impl KnownSection {
 
     /// The name of the section; with a `*` at the end, any that starts so.
     pub fn name(self) -> &'static str {
+        TEXT.get(self.range()).unwrap_or_default()
+    }
+
+    fn pattern(self) -> &'static [u8] {
+        TEXT.as_bytes().get(self.range()).unwrap_or_default()
+    }
+
+    /// Where its name stands in [`TEXT`].
+    fn range(self) -> Range<usize> {
         let end = |row: u8| LOOKUP.ends.get(usize::from(row)).map_or(0, |end| usize::from(*end));
-        TEXT.get(end(self.0.wrapping_sub(1))..end(self.0)).unwrap_or_default()
+        end(self.0.wrapping_sub(1))..end(self.0)
     }
 
     /// What becomes of it unless the kernel provides what it asks for.

@@ -150,8 +150,13 @@ fn table<A: Arch>(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(),
 /// Established for a section that is no such table: it holds no relocations of a loaded section in
 /// another format.
 fn other_format(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
+    let links = section.flags.contains(Flags::INFO_LINK);
+    // Most sections.
+    if section.kind == SHT_PROGBITS && !links {
+        return Ok(());
+    }
+    let is_named = is_named_so(section);
     let target = sections.get(section.info as usize).filter(|_| section.info != 0);
-    let (links, is_named) = (section.flags.contains(Flags::INFO_LINK), is_named_so(section));
     let is_format = match section.kind {
         SHT_RELR | SHT_ANDROID_RELR => true,
         _ if target.is_some_and(|found| !found.loaded) => false,
