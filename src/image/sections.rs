@@ -99,7 +99,7 @@ pub(super) fn check<'a, A: Arch>(
     for (index, bytes) in headers().enumerate() {
         let section = raw::section_header::<A>(bytes)
             .ok_or(SectionProblem::OutsideFile)
-            .and_then(|header| one::<A>(file, index, &header, names));
+            .and_then(|header| one::<A>(file, index, header, names));
         let problem = match section {
             Ok(section) => match together(&section, &mut seen, &mut size, limit) {
                 Ok(()) => {
@@ -150,29 +150,29 @@ fn name_table<'a, A: Arch>(
 fn one<'a, A: Arch>(
     file: &'a [u8],
     index: usize,
-    header: &SectionHeader,
+    header: SectionHeader,
     names: Strings<'a>,
 ) -> Result<Section<'a>, SectionProblem> {
     if index == 0 {
-        first(header)?;
+        first(&header)?;
     }
     // The other members of a header that is null mean nothing, wherever it stands.
-    let header = if header.sh_type == SHT_NULL { &SectionHeader::default() } else { header };
+    let header = if header.sh_type == SHT_NULL { SectionHeader::default() } else { header };
     let name = names.at(header.sh_name).ok_or(SectionProblem::Name)?;
     let flags = Flags::from_bits_truncate(header.sh_flags);
-    alignment(header)?;
+    alignment(&header)?;
     if header.sh_type == SHT_SYMTAB {
         entries(raw::sizes::<A>().symbol, header.sh_entsize, header.sh_size)?;
     }
     let known = KnownSection::of(name, header.sh_type);
-    loadable::<A>(known, header, flags)?;
+    loadable::<A>(known, &header, flags)?;
     Ok(Section {
         name,
         kind: header.sh_type,
         flags,
         size: header.sh_size,
         align: header.sh_addralign.max(1),
-        data: bytes(file, header)?,
+        data: bytes(file, &header)?,
         loaded: flags.contains(Flags::ALLOC) && !FOR_THE_LOADER.has(known),
         known,
         link: header.sh_link,

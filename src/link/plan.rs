@@ -132,7 +132,6 @@ impl Plan {
     }
 
     /// Where the section of that index lies; `None` if it is not loaded.
-    #[inline(never)]
     pub fn location(&self, section: usize) -> Option<Location> {
         self.locations.get(section).copied().flatten()
     }
