@@ -130,18 +130,28 @@ on_every_architecture! {
         assert_eq!(refusal(&neither), (Undecided, ".init.text".into()));
     }
 
-    fn data_that_struct_module_refers_to_is_no_function<A>() {
+    fn bounds_of_fixups_that_struct_module_refers_to_are_no_functions<A>() {
         let [init, exit] = offsets::<A>();
         let file = module::<A>()
-            .datum(".fixups", "bounds", Seen::Locally)
+            .datum(".m68k_fixup", "bounds", Seen::Locally)
             .function(".init.text", "init_module", Seen::Weakly)
             .function(".text.m", "cleanup_module", Seen::Weakly)
             .this_module_holds(8, "bounds", 0)
             .this_module_holds(init, "init_module", 0)
             .this_module_holds(init + 48, "bounds", 0)
-            .this_module_holds(init + 56, ".fixups", 16)
+            .this_module_holds(init + 56, ".m68k_fixup", 16)
             .this_module_holds(exit, "cleanup_module", 0);
         assert_eq!(run(&file), BOTH);
+    }
+
+    fn anything_else_outside_code_that_struct_module_refers_to_is_refused<A>() {
+        let [init, _] = offsets::<A>();
+        for section in [".data.m", ".fixups", ".rodata.m"] {
+            let file = module::<A>()
+                .datum(section, "start", Seen::Locally)
+                .this_module_holds(init, "start", 0);
+            assert_eq!(refusal(&file), (EntryProblem::NotInCode, "start".into()), "{section}");
+        }
     }
 
     fn a_function_that_is_not_the_modules_own_is_refused_wherever_struct_module_holds_it<A>() {

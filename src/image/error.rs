@@ -140,6 +140,8 @@ pub enum SectionProblem {
     Link(u32),
     /// `sh_info` is not the index of a section that can be relocated.
     Target(u32),
+    /// It and the tables of relocations before it have more bytes than the file: they overlap.
+    Overlap,
     /// It holds relocations of a loaded section in another format than `SHT_REL` and `SHT_RELA`:
     /// in that of this `sh_type`.
     RelocationFormat(u32),
@@ -300,6 +302,7 @@ impl fmt::Display for SectionProblem {
                     None => write!(f, "sh_type {kind:#x}"),
                 }
             }
+            Self::Overlap => f.write_str("its relocations are those of other tables, too"),
             Self::AddendKind => f.write_str("this architecture has no relocations of its kind"),
             Self::ThreadLocal => f.write_str("thread-local storage is not for kernels"),
             Self::Compressed => f.write_str("compressed sections cannot be loaded"),

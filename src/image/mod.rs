@@ -51,7 +51,7 @@ impl<'a, A: Arch> Image<'a, A> {
             .map_err(Error::Header)?;
         let sections = sections::check::<A>(file, &header, table, limit)?;
         let symbols = symbols::check::<A>(&sections)?;
-        relocations::check::<A>(&sections)?;
+        relocations::check::<A>(&sections, file.len() as u64)?;
         let modinfo = check_modinfo(&sections)?;
         Ok(Self { sections, symbols, modinfo, is_signed })
     }

@@ -87,12 +87,14 @@ impl<'a, A: Arch> Relocations<'a, A> {
 /// loaded: they are in the format of the gABI and of the architecture, its symbol table, and that
 /// there are bytes to change.
 ///
-/// Relocations of sections that are not loaded (debug information) are never applied.
+/// Relocations of sections that are not loaded (debug information) are never applied. Established
+/// for all others: they are not more than the `room` bytes of the file hold, so that nothing takes
+/// longer than its size allows.
 #[inline(never)]
-pub(super) fn check<A: Arch>(sections: &[Section<'_>]) -> Result<(), Error> {
+pub(super) fn check<A: Arch>(sections: &[Section<'_>], mut room: u64) -> Result<(), Error> {
     for (index, section) in sections.iter().enumerate().filter(|(_, section)| section.size != 0) {
         let checked = if is_table(section) {
-            table::<A>(section, sections)
+            table::<A>(section, sections, &mut room)
         } else {
             other_format(section, sections)
         };
@@ -123,7 +125,11 @@ fn is_table(section: &Section<'_>) -> bool {
 
 /// Established for a table of relocations: `sh_info` is a section; and if it is one that is loaded,
 /// everything that applying them takes.
-fn table<A: Arch>(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(), SectionProblem> {
+fn table<A: Arch>(
+    section: &Section<'_>,
+    sections: &[Section<'_>],
+    room: &mut u64,
+) -> Result<(), SectionProblem> {
     let changed = match sections.get(section.info as usize) {
         Some(changed) if section.info != 0 => changed,
         _ => return Err(SectionProblem::Target(section.info)),
@@ -131,6 +137,7 @@ fn table<A: Arch>(section: &Section<'_>, sections: &[Section<'_>]) -> Result<(),
     if !changed.loaded {
         return Ok(());
     }
+    *room = room.checked_sub(section.size).ok_or(SectionProblem::Overlap)?;
     if !takes_addends::<A>(section.kind) {
         return Err(SectionProblem::AddendKind);
     }

@@ -7,13 +7,16 @@
 use crate::arch::Arch;
 use crate::error::LoadError;
 use crate::image::raw::Fields;
-use crate::image::{Binding, Definition, Flags, Image, KnownSection, Symbol};
+use crate::image::{Binding, Definition, Flags, Image, KnownSection, Section, Symbol};
 use crate::link::{Location, Part, Placed, Plan};
 use core::fmt;
 use goblin::elf::sym::{STT_FILE, STT_SECTION};
 
 /// The section that holds `struct module`.
 const THIS_MODULE: KnownSection = KnownSection::row(".gnu.linkonce.this_module");
+
+/// What m68k's `struct module` refers to beside functions: the bounds of this list.
+const FIXUPS: KnownSection = KnownSection::row(".m68k_fixup");
 
 /// The functions that the loader calls, named as Linux's `module_init` and `module_exit` name them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,8 +121,7 @@ impl<A: Arch> Module<'_, '_, A> {
         let bytes = self.plan.location(target).map(|place| self.placed.bytes(place));
         self.image.visit_relocations(target, &mut |relocation, symbol| {
             let is_code = self.is_code(symbol);
-            // Data of the module is none, such as m68k's fixups.
-            if !is_code && matches!(symbol.definition(), Definition::Section(_)) {
+            if self.section(symbol).is_some_and(|section| section.known == Some(FIXUPS)) {
                 return;
             }
             let (offset, symbol) = (relocation.offset, relocation.symbol);
@@ -205,9 +207,12 @@ impl<A: Arch> Module<'_, '_, A> {
     }
 
     fn is_code(&self, symbol: &Symbol<'_>) -> bool {
-        let Definition::Section(section) = symbol.definition() else { return false };
-        let section = self.image.sections().get(section);
-        section.is_some_and(|section| section.flags.contains(Flags::EXECUTE))
+        self.section(symbol).is_some_and(|section| section.flags.contains(Flags::EXECUTE))
+    }
+
+    fn section(&self, symbol: &Symbol<'_>) -> Option<&Section<'_>> {
+        let Definition::Section(section) = symbol.definition() else { return None };
+        self.image.sections().get(section)
     }
 
     fn is_local(&self, symbol: usize) -> bool {

@@ -26,12 +26,16 @@ impl<'a> Namespaces<'a> {
     #[inline(never)]
     pub fn of(identity: &Identity<'a>) -> Result<Self, LoadError> {
         let mut imported = [&b""[..]; MAX_NAMESPACES];
-        let mut room = imported.iter_mut();
+        let mut count = 0_usize;
         for namespace in identity.modinfo.all(b"import_ns") {
             if namespace.starts_with(OF_MODULES) {
                 return Err(LoadError::ModuleNamespace(namespace.into()));
             }
-            *room.next().ok_or(IdentityProblem::Namespaces)? = namespace;
+            // Each of a module's source files may import the same.
+            if !imported.contains(&namespace) {
+                let free = imported.get_mut(count).ok_or(IdentityProblem::Namespaces)?;
+                (*free, count) = (namespace, count.saturating_add(1));
+            }
         }
         Ok(Self { name: identity.name, imported })
     }

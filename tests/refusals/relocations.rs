@@ -11,6 +11,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
     links(&mut cases);
     targets(&mut cases);
     addends(&mut cases);
+    overlaps(&mut cases);
     formats(&mut cases);
     types(&mut cases);
     places(&mut cases);
@@ -244,6 +245,33 @@ fn addends(cases: &mut Cases) {
     });
 }
 
+/// Other headers for the bytes of one table, until there are more relocations than the file holds.
+fn overlaps(cases: &mut Cases) {
+    cases.add("a table many times", "those of other tables", |file| {
+        let (_, table) = text(file);
+        // All of them do nothing.
+        let size = 4096 * file.get(Section(table, "sh_entsize"));
+        file.set_contents(table, &vec![0; size as usize]);
+        let name = file.section_name(table);
+        let loaded = |file: &Edit, index: &usize| {
+            let kind = file.get(Section(*index, "sh_type"));
+            let target = file.get(Section(*index, "sh_info")) as usize;
+            [SHT_RELA, SHT_REL].contains(&kind)
+                && file.get(Section(target, "sh_flags")) & SHF_ALLOC != 0
+        };
+        let tables = (0..file.section_count()).filter(|index| loaded(file, index));
+        let mut sum: u64 = tables.map(|index| file.get(Section(index, "sh_size"))).sum();
+        loop {
+            let added = file.add_section_like(table);
+            sum += size;
+            if sum > file.bytes().len() as u64 {
+                let section = section(added, &name);
+                return Error::Section { section, problem: SectionProblem::Overlap };
+            }
+        }
+    });
+}
+
 /// Types of sections that hold relocations in formats of their own, and how they are named.
 const FORMATS: [(u64, &str); 5] = [
     (0x4000_0014, "SHT_CREL (0x40000014)"),
@@ -253,6 +281,7 @@ const FORMATS: [(u64, &str); 5] = [
     (0x6fff_ff00, "SHT_ANDROID_RELR (0x6fffff00)"),
 ];
 
+const SHF_ALLOC: u64 = 2;
 const SHF_INFO_LINK: u64 = 0x40;
 const SHF_COMPRESSED: u64 = 0x800;
 /// Linux's, for relocations of a module that patches another.

@@ -58,6 +58,7 @@ labels! { section_label, SECTION, SectionProblem:
     SectionProblem::Link(_) => "section: Link",
     SectionProblem::Target(_) => "section: Target",
     SectionProblem::RelocationFormat(_) => "section: RelocationFormat",
+    SectionProblem::Overlap => "section: Overlap",
     SectionProblem::AddendKind => "section: AddendKind",
     SectionProblem::ThreadLocal => "section: ThreadLocal",
     SectionProblem::Compressed => "section: Compressed",
