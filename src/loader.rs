@@ -58,7 +58,6 @@ impl<P: Platform> Loader<P> {
         image.check_alignments(P::MAX_ALIGN)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
         denied::check(&self.platform, identity.name)?;
-        let namespaces = Namespaces::of(&identity)?;
         let ignored = Ignored::check(&self.platform, &image)?;
         let (reservation, name) = self.registry.reserve(identity.name)?;
 
@@ -71,6 +70,8 @@ impl<P: Platform> Loader<P> {
         let (core, init) = room.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
+        // When Linux looks at them: what it finds before is told first.
+        let namespaces = Namespaces::of(&identity)?;
         let mut imports = Imports::new(&self.platform, &self.registry, &identity, &namespaces);
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
