@@ -9,6 +9,7 @@ use crate::name::Name;
 use crate::platform::AllocateError;
 use crate::symbols::ExportProblem;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// A module could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum LoadError {
     Busy(Name),
     /// There is no memory for it.
     Memory(AllocateError),
+    /// The kernel is out of reach of all addresses at which modules may lie.
+    Unreachable(Unreachable),
     /// It could not be placed or relocated.
     Link(link::Error),
     /// One of its symbols has no value.
@@ -64,6 +67,16 @@ pub enum LoadError {
     Protect,
     /// Its start failed with this status, which is negative.
     Init(i32),
+}
+
+/// From no address at which modules may lie can an instruction reach all of the kernel. Says more
+/// of the kernel than of the module: its `Platform` gives two ranges that do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The first and the last address of the kernel's exported code and data.
+    pub kernel: (u64, u64),
+    /// The first and the last address at which modules may lie.
+    pub modules: (u64, u64),
 }
 
 /// Why a module may not use a symbol that exists.
@@ -102,6 +115,13 @@ pub enum UnloadError {
 }
 
 impl LoadError {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unreachable(kernel: RangeInclusive<u64>, modules: RangeInclusive<u64>) -> Self {
+        let [kernel, modules] = [kernel, modules].map(RangeInclusive::into_inner);
+        Self::Unreachable(Unreachable { kernel, modules })
+    }
+
     /// The error number that Linux gives for it.
     pub fn errno(&self) -> Errno {
         match self {
@@ -114,7 +134,7 @@ impl LoadError {
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
-            Self::Memory(_) | Self::Protect => Errno::ENOMEM,
+            Self::Memory(_) | Self::Unreachable(_) | Self::Protect => Errno::ENOMEM,
             Self::Link(error) => error.errno(),
             Self::Symbol(link::ResolveError::Unknown(_)) => Errno::ENOENT,
             Self::Symbol(link::ResolveError::OutOfMemory) => Errno::ENOMEM,
@@ -173,6 +193,7 @@ impl fmt::Display for LoadError {
             Self::Memory(AllocateError::OutOfReach) => {
                 f.write_str("no memory within reach of the kernel left")
             }
+            Self::Unreachable(problem) => problem.fmt(f),
             Self::Link(error) => error.fmt(f),
             Self::Symbol(error) => error.fmt(f),
             Self::Export(problem) => problem.fmt(f),
@@ -187,6 +208,17 @@ impl fmt::Display for LoadError {
             Self::Protect => f.write_str("cannot protect its memory"),
             Self::Init(status) => write!(f, "its start failed with {status}"),
         }
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((kernel, kernel_end), (modules, modules_end)) = (self.kernel, self.modules);
+        write!(
+            f,
+            "the kernel at {kernel:#x} to {kernel_end:#x} is out of reach of modules, which may \
+             lie at {modules:#x} to {modules_end:#x}"
+        )
     }
 }
 

@@ -36,7 +36,7 @@
 //! # Example
 //!
 //! A kernel whose modules are for x86-64 and whose memory comes from the heap, which is enough to
-//! see a file refused:
+//! see a file refused. One that runs modules has a [`Region`](platform::Region) for them:
 //!
 //! ```
 //! use modlink::platform::*;
@@ -45,20 +45,35 @@
 //!
 //! struct Kernel;
 //!
-//! struct Heap(Vec<u8>);
+//! struct Heap {
+//!     bytes: Vec<u8>,
+//!     read_only: ReadOnlyPages,
+//! }
 //!
 //! // SAFETY: the vector is used through this value alone and never grows.
 //! unsafe impl ModuleMemory for Heap {
+//!     type Protected = Self;
+//!
 //!     fn address(&self) -> u64 {
 //!         0xffff_ffff_c000_0000
 //!     }
 //!     fn bytes_mut(&mut self) -> &mut [u8] {
-//!         &mut self.0
+//!         &mut self.bytes
 //!     }
-//!     fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-//!         self.0.get(range)
+//!     fn protect(self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
+//!         Ok(Self { read_only: ReadOnlyPages::of(pages), ..self })
 //!     }
-//!     fn protect(&self, _: Range<usize>, _: Protection) -> Result<(), ProtectError> {
+//! }
+//!
+//! // SAFETY: no module runs in this kernel, so that nobody writes to any of it.
+//! unsafe impl ProtectedMemory for Heap {
+//!     fn address(&self) -> u64 {
+//!         0xffff_ffff_c000_0000
+//!     }
+//!     fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
+//!         if self.read_only.contain(&range) { self.bytes.get(range) } else { None }
+//!     }
+//!     fn make_read_only(&self, _: Range<usize>) -> Result<(), ProtectError> {
 //!         Ok(())
 //!     }
 //! }
@@ -85,7 +100,8 @@
 //!         0xffff_ffff_8000_0000..=0xffff_ffff_80ff_ffff
 //!     }
 //!     fn allocate(&self, request: &MemoryRequest) -> Result<Heap, AllocateError> {
-//!         Ok(Heap(vec![0; request.size as usize]))
+//!         let bytes = vec![0; request.size as usize];
+//!         Ok(Heap { bytes, read_only: ReadOnlyPages::default() })
 //!     }
 //!     fn symbol(&self, _: &[u8]) -> Option<Symbol<'_>> {
 //!         None
@@ -131,7 +147,7 @@ pub mod symbols;
 pub mod syscall;
 
 pub use errno::Errno;
-pub use error::{ImportProblem, LoadError, UnloadError};
+pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};
 pub use loader::{Exported, Loader};
 pub use module::{Module, Reference, State};
 pub use name::Name;

@@ -3,18 +3,17 @@
 use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
-use crate::link::{Group, Plan};
+use crate::link::{Layout, Plan};
 use crate::module::{
     Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, References, Room,
-    Work, denied, pages,
+    Work, denied,
 };
 use crate::name::Name;
-use crate::platform::{Event, Level, Platform};
+use crate::platform::{Event, Level, Platform, Protected};
 use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::ops::Range;
 
 /// The module loader of a kernel.
 pub struct Loader<P: Platform> {
@@ -79,12 +78,11 @@ impl<P: Platform> Loader<P> {
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
-        room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
+        let (parts, init) = room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let gpl_compatible = imports.is_gpl_compatible();
         let (uses, work) = imports.into_uses();
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
-        let Room { parts, init } = room;
         let module = Module {
             name,
             arguments,
@@ -99,18 +97,17 @@ impl<P: Platform> Loader<P> {
             parts,
         };
         let coming = reservation.list(&self.platform, module)?;
-        let sealed = pages(plan.core.group(Group::ReadOnlyAfterInit), P::PAGE_SIZE);
-        self.start(coming, entry.init, init, sealed)
+        self.start(coming, entry.init, init, &plan.core)
     }
 
     /// Starts a module that is linked, at `entry`. `init` is the memory that it needs until then;
-    /// `sealed` are the bytes of its core part that it may not change afterwards.
+    /// `core` says what of its core part it may not change afterwards.
     fn start(
         &self,
         coming: Listed<'_, P>,
         entry: Option<u64>,
-        init: Option<P::Memory>,
-        sealed: Range<usize>,
+        init: Option<Protected<P>>,
+        core: &Layout,
     ) -> Result<(), LoadError> {
         let module = coming.module();
         // It cannot be taken out before all of this is done.
@@ -135,7 +132,7 @@ impl<P: Platform> Loader<P> {
         }
         module.references.go_live();
         self.platform.notify(Event::Live, module);
-        if module.parts.seal(sealed).is_err() {
+        if module.parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
         module.parts.discard_init(init);

@@ -1,8 +1,8 @@
 //! Where a module lies: apart or joined, within reach, aligned, and nothing on top of anything.
 
-use modlink::arch::Arch;
+use modlink::arch::{Arch, X86_64};
 use modlink::platform::{AllocateError, Purpose};
-use modlink::{Errno, LoadError};
+use modlink::{Errno, LoadError, Unreachable};
 use modlink_host::{
     HostKernel, HostLoader, ModuleFile, OUT_OF_REACH, Operation, Step, address_in, corpus,
     on_every_architecture,
@@ -43,6 +43,128 @@ fn code_model<A: Arch>() -> RangeInclusive<u64> {
         "x86_64" => 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff,
         _ => 0..=0xffff_ffff,
     }
+}
+
+/// A loader in a kernel that is at `kernel` and lets modules lie at `modules`, with all room in
+/// `room`; and what comes of loading a real module, which refers to the kernel's symbols by 32-bit
+/// distances.
+fn load_beside(
+    kernel: RangeInclusive<u64>,
+    modules: RangeInclusive<u64>,
+    room: &[RangeInclusive<u64>],
+) -> (Arc<HostLoader<X86_64>>, Result<(), LoadError>) {
+    let file = corpus::module::<X86_64>("crc7");
+    let loader = HostKernel::<X86_64>::new()
+        .with_kernel_at(kernel)
+        .with_modules_at(modules)
+        .export_all_for(&file, &[])
+        .boot();
+    loader.platform().set_region(room);
+    let result = loader.load(&file, no_arguments).map(|_| ());
+    (loader, result)
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TOP: RangeInclusive<u64> = 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff;
+const EVERYWHERE: RangeInclusive<u64> = 0..=u64::MAX;
+
+#[test]
+fn a_kernel_at_2_mib_loads_modules_into_the_topmost_2_gib() {
+    let kernel = 2 * MIB..=18 * MIB - 1;
+    let low = (18 * MIB - 1).wrapping_sub(0x7fff_ffff);
+    let room = 0xffff_ffff_c000_0000..=0xffff_ffff_c0ff_ffff;
+    let (loader, result) = load_beside(kernel.clone(), TOP, std::slice::from_ref(&room));
+    result.unwrap();
+    let requests = loader.platform().requests();
+    assert_eq!(requests[0].window, low..=*TOP.end());
+    assert!(room.contains(&loader.find(b"crc7").unwrap().core().start));
+
+    // What is below the window is too far from the kernel's last byte.
+    let (_, result) = load_beside(kernel, TOP, &[*TOP.start()..=low - 1]);
+    let error = result.unwrap_err();
+    assert_eq!(error, LoadError::Memory(AllocateError::OutOfReach));
+}
+
+#[test]
+fn a_kernel_at_the_lower_end_of_the_topmost_2_gib_loads_modules_anywhere_there() {
+    let kernel = *TOP.start()..=TOP.start() + 16 * MIB - 1;
+    for room in [TOP.start() + 16 * MIB..=TOP.start() + 17 * MIB, TOP.end() - MIB..=*TOP.end()] {
+        let (loader, result) = load_beside(kernel.clone(), TOP, &[room]);
+        result.unwrap();
+        assert_eq!(loader.platform().requests()[0].window, TOP);
+    }
+}
+
+#[test]
+fn a_window_that_goes_around_zero_is_asked_for_in_two_parts() {
+    let kernel = 2 * MIB..=18 * MIB - 1;
+    let low = (18 * MIB - 1).wrapping_sub(0x7fff_ffff);
+    let windows = [low..=u64::MAX, 0..=2 * MIB + 0x7fff_ffff];
+    let above = GIB..=GIB + 16 * MIB;
+    let below = 0_u64.wrapping_sub(GIB)..=0_u64.wrapping_sub(GIB) + 16 * MIB;
+    for (room, asked) in [(below.clone(), 1), (above.clone(), 2)] {
+        let (loader, result) = load_beside(kernel.clone(), EVERYWHERE, std::slice::from_ref(&room));
+        result.unwrap();
+        let core: Vec<_> = loader
+            .platform()
+            .requests()
+            .into_iter()
+            .filter(|request| request.purpose == Purpose::Core)
+            .map(|request| request.window)
+            .collect();
+        assert_eq!(core, windows[..asked]);
+        assert!(room.contains(&loader.find(b"crc7").unwrap().core().start));
+    }
+
+    // Core on the one side of zero and init on the other, each within reach of the other.
+    let file = with_init::<X86_64>().build();
+    let loader =
+        HostKernel::<X86_64>::new().with_kernel_at(kernel).with_modules_at(EVERYWHERE).boot();
+    loader.platform().set_room(Purpose::Core, &[0_u64.wrapping_sub(MIB)..=u64::MAX]);
+    loader.platform().set_room(Purpose::Init, &[above]);
+    loader.load(&file, no_arguments).unwrap();
+    assert!(!loader.find(b"m").unwrap().figures().joined);
+    let init = loader.platform().requests().pop().unwrap();
+    assert_eq!(init.purpose, Purpose::Init);
+    assert!(init.window.end() < &(2 * MIB + 0x7fff_ffff), "core is below the kernel: {init:x?}");
+
+    loader.unload(b"m", false).unwrap();
+    loader.platform().set_room(Purpose::Init, &[2 * GIB - MIB..=2 * GIB + MIB]);
+    loader.platform().set_room(Purpose::Joined, &[below]);
+    loader.load(&file, no_arguments).unwrap();
+    assert!(loader.find(b"m").unwrap().figures().joined, "init would reach the kernel, not core");
+}
+
+#[test]
+fn a_kernel_that_no_module_reaches_is_named_with_where_modules_may_lie() {
+    let kernel = 1 << 46..=(1 << 46) + 16 * MIB - 1;
+    let (_, result) = load_beside(kernel.clone(), TOP, &[TOP]);
+    let error = result.unwrap_err();
+    let (kernel, modules) = (kernel.into_inner(), TOP.into_inner());
+    assert_eq!(error, LoadError::Unreachable(Unreachable { kernel, modules }));
+    assert_eq!(
+        error.to_string(),
+        "the kernel at 0x400000000000 to 0x400000ffffff is out of reach of modules, which may lie \
+         at 0xffffffff80000000 to 0xfffffffffeffffff"
+    );
+    let (_, result) = load_beside(2 * MIB..=5 * GIB, EVERYWHERE, &[EVERYWHERE]);
+    let error = result.unwrap_err();
+    assert!(matches!(error, LoadError::Unreachable(_)), "too large for any: {error}");
+}
+
+#[test]
+fn a_kernel_in_the_middle_has_its_modules_where_it_says_that_they_lie() {
+    let kernel = 1 << 46..=(1 << 46) + 16 * MIB - 1;
+    let modules = (1 << 46) + GIB..=(1 << 46) + 4 * GIB;
+    let loader = HostKernel::<X86_64>::new()
+        .with_kernel_at(kernel.clone())
+        .with_modules_at(modules.clone())
+        .boot();
+    loader.platform().set_region(std::slice::from_ref(&modules));
+    loader.load(&with_init::<X86_64>().build(), no_arguments).unwrap();
+    let window = &loader.platform().requests()[0].window;
+    assert_eq!(*window, *modules.start()..=kernel.start() + 0x7fff_ffff);
 }
 
 on_every_architecture! {

@@ -9,6 +9,7 @@ mod license;
 mod memory;
 pub(crate) mod namespace;
 mod parts;
+mod reach;
 mod references;
 
 pub(crate) use disabled::Disabled;
@@ -18,7 +19,7 @@ pub(crate) use identity::Identity;
 pub use identity::{IdentityProblem, max_name};
 pub(crate) use ignored::Ignored;
 pub(crate) use license::License;
-pub(crate) use memory::{Room, pages};
+pub(crate) use memory::Room;
 pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
 pub(crate) use parts::Parts;
@@ -26,7 +27,7 @@ pub use references::{Reference, State};
 
 use crate::image::KnownSection;
 use crate::name::Name;
-use crate::platform::{ModuleMemory, Platform};
+use crate::platform::{Platform, Protected, ProtectedMemory};
 use crate::symbols::{ExportTables, Exports, Symbol};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -72,7 +73,7 @@ pub struct Module<P: Platform> {
     pub(crate) exports: Exports<P::Arch>,
     pub(crate) uses: Box<[Reference<P>]>,
     pub(crate) references: References,
-    pub(crate) parts: Parts<P::Memory>,
+    pub(crate) parts: Parts<Protected<P>>,
 }
 
 impl<P: Platform> Module<P> {
@@ -166,7 +167,7 @@ impl<P: Platform> Module<P> {
         let constants = self.exports.constants();
         let core = &self.parts.core;
         let address = core.address().wrapping_add(constants.start as u64);
-        self.exports.tables(core.bytes(constants).unwrap_or_default(), address)
+        self.exports.tables(core.read_only(constants).unwrap_or_default(), address)
     }
 }
 

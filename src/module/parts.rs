@@ -1,6 +1,8 @@
 //! What a module has of memory while it is loaded.
 
-use crate::platform::{ModuleMemory, ProtectError, Protection};
+use super::memory::read_only_after_init;
+use crate::link::Layout;
+use crate::platform::{ProtectError, ProtectedMemory};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +20,7 @@ pub(crate) struct Parts<M> {
     init_is_gone: AtomicBool,
 }
 
-impl<M: ModuleMemory> Parts<M> {
+impl<M: ProtectedMemory> Parts<M> {
     /// Parts of so many bytes, each with memory of its own.
     pub fn apart(core: M, core_size: u32, init: u64, init_size: u32) -> Self {
         let init_is_gone = AtomicBool::new(false);
@@ -31,9 +33,9 @@ impl<M: ModuleMemory> Parts<M> {
         Self { joined: true, ..Self::apart(core, core_size, init, init_size) }
     }
 
-    /// Protects what only the module's start may change: `range`, in bytes of the core part.
-    pub fn seal(&self, range: Range<usize>) -> Result<(), ProtectError> {
-        if range.is_empty() { Ok(()) } else { self.core.protect(range, Protection::ReadOnly) }
+    /// Makes read-only what of the core part only the module's init function may change.
+    pub fn protect_after_init(&self, core: &Layout, page: u64) -> Result<(), ProtectError> {
+        read_only_after_init(core, page).try_for_each(|pages| self.core.make_read_only(pages))
     }
 
     /// Gives back the init part's own memory, if it has any.

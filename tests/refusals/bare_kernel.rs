@@ -5,7 +5,7 @@ use modlink::Platform;
 use modlink::arch::Arch;
 use modlink::platform::{
     AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    Protection, ReadError,
+    ProtectedMemory, Protection, ReadError, ReadOnlyPages,
 };
 use modlink::symbols::Symbol;
 use std::marker::PhantomData;
@@ -39,6 +39,7 @@ struct Piece {
 pub struct Memory {
     piece: Option<Piece>,
     size: usize,
+    read_only: ReadOnlyPages,
     home: Pool,
 }
 
@@ -78,7 +79,8 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
         assert!(request.size <= PIECE && PIECE.is_multiple_of(request.align));
         let piece = self.free.lock().unwrap().pop().ok_or(AllocateError::Exhausted)?;
         let size = request.size as usize;
-        Ok(Memory { piece: Some(piece), size, home: self.free.clone() })
+        let (read_only, home) = (ReadOnlyPages::default(), self.free.clone());
+        Ok(Memory { piece: Some(piece), size, read_only, home })
     }
 
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
@@ -114,6 +116,8 @@ impl Memory {
 
 // SAFETY: the bytes are those of one piece, whoever asks.
 unsafe impl ModuleMemory for Memory {
+    type Protected = Self;
+
     fn address(&self) -> u64 {
         self.piece().address
     }
@@ -123,11 +127,23 @@ unsafe impl ModuleMemory for Memory {
         &mut piece.bytes[..self.size]
     }
 
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        self.piece().bytes.get(range)
+    fn protect(mut self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
+        self.read_only = ReadOnlyPages::of(pages);
+        Ok(self)
+    }
+}
+
+// SAFETY: no module code runs, so that nobody writes to any of it.
+unsafe impl ProtectedMemory for Memory {
+    fn address(&self) -> u64 {
+        self.piece().address
     }
 
-    fn protect(&self, _range: Range<usize>, _protection: Protection) -> Result<(), ProtectError> {
+    fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
+        if self.read_only.contain(&range) { self.piece().bytes.get(range) } else { None }
+    }
+
+    fn make_read_only(&self, _pages: Range<usize>) -> Result<(), ProtectError> {
         Ok(())
     }
 }

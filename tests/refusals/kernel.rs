@@ -9,7 +9,7 @@ use modlink::arch::Arch;
 use modlink::image::KnownSection;
 use modlink::link::ResolveError;
 use modlink::platform::{AllocateError, Provision, Purpose};
-use modlink::{Errno, ImportProblem, LoadError, Name, UnloadError};
+use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot};
 use std::sync::{Arc, Mutex};
 
@@ -368,7 +368,16 @@ fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
         let want = LoadError::Memory(AllocateError::OutOfReach);
         outcomes.push(load(&loader, file.bytes(), want, Errno::ENOMEM, "reach of the kernel"));
     }
+    outcomes.push(unreachable_kernel::<A>(on));
     outcomes
+}
+
+fn unreachable_kernel<A: Arch>(on: Architecture) -> Outcome {
+    let modules = 0x1_0000_0000..=0x1_ffff_ffff;
+    let loader = kernel_for::<A>(on).with_modules_at(modules.clone()).boot();
+    let kernel = loader.platform().kernel().into_inner();
+    let want = LoadError::Unreachable(Unreachable { kernel, modules: modules.into_inner() });
+    load(&loader, on.signed_module(), want, Errno::ENOMEM, "0x100000000 to 0x1ffffffff")
 }
 
 fn no_protection<A: Arch>(on: Architecture) -> Vec<Outcome> {

@@ -8,7 +8,7 @@ use crate::symvers::Symvers;
 use modlink::arch::X86_64;
 use modlink::platform::{
     AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    Protection, Provision, ReadError,
+    ProtectedMemory, Protection, Provision, ReadError, ReadOnlyPages,
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Platform};
@@ -38,6 +38,7 @@ pub struct Room {
     start: *mut u8,
     size: usize,
     address: u64,
+    read_only: ReadOnlyPages,
 }
 
 // SAFETY: the memory belongs to this value alone.
@@ -47,6 +48,8 @@ unsafe impl Sync for Room {}
 
 // SAFETY: the arena has given these bytes to nobody else.
 unsafe impl ModuleMemory for Room {
+    type Protected = Self;
+
     fn address(&self) -> u64 {
         self.address
     }
@@ -56,12 +59,27 @@ unsafe impl ModuleMemory for Room {
         unsafe { std::slice::from_raw_parts_mut(self.start, self.size) }
     }
 
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts(self.start, self.size) }.get(range)
+    fn protect(mut self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
+        self.read_only = ReadOnlyPages::of(pages);
+        Ok(self)
+    }
+}
+
+// SAFETY: the arena has given these bytes to nobody else, and no module runs.
+unsafe impl ProtectedMemory for Room {
+    fn address(&self) -> u64 {
+        self.address
     }
 
-    fn protect(&self, _: Range<usize>, _: Protection) -> Result<(), ProtectError> {
+    fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
+        if !self.read_only.contain(&range) || range.end > self.size {
+            return None;
+        }
+        // SAFETY: these bytes are in the room.
+        Some(unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.len()) })
+    }
+
+    fn make_read_only(&self, _: Range<usize>) -> Result<(), ProtectError> {
         Ok(())
     }
 }
@@ -95,7 +113,8 @@ unsafe impl Platform for Kernel {
     fn allocate(&self, request: &MemoryRequest) -> Result<Room, AllocateError> {
         let size = request.size as usize;
         let start = self.arena.take(size, request.align as usize);
-        Ok(Room { start, size, address: MODULES + self.arena.offset(start) as u64 })
+        let address = MODULES + self.arena.offset(start) as u64;
+        Ok(Room { start, size, address, read_only: ReadOnlyPages::default() })
     }
 
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {

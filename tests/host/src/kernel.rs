@@ -31,6 +31,7 @@ type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
 /// A kernel of the architecture `A` on the build machine.
 pub struct HostKernel<A: Arch> {
     kernel: RangeInclusive<u64>,
+    modules: RangeInclusive<u64>,
     exports: BTreeMap<Vec<u8>, Export>,
     /// What it says of sections; of all others the second.
     sections: (BTreeMap<String, Provision>, Provision),
@@ -75,6 +76,7 @@ impl<A: Arch> HostKernel<A> {
         let trace = Arc::new(Mutex::new(Vec::new()));
         Self {
             kernel,
+            modules: A::ADDRESSES,
             exports: BTreeMap::new(),
             // No module code runs that could miss anything.
             sections: (BTreeMap::new(), Provision::LossAccepted),
@@ -119,6 +121,13 @@ impl<A: Arch> HostKernel<A> {
     /// The same kernel, started with this deny list.
     pub fn deny(mut self, names: &str) -> Self {
         self.denied = names.into();
+        self
+    }
+
+    /// The same kernel, which lets modules lie at other addresses than the architecture does. Room
+    /// is where it was.
+    pub fn with_modules_at(mut self, modules: RangeInclusive<u64>) -> Self {
+        self.modules = modules;
         self
     }
 
@@ -421,6 +430,10 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
 
     fn kernel(&self) -> RangeInclusive<u64> {
         self.kernel.clone()
+    }
+
+    fn module_range(&self) -> RangeInclusive<u64> {
+        self.modules.clone()
     }
 
     fn allocate(&self, request: &MemoryRequest) -> Result<HostMemory, AllocateError> {

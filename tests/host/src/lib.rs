@@ -39,7 +39,7 @@ pub use audit::audit;
 pub use failures::Operation;
 pub use files::{File, FileKind};
 pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};
-pub use memory::{HostMemory, NotAllowed};
+pub use memory::{HostMemory, HostProtected, NotAllowed};
 pub use module_file::{FUNCTION, ModuleFile, Seen, address_in};
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};
 pub use trace::Step;

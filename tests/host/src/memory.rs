@@ -6,7 +6,8 @@ use crate::snapshot::BlockRow;
 use crate::trace::Step;
 use crate::user::PAGE;
 use modlink::platform::{
-    AllocateError, MemoryRequest, ModuleMemory, ProtectError, Protection, Purpose,
+    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection, Purpose,
+    ReadOnlyPages,
 };
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -52,14 +53,25 @@ struct Block {
     pages: Mutex<Vec<Page>>,
 }
 
-// SAFETY: `bytes` is written through `HostMemory::bytes_mut`, which has the only handle, before
-// any page is protected, and through `Memory::write` after that, which holds the lock on `pages`
-// and writes only pages that nothing gets a reference to any more.
+// SAFETY: `bytes` is written through `HostMemory::bytes_mut`, which has the only handle, and once
+// that is a `HostProtected` through `Memory::write`, which holds the lock on `pages` and writes only
+// pages that nothing gets a reference to.
 unsafe impl Sync for Block {}
 
-/// Memory that holds a module, or its init part.
+/// Memory that holds a module, or its init part, while it is linked.
 #[derive(Debug)]
-pub struct HostMemory {
+pub struct HostMemory(Held);
+
+/// Memory of a module that may run.
+#[derive(Debug)]
+pub struct HostProtected {
+    held: Held,
+    read_only: ReadOnlyPages,
+}
+
+/// What gives a block back when it is dropped.
+#[derive(Debug)]
+struct Held {
     memory: Arc<Memory>,
     block: Arc<Block>,
 }
@@ -132,7 +144,7 @@ impl Memory {
         });
         state.blocks.insert(address, block.clone());
         self.note(Step::Allocated(request.purpose));
-        Ok(HostMemory { memory: self.clone(), block })
+        Ok(HostMemory(Held { memory: self.clone(), block }))
     }
 
     /// Reads as a module's instructions would.
@@ -150,12 +162,8 @@ impl Memory {
     pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), NotAllowed> {
         let (block, range) = self.find(address, bytes.len())?;
         let pages = block.pages.lock().unwrap();
-        assert!(
-            pages.iter().any(|page| *page != Page::Fresh),
-            "a module does not write before it runs"
-        );
-        let writable =
-            |page: &Page| matches!(page, Page::Fresh | Page::Protected(Protection::ReadWrite));
+        assert!(!pages.contains(&Page::Fresh), "a module does not write before it runs");
+        let writable = |page: &Page| *page == Page::Protected(Protection::ReadWrite);
         if !pages[touched(&range)].iter().all(writable) {
             return Err(NotAllowed);
         }
@@ -242,54 +250,83 @@ impl State {
 // SAFETY: the bytes are one allocation of the size that was requested, which has this address in
 // the model and no other user.
 unsafe impl ModuleMemory for HostMemory {
+    type Protected = HostProtected;
+
     fn address(&self) -> u64 {
-        self.block.address
+        self.0.block.address
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        let pages = self.block.pages.lock().unwrap();
-        assert!(
-            pages.iter().all(|page| *page == Page::Fresh),
-            "the loader writes to memory that it has protected"
-        );
-        drop(pages);
-        let bytes = &self.block.bytes;
+        let bytes = &self.0.block.bytes;
         // SAFETY: `UnsafeCell<u8>` has the layout of `u8`; this handle is the only one and is
         // borrowed for as long as the slice lives; modules write only when pages are protected.
         unsafe { std::slice::from_raw_parts_mut(bytes.as_ptr() as *mut u8, bytes.len()) }
     }
 
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        let bytes = self.block.bytes.get(range.clone())?;
-        let pages = self.block.pages.lock().unwrap();
-        let read_only = Page::Protected(Protection::ReadOnly);
-        let constant = pages.iter().all(|page| *page == Page::Fresh)
-            || range.is_empty()
-            || pages[touched(&range)].iter().all(|page| *page == read_only);
-        assert!(constant, "the loader relies on bytes that the module can change");
-        // SAFETY: `UnsafeCell<u8>` has the layout of `u8`. Nobody writes these bytes: they are
-        // read-only, or the module does not run yet and the only handle is borrowed.
+    fn protect(self, pages: &[(Range<usize>, Protection)]) -> Result<HostProtected, ProtectError> {
+        let Self(held) = self;
+        let starts = pages.iter().skip(1).map(|(run, _)| run.start);
+        assert!(
+            pages.iter().zip(starts).all(|((run, _), next)| run.end <= next),
+            "{pages:x?} do not ascend"
+        );
+        for (run, protection) in pages {
+            held.protect(run, *protection)?;
+        }
+        // What is between them is as it should be, and no less protected.
+        for page in held.block.pages.lock().unwrap().iter_mut() {
+            if *page == Page::Fresh {
+                *page = Page::Protected(Protection::ReadWrite);
+            }
+        }
+        Ok(HostProtected { held, read_only: ReadOnlyPages::of(pages) })
+    }
+}
+
+// SAFETY: the bytes stay where they are. `Memory::write` writes to no page that is read-only.
+unsafe impl ProtectedMemory for HostProtected {
+    fn address(&self) -> u64 {
+        self.held.block.address
+    }
+
+    fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
+        if range.end > self.held.block.bytes.len() {
+            return None;
+        }
+        assert!(
+            range.is_empty() || self.read_only.contain(&range),
+            "the loader relies on bytes that the module can change"
+        );
+        let bytes = &self.held.block.bytes[range];
+        // SAFETY: `UnsafeCell<u8>` has the layout of `u8`, and nobody writes these bytes: their
+        // pages are read-only and stay so. Those around them are cells, of which this slice has none.
         Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) })
     }
 
-    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
+    fn make_read_only(&self, pages: Range<usize>) -> Result<(), ProtectError> {
+        self.held.protect(&pages, Protection::ReadOnly)
+    }
+}
+
+impl Held {
+    fn protect(&self, run: &Range<usize>, protection: Protection) -> Result<(), ProtectError> {
         let page = PAGE as usize;
         assert!(
-            range.start < range.end
-                && range.start.is_multiple_of(page)
-                && range.end.is_multiple_of(page)
-                && range.end <= self.block.bytes.len(),
-            "{range:x?} are not pages of a block of {:#x} bytes",
+            run.start < run.end
+                && run.start.is_multiple_of(page)
+                && run.end.is_multiple_of(page)
+                && run.end <= self.block.bytes.len(),
+            "{run:x?} are not pages of a block of {:#x} bytes",
             self.block.bytes.len()
         );
         let purpose = self.block.request.purpose;
         if self.memory.failures.strikes(Operation::Protect) {
             return Err(ProtectError);
         }
-        for page in &mut self.block.pages.lock().unwrap()[touched(&range)] {
+        for page in &mut self.block.pages.lock().unwrap()[touched(run)] {
             assert!(
                 matches!(page, Page::Fresh | Page::Protected(Protection::ReadWrite)),
-                "{range:x?} of {purpose:?} is {page:?} already and becomes {protection:?}"
+                "{run:x?} of {purpose:?} is {page:?} already and becomes {protection:?}"
             );
             *page = Page::Protected(protection);
         }
@@ -298,7 +335,7 @@ unsafe impl ModuleMemory for HostMemory {
     }
 }
 
-impl Drop for HostMemory {
+impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.memory.state.lock().unwrap();
         let removed = state.blocks.remove(&self.block.address);

@@ -4,7 +4,7 @@ use modlink::Platform;
 use modlink::arch::X86_64;
 use modlink::platform::{
     AllocateError, Fault, MemoryRequest, ModuleFile as _, ModuleMemory, OpenError, ProtectError,
-    Protection, Purpose,
+    ProtectedMemory, Protection, Purpose,
 };
 use modlink_host::{FileKind, HostKernel, HostMemory, NotAllowed, Operation};
 
@@ -56,8 +56,8 @@ fn a_module_is_kept_from_what_is_protected() {
     let kernel = kernel();
     let mut memory = memory(&kernel);
     memory.bytes_mut().fill(1);
-    memory.protect(0..0x1000, Protection::Execute).unwrap();
-    memory.protect(0x1000..0x2000, Protection::ReadOnly).unwrap();
+    let pages = [(0..0x1000, Protection::Execute), (0x1000..0x2000, Protection::ReadOnly)];
+    let memory = memory.protect(&pages).unwrap();
 
     assert_eq!(kernel.poke(0x1fff, &[2]), Err(NotAllowed));
     assert_eq!(kernel.poke(0x2fff, &[2, 2]), Err(NotAllowed), "it starts in a constant page");
@@ -67,38 +67,43 @@ fn a_module_is_kept_from_what_is_protected() {
     assert_eq!(kernel.protection(0x1000), Some(Protection::Execute));
     assert_eq!(kernel.protection(0x3000), Some(Protection::ReadWrite));
     assert_eq!(kernel.protection(0x4000), None);
-    assert_eq!(memory.bytes(0x1000..0x1002), Some(&[1, 1][..]));
-    assert_eq!(memory.bytes(0x2fff..0x3001), None);
+    assert_eq!(memory.read_only(0x1000..0x1002), Some(&[1, 1][..]));
+    assert_eq!(memory.read_only(0x2fff..0x3001), None);
 }
 
 #[test]
-#[should_panic(expected = "writes to memory that it has protected")]
-fn writing_after_protection_is_noticed() {
-    let mut memory = memory(&kernel());
-    memory.protect(0..0x1000, Protection::ReadOnly).unwrap();
-    memory.bytes_mut();
+#[should_panic(expected = "a module does not write before it runs")]
+fn writing_before_protection_is_noticed() {
+    let kernel = kernel();
+    let _memory = memory(&kernel);
+    let _ = kernel.poke(0x1000, &[1]);
 }
 
 #[test]
-#[should_panic(expected = "is Protected(Execute) already and becomes ReadWrite")]
-fn loosening_a_protection_is_noticed() {
-    let memory = memory(&kernel());
-    memory.protect(0..0x1000, Protection::Execute).unwrap();
-    let _ = memory.protect(0..0x3000, Protection::ReadWrite);
+#[should_panic(expected = "is Protected(Execute) already and becomes ReadOnly")]
+fn taking_execution_away_is_noticed() {
+    let memory = memory(&kernel()).protect(&[(0..0x1000, Protection::Execute)]).unwrap();
+    let _ = memory.make_read_only(0..0x2000);
+}
+
+#[test]
+#[should_panic(expected = "do not ascend")]
+fn protecting_a_page_twice_is_noticed() {
+    let pages = [(0..0x2000, Protection::ReadOnly), (0x1000..0x3000, Protection::Execute)];
+    let _ = memory(&kernel()).protect(&pages);
 }
 
 #[test]
 #[should_panic(expected = "are not pages of a block")]
 fn protecting_half_a_page_is_noticed() {
-    let _ = memory(&kernel()).protect(0..0x800, Protection::Execute);
+    let _ = memory(&kernel()).protect(&[(0..0x800, Protection::Execute)]);
 }
 
 #[test]
 #[should_panic(expected = "bytes that the module can change")]
 fn relying_on_what_a_module_can_change_is_noticed() {
-    let memory = memory(&kernel());
-    memory.protect(0..0x1000, Protection::ReadOnly).unwrap();
-    memory.bytes(0xfff..0x1001);
+    let memory = memory(&kernel()).protect(&[(0..0x1000, Protection::ReadOnly)]).unwrap();
+    memory.read_only(0xfff..0x1001);
 }
 
 #[test]
@@ -137,9 +142,10 @@ fn the_nth_operation_fails_and_no_other() {
     assert_eq!(results, [Ok(()), Err(Fault), Ok(())]);
 
     kernel.fail(Operation::Protect, 1);
-    let memory = memory(&kernel);
-    assert_eq!(memory.protect(0..0x1000, Protection::Execute), Err(ProtectError));
-    assert_eq!(memory.protect(0..0x1000, Protection::Execute), Ok(()));
+    let protect = || memory(&kernel).protect(&[(0..0x1000, Protection::Execute)]);
+    assert_eq!(protect().unwrap_err(), ProtectError);
+    assert!(protect().is_ok());
+    assert_eq!(kernel.count(Operation::Protect), 2);
 
     kernel.fail(Operation::Allocate, 1);
     kernel.fail_nothing();

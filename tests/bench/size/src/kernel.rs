@@ -12,6 +12,8 @@ struct Memory(&'static mut [u8]);
 
 // SAFETY: never run.
 unsafe impl ModuleMemory for Memory {
+    type Protected = Self;
+
     #[inline(never)]
     fn address(&self) -> u64 {
         black_box(0)
@@ -23,13 +25,27 @@ unsafe impl ModuleMemory for Memory {
     }
 
     #[inline(never)]
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+    fn protect(self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
+        black_box(pages);
+        black_box(Ok(self))
+    }
+}
+
+// SAFETY: never run.
+unsafe impl ProtectedMemory for Memory {
+    #[inline(never)]
+    fn address(&self) -> u64 {
+        black_box(0)
+    }
+
+    #[inline(never)]
+    fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
         black_box(&*self.0).get(range)
     }
 
     #[inline(never)]
-    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
-        black_box((range, protection));
+    fn make_read_only(&self, pages: Range<usize>) -> Result<(), ProtectError> {
+        black_box(pages);
         black_box(Ok(()))
     }
 }

@@ -16,7 +16,7 @@ use core::panic::PanicInfo;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::platform::{
     AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    Protection, Provision, ReadError,
+    ProtectedMemory, Protection, Provision, ReadError,
 };
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use modlink::{Loader, Platform};
@@ -57,6 +57,8 @@ unsafe impl Sync for OpaqueMemory {}
 
 // SAFETY: never runs.
 unsafe impl ModuleMemory for OpaqueMemory {
+    type Protected = Self;
+
     fn address(&self) -> u64 {
         number(self.bytes as u64, 0)
     }
@@ -66,13 +68,27 @@ unsafe impl ModuleMemory for OpaqueMemory {
         unsafe { core::slice::from_raw_parts_mut(self.bytes, self.size) }
     }
 
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+    fn protect(self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
+        match number(pages.as_ptr() as u64, pages.len() as u64) {
+            0 => Ok(self),
+            _ => Err(ProtectError),
+        }
+    }
+}
+
+// SAFETY: never runs.
+unsafe impl ProtectedMemory for OpaqueMemory {
+    fn address(&self) -> u64 {
+        number(self.bytes as u64, 0)
+    }
+
+    fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
         // SAFETY: never runs.
         unsafe { core::slice::from_raw_parts(self.bytes, self.size) }.get(range)
     }
 
-    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
-        match number(range.start as u64, range.end as u64 + protection as u64) {
+    fn make_read_only(&self, pages: Range<usize>) -> Result<(), ProtectError> {
+        match number(pages.start as u64, pages.end as u64) {
             0 => Ok(()),
             _ => Err(ProtectError),
         }

@@ -4,11 +4,20 @@
 //! into module code, the calling process with its credentials, memory and files, and the log are
 //! reached through [`Platform`] alone.
 
+mod memory;
+pub mod region;
+
+pub use memory::{
+    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection, Purpose,
+    ReadOnlyPages,
+};
+pub use region::Region;
+
 use crate::arch::Arch;
 use crate::module::Module;
 use crate::symbols::Symbol;
 use core::fmt;
-use core::ops::{Range, RangeInclusive};
+use core::ops::RangeInclusive;
 
 /// The kernel that the loader is part of.
 ///
@@ -20,7 +29,7 @@ use core::ops::{Range, RangeInclusive};
 pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The architecture whose modules this kernel runs.
     type Arch: Arch;
-    /// Memory that holds a module, or its init part; dropping it gives it back.
+    /// Memory that holds a module, or its init part: [`region::Memory`], or a type of its own.
     type Memory: ModuleMemory;
     /// A file from which a module is read; dropping it closes it.
     type File: ModuleFile;
@@ -37,7 +46,17 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The addresses between which the kernel's exported code and data lie, last one included.
     fn kernel(&self) -> RangeInclusive<u64>;
 
-    /// Finds room for a module.
+    /// The addresses, last one included, at which modules may lie: by default those that the
+    /// architecture's code model has for them.
+    ///
+    /// Of these the loader asks for addresses from which every byte of [`kernel`](Self::kernel) is
+    /// within [`Arch::REACH`]. Distances wrap around the end of the address space, as instructions
+    /// compute them: modules in the topmost 2 GiB reach a kernel at 2 MiB.
+    fn module_range(&self) -> RangeInclusive<u64> {
+        Self::Arch::ADDRESSES
+    }
+
+    /// Finds room for a module. A [`Region`] can.
     ///
     /// # Errors
     /// [`AllocateError::OutOfReach`] if there is memory but none in `request.window`,
@@ -103,33 +122,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     }
 }
 
-/// A run of memory that holds a module, or its init part. Dropping it gives it back.
-///
-/// It starts readable and writable and not executable. The address at which the module will run
-/// may differ from the one at which these bytes are written.
-///
-/// # Safety
-/// An implementation promises that [`bytes_mut`](Self::bytes_mut) and [`bytes`](Self::bytes) are
-/// the same memory every time, as long as was requested, visible to the module at
-/// [`address`](Self::address), and used by nobody but the module and the loader.
-pub unsafe trait ModuleMemory: Send + Sync {
-    /// The address at which the module sees the first byte.
-    fn address(&self) -> u64;
-
-    /// All bytes, for the loader to write before any of them is protected or run.
-    fn bytes_mut(&mut self) -> &mut [u8];
-
-    /// Bytes that have been protected as [`Protection::ReadOnly`], or all of them before the
-    /// module runs; `None` if `range` leaves the memory. `range` is in bytes from its start.
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]>;
-
-    /// Protects whole pages and, for [`Protection::Execute`], makes what was written there
-    /// visible to instruction fetch. `range` is in bytes from the start.
-    ///
-    /// # Errors
-    /// [`ProtectError`] if the pages cannot be protected so; the module is then not run.
-    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError>;
-}
+/// A module's memory once the module may run.
+pub(crate) type Protected<P> = <<P as Platform>::Memory as ModuleMemory>::Protected;
 
 /// A file from which a module is read. It cannot be written while this value lives.
 pub trait ModuleFile {
@@ -147,41 +141,6 @@ pub trait ModuleFile {
     fn contents(&self) -> Option<&[u8]> {
         None
     }
-}
-
-/// Room that the loader asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemoryRequest {
-    /// Bytes, a multiple of the page size, never 0.
-    pub size: u64,
-    /// What the address must be a multiple of: a power of two, at least the page size.
-    pub align: u64,
-    /// The addresses, last one included, between which all of it has to lie.
-    pub window: RangeInclusive<u64>,
-    /// What it is for.
-    pub purpose: Purpose,
-}
-
-/// What memory is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// What stays for as long as the module is loaded.
-    Core,
-    /// What is given back once the module has started.
-    Init,
-    /// Both in one block, because they could not be had close enough to each other.
-    Joined,
-}
-
-/// What may be done with a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// Read and run.
-    Execute,
-    /// Read.
-    ReadOnly,
-    /// Read and write.
-    ReadWrite,
 }
 
 /// Whether the kernel does what a kind of section asks for.
@@ -219,19 +178,6 @@ pub enum Level {
     /// For the curious.
     Info,
 }
-
-/// There is no memory for a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AllocateError {
-    /// None is left.
-    Exhausted,
-    /// None is left in the window.
-    OutOfReach,
-}
-
-/// Pages could not be protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProtectError;
 
 /// An address of the calling process cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
