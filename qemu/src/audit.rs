@@ -5,7 +5,7 @@
 //! file again. Neither asks the allocator, or what the loader was told when it protected something.
 
 use crate::kernel::{LOADER, TestKernel};
-use crate::machine::{Access, Machine, Mapping, This};
+use crate::machine::{Machine, Mapping, This};
 use crate::stubs;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -15,7 +15,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::image::Image;
 use modlink::link::{Group, Layout, Plan};
-use modlink::platform::Event;
+use modlink::platform::{Event, Protection};
 use modlink::{Module, Platform};
 use spin::{Mutex, Once};
 
@@ -45,7 +45,7 @@ struct Form {
 struct Wanted {
     owner: String,
     pages: Range<usize>,
-    access: Access,
+    protection: Protection,
 }
 
 /// What an audit saw.
@@ -143,7 +143,7 @@ fn wanted(findings: &mut Findings) -> Vec<Wanted> {
     drop(forms);
     stubs::for_each(|value, pages| {
         let owner = format!("the stub that returns {value}");
-        wanted.push(Wanted { owner, pages, access: Access::Execute });
+        wanted.push(Wanted { owner, pages, protection: Protection::Execute });
     });
     wanted
 }
@@ -161,20 +161,20 @@ impl Form {
                 let is_core = core::ptr::eq(layout, &self.core);
                 let owner = format!("{} {group:?}", module.name());
                 let pages = start as usize..end as usize;
-                let access = access(group, self.is_settled && is_core);
-                wanted.push(Wanted { owner, pages, access });
+                let protection = protection(group, self.is_settled && is_core);
+                wanted.push(Wanted { owner, pages, protection });
             }
         }
     }
 }
 
 /// What may be done with a group's pages.
-fn access(group: Group, is_settled: bool) -> Access {
+fn protection(group: Group, is_settled: bool) -> Protection {
     match group {
-        Group::Text => Access::Execute,
-        Group::ReadOnly => Access::ReadOnly,
-        Group::ReadOnlyAfterInit if is_settled => Access::ReadOnly,
-        Group::ReadOnlyAfterInit | Group::Data | Group::Zeroed => Access::ReadWrite,
+        Group::Text => Protection::Execute,
+        Group::ReadOnly => Protection::ReadOnly,
+        Group::ReadOnlyAfterInit if is_settled => Protection::ReadOnly,
+        Group::ReadOnlyAfterInit | Group::Data | Group::Zeroed => Protection::ReadWrite,
     }
 }
 
@@ -183,9 +183,9 @@ fn access(group: Group, is_settled: bool) -> Access {
 fn check_owners(mappings: &[Mapping], wanted: &[Wanted], findings: &mut Findings) -> usize {
     let region = This::MODULE_REGION;
     let for_modules = MODULE_FRAMES.get().cloned().unwrap_or_default();
-    let mut access = BTreeMap::new();
-    for Wanted { owner, pages, access: wanted } in wanted {
-        access.extend(pages.clone().step_by(PAGE).map(|page| (page, (owner, *wanted))));
+    let mut pages_wanted = BTreeMap::new();
+    for Wanted { owner, pages, protection } in wanted {
+        pages_wanted.extend(pages.clone().step_by(PAGE).map(|page| (page, (owner, *protection))));
     }
     let mut count = 0;
     for mapping in mappings {
@@ -197,27 +197,27 @@ fn check_owners(mappings: &[Mapping], wanted: &[Wanted], findings: &mut Findings
             continue;
         }
         count += 1;
-        match access.remove(&page) {
+        match pages_wanted.remove(&page) {
             None => findings.add(format_args!("{page:#x} is mapped and belongs to nobody")),
-            Some((owner, access)) if !is_as(*mapping, access) => {
+            Some((owner, wanted)) if !is_as(*mapping, wanted) => {
                 let rights = rights(*mapping);
                 findings
-                    .add(format_args!("{page:#x} of {owner} should be {access:?}, is {rights}"));
+                    .add(format_args!("{page:#x} of {owner} should be {wanted:?}, is {rights}"));
             }
             Some(_) => {}
         }
     }
-    for (page, (owner, _)) in access {
+    for (page, (owner, _)) in pages_wanted {
         findings.add(format_args!("{page:#x} of {owner} is not mapped"));
     }
     count
 }
 
-fn is_as(mapping: Mapping, access: Access) -> bool {
-    let (writable, executable) = match access {
-        Access::Execute => (false, true),
-        Access::ReadOnly => (false, false),
-        Access::ReadWrite => (true, false),
+fn is_as(mapping: Mapping, protection: Protection) -> bool {
+    let (writable, executable) = match protection {
+        Protection::Execute => (false, true),
+        Protection::ReadOnly => (false, false),
+        Protection::ReadWrite => (true, false),
     };
     mapping.writable == writable && (mapping.executable == executable || !This::forbids_execution())
 }

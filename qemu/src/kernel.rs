@@ -2,16 +2,16 @@
 
 use crate::files;
 use crate::initrd::File;
-use crate::machine::{Access, Machine, This};
-use crate::memory::region::{NoPages, Pages};
-use crate::memory::{usage, user};
+use crate::machine::{Machine, This};
+use crate::memory::region::{Memory, REGION};
+use crate::memory::user;
 use crate::{audit, policy, report, stubs};
 use core::fmt;
-use core::ops::{Range, RangeInclusive};
+use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::platform::{
-    AllocateError, Event, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError,
-    Platform, ProtectError, Protection, Provision, ReadError,
+    AllocateError, Event, Fault, Level, MemoryRequest, ModuleFile, OpenError, Platform, Provision,
+    ReadError,
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Module};
@@ -27,18 +27,9 @@ pub static LOADER: Loader<TestKernel> = Loader::new(TestKernel);
 static EXPORTED: Once<Ksymtab> = Once::new();
 static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 
-unsafe extern "C" {
-    static __start_ksymtab: u8;
-    static __stop_ksymtab: u8;
-}
-
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
-    let start = (&raw const __start_ksymtab).cast();
-    let end = (&raw const __stop_ksymtab).cast();
-    // SAFETY: the linker script puts nothing but exported symbols between the two.
-    let table = unsafe { Ksymtab::between(start, end) };
-    EXPORTED.call_once(|| table.expect("the linker sorts the exported symbols")).len()
+    EXPORTED.call_once(|| Ksymtab::linked().expect("no symbol is exported twice")).len()
 }
 
 /// Whether the kernel itself exports a symbol of that name.
@@ -49,38 +40,6 @@ pub fn exports(name: &[u8]) -> bool {
 /// Gives up the right to load and remove modules for ever.
 pub fn drop_privilege() {
     MAY_MANAGE_MODULES.store(false, Ordering::Relaxed);
-}
-
-/// Memory of a module: pages that are counted.
-#[derive(Debug)]
-pub struct Memory {
-    pages: Pages,
-    _counted: usage::Counted,
-}
-
-// SAFETY: the pages are at least as many bytes as asked for, always mapped at the same place, and
-// nobody else is told about them.
-unsafe impl ModuleMemory for Memory {
-    fn address(&self) -> u64 {
-        self.pages.range().start as u64
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.pages.bytes_mut()
-    }
-
-    fn bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        self.pages.bytes().get(range)
-    }
-
-    fn protect(&self, range: Range<usize>, protection: Protection) -> Result<(), ProtectError> {
-        let access = match protection {
-            Protection::Execute => Access::Execute,
-            Protection::ReadOnly => Access::ReadOnly,
-            Protection::ReadWrite => Access::ReadWrite,
-        };
-        self.pages.protect(range, access).ok_or(ProtectError)
-    }
 }
 
 impl ModuleFile for File {
@@ -100,7 +59,7 @@ impl ModuleFile for File {
     }
 }
 
-// SAFETY: memory comes from `Pages`, each of which is used by its owner alone; the exported
+// SAFETY: memory comes from the region, each block of which its owner alone has; the exported
 // symbols are parts of the kernel's image, and stubs are never given back.
 unsafe impl Platform for TestKernel {
     type Arch = <This as Machine>::Arch;
@@ -115,16 +74,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn allocate(&self, request: &MemoryRequest) -> Result<Memory, AllocateError> {
-        let size = usize::try_from(request.size).map_err(|_| AllocateError::Exhausted)?;
-        let align = usize::try_from(request.align).map_err(|_| AllocateError::Exhausted)?;
-        let address = |end: u64| usize::try_from(end).unwrap_or(usize::MAX);
-        let window = address(*request.window.start())..=address(*request.window.end());
-        let pages = Pages::take(size, align, &window).map_err(|why| match why {
-            NoPages::Memory => AllocateError::Exhausted,
-            NoPages::Addresses => AllocateError::OutOfReach,
-        })?;
-        let bytes = pages.range().len();
-        Ok(Memory { pages, _counted: usage::Counted::new(bytes) })
+        REGION.allocate(request)
     }
 
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {

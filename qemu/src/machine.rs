@@ -5,6 +5,7 @@
 //! [`Machine`]. A fault that nobody expected is handed to [`crate::fault::report`].
 
 use core::ops::{Range, RangeInclusive};
+use modlink::platform::Protection;
 
 #[cfg(target_arch = "x86")]
 pub use crate::i386::I386 as This;
@@ -42,17 +43,6 @@ pub struct Returned {
     pub word: usize,
     /// The result of a function that returns a 64-bit integer.
     pub wide: u64,
-}
-
-/// What may be done with a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Read and run.
-    Execute,
-    /// Read.
-    ReadOnly,
-    /// Read and write.
-    ReadWrite,
 }
 
 /// A page that can be reached, as the page tables have it.
@@ -111,23 +101,29 @@ pub trait Machine {
     fn protect_kernel(boot: &Boot) -> &'static str;
 
     /// Maps `page` of the module region to the physical page `frame`: readable, writable, not
-    /// executable.
+    /// executable. The processor sees that once it has been told to [`forget`](Self::forget).
     ///
     /// # Safety
     /// `page` is in the module region and not mapped; `frame` is used by nothing else.
     unsafe fn map(page: usize, frame: usize);
 
-    /// Removes the mapping of `page`.
+    /// Removes the mapping of `page`, which the processor remembers until it has to
+    /// [`forget`](Self::forget) it.
     ///
     /// # Safety
     /// `page` was mapped by [`map`](Self::map), and nothing uses what is there any more.
     unsafe fn unmap(page: usize);
 
-    /// Changes what may be done with `page`.
+    /// Changes what may be done with `page`. The processor goes by what it remembers until it has
+    /// to [`forget`](Self::forget) it.
     ///
     /// # Safety
     /// `page` was mapped by [`map`](Self::map); nothing relies on an access that this takes away.
-    unsafe fn protect(page: usize, access: Access);
+    unsafe fn protect(page: usize, protection: Protection);
+
+    /// Makes the processor forget what it remembers of the pages in `pages`, and see what the page
+    /// tables say now.
+    fn forget(pages: Range<usize>);
 
     /// Calls `visit` for each page that is mapped, lowest address first. Reads the page tables that
     /// the processor uses, as it does, and nothing that the kernel remembers of them.

@@ -2,12 +2,13 @@
 //! place of what this kernel does not have.
 
 use crate::kernel::{self, LOADER};
-use crate::machine::{Access, Machine, This};
-use crate::memory::region::Pages;
+use crate::machine::{Machine, This};
+use crate::memory::region::{Protected, REGION};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::ptr;
+use modlink::platform::{MemoryRequest, ModuleMemory, ProtectedMemory, Protection, Purpose};
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use spin::Mutex;
 
@@ -16,7 +17,7 @@ static STUBS: Mutex<Stubs> =
 
 struct Stubs {
     /// The functions, by what they return.
-    functions: BTreeMap<usize, Pages>,
+    functions: BTreeMap<usize, Protected>,
     /// The addresses that names stand for which were given one by one.
     names: BTreeMap<&'static [u8], usize>,
     /// The tables of names that were given together.
@@ -54,14 +55,16 @@ pub fn add(name: &str, value: usize) -> Result<(), NoStub> {
 pub fn add_missing(names: impl Iterator<Item = &'static str>) -> Result<usize, NoStub> {
     let mut names: Vec<&'static str> =
         names.filter(|name| LOADER.symbol(name.as_bytes()).is_none()).collect();
+    // A table has no symbol twice.
     names.sort_unstable();
     names.dedup();
     let mut stubs = STUBS.lock();
     let address = ptr::with_exposed_provenance(stubs.returning(0)?);
-    let symbol = |name| KernelSymbol::new(address, name, false);
+    // SAFETY: the function is there, and stays.
+    let symbol = |name| unsafe { KernelSymbol::new(name, address) };
     let symbols: Vec<KernelSymbol> = names.into_iter().map(symbol).collect();
     let count = symbols.len();
-    stubs.tables.push(Ksymtab::new(symbols.leak()).expect("the names are sorted"));
+    stubs.tables.push(Ksymtab::new(symbols.leak()).expect("each name is there once"));
     Ok(count)
 }
 
@@ -73,7 +76,10 @@ pub fn find(name: &[u8]) -> Option<Symbol<'static>> {
 
 /// Calls `visit` for each function that stubs share, with what it returns and its pages.
 pub fn for_each(mut visit: impl FnMut(usize, Range<usize>)) {
-    STUBS.lock().functions.iter().for_each(|(value, code)| visit(*value, code.range()));
+    STUBS.lock().functions.iter().for_each(|(value, code)| {
+        let start = code.address() as usize;
+        visit(*value, start..start + This::PAGE_SIZE);
+    });
 }
 
 impl Stubs {
@@ -86,16 +92,20 @@ impl Stubs {
     /// The address of a function that returns `value`.
     fn returning(&mut self, value: usize) -> Result<usize, NoStub> {
         if let Some(code) = self.functions.get(&value) {
-            return Ok(code.range().start);
+            return Ok(code.address() as usize);
         }
-        let bytes = This::returning(value);
-        let bytes = bytes.as_ref();
-        let code = Pages::take(bytes.len(), 1, &(0..=usize::MAX));
-        let mut code = code.map_err(|_| NoStub::Memory)?;
-        code.bytes_mut().fill(0);
-        code.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
-        code.protect(0..code.range().len(), Access::Execute).ok_or(NoStub::Memory)?;
-        let address = code.range().start;
+        let instructions = This::returning(value);
+        let instructions = instructions.as_ref();
+        let page = This::PAGE_SIZE as u64;
+        let (window, purpose) = (0..=u64::MAX, Purpose::Core);
+        let one_page = MemoryRequest { size: page, align: page, window, purpose };
+        let mut memory = REGION.allocate(&one_page).map_err(|_| NoStub::Memory)?;
+        let bytes = memory.bytes_mut();
+        bytes.fill(0);
+        bytes[..instructions.len()].copy_from_slice(instructions);
+        let code = memory.protect(&[(0..This::PAGE_SIZE, Protection::Execute)]);
+        let code = code.map_err(|_| NoStub::Memory)?;
+        let address = code.address() as usize;
         self.functions.insert(value, code);
         Ok(address)
     }

@@ -9,11 +9,12 @@ mod descriptors;
 mod entry;
 mod faults;
 
-use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
+use crate::machine::{Argument, Boot, Machine, Mapping, Outcome, Returned};
 use crate::x86::{exit, layout, paging, pvh, serial, walk};
 use core::arch::asm;
 use core::arch::x86::{__cpuid, __get_cpuid_max};
 use core::ops::{Range, RangeInclusive};
+use modlink::platform::Protection;
 
 /// A PC with a 32-bit processor that knows PAE.
 pub struct I386;
@@ -64,9 +65,13 @@ impl Machine for I386 {
         unsafe { paging::unmap(page) }
     }
 
-    unsafe fn protect(page: usize, access: Access) {
+    unsafe fn protect(page: usize, protection: Protection) {
         // SAFETY: the caller's promise.
-        unsafe { paging::protect(page, access) }
+        unsafe { paging::protect(page, protection) }
+    }
+
+    fn forget(pages: Range<usize>) {
+        paging::forget(pages);
     }
 
     fn for_each_mapping(visit: impl FnMut(Mapping)) {

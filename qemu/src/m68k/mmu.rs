@@ -9,12 +9,13 @@
 //! Device registers are reached through the transparent translation registers instead.
 
 use super::{cache, devices, layout};
-use crate::machine::{Access, Boot};
+use crate::machine::Boot;
 use alloc::boxed::Box;
 use core::arch::asm;
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
+use modlink::platform::Protection;
 use spin::Mutex;
 
 /// Bytes in a page.
@@ -26,12 +27,12 @@ static TRANSLATION: Mutex<Option<Translation>> = Mutex::new(None);
 pub fn install(boot: &Boot) {
     let translation = Translation { root: new_table() };
     let initrd = boot.initrd.as_ptr_range();
-    translation.map_all(layout::text(), Access::Execute);
-    translation.map_all(layout::rodata(), Access::ReadOnly);
-    translation.map_all(layout::data(), Access::ReadWrite);
-    translation.map_all(layout::stack(), Access::ReadWrite);
-    translation.map_all(boot.heap.clone(), Access::ReadWrite);
-    translation.map_all(initrd.start.addr()..initrd.end.addr(), Access::ReadOnly);
+    translation.map_all(layout::text(), Protection::Execute);
+    translation.map_all(layout::rodata(), Protection::ReadOnly);
+    translation.map_all(layout::data(), Protection::ReadWrite);
+    translation.map_all(layout::stack(), Protection::ReadWrite);
+    translation.map_all(boot.heap.clone(), Protection::ReadWrite);
+    translation.map_all(initrd.start.addr()..initrd.end.addr(), Protection::ReadOnly);
     // SAFETY: everything in use is mapped at the address that it had without translation.
     unsafe { translation.switch_on(devices::blocks()) };
     *TRANSLATION.lock() = Some(translation);
@@ -42,7 +43,7 @@ pub fn install(boot: &Boot) {
 /// # Safety
 /// As for [`Machine::map`](crate::machine::Machine::map).
 pub unsafe fn map(page: usize, frame: usize) {
-    change(page, |_| descriptor(frame, Access::ReadWrite));
+    change(page, |_| descriptor(frame, Protection::ReadWrite));
 }
 
 /// Removes the mapping of `page`.
@@ -57,8 +58,8 @@ pub unsafe fn unmap(page: usize) {
 ///
 /// # Safety
 /// As for [`Machine::protect`](crate::machine::Machine::protect).
-pub unsafe fn protect(page: usize, access: Access) {
-    change(page, |present| descriptor(present as usize & FRAME, access));
+pub unsafe fn protect(page: usize, protection: Protection) {
+    change(page, |present| descriptor(present as usize & FRAME, protection));
 }
 
 fn change(page: usize, new: impl FnOnce(u32) -> u32) {
@@ -66,7 +67,6 @@ fn change(page: usize, new: impl FnOnce(u32) -> u32) {
     let translation = translation.as_ref().expect("translation is switched on at boot");
     let slot = translation.slot(page);
     slot.store(new(slot.load(Ordering::Relaxed)), Ordering::Relaxed);
-    forget();
 }
 
 /// The translation tables, by their root.
@@ -95,19 +95,19 @@ const MODIFIED: u32 = 1 << 4;
 const COPY_BACK: u32 = 0b01 << 5;
 const UNCACHED_IN_ORDER: u32 = 0b10 << 5;
 
-fn descriptor(frame: usize, access: Access) -> u32 {
-    let protection = match access {
-        Access::Execute | Access::ReadOnly => WRITE_PROTECTED,
-        Access::ReadWrite => MODIFIED,
+fn descriptor(frame: usize, protection: Protection) -> u32 {
+    let rights = match protection {
+        Protection::Execute | Protection::ReadOnly => WRITE_PROTECTED,
+        Protection::ReadWrite => MODIFIED,
     };
-    frame as u32 | COPY_BACK | protection | USED | PAGE_RESIDENT
+    frame as u32 | COPY_BACK | rights | USED | PAGE_RESIDENT
 }
 
 impl Translation {
     /// Maps the pages that touch `range` to the physical pages of the same addresses.
-    fn map_all(&self, range: Range<usize>, access: Access) {
+    fn map_all(&self, range: Range<usize>, protection: Protection) {
         for page in (range.start / PAGE_SIZE * PAGE_SIZE..range.end).step_by(PAGE_SIZE) {
-            self.slot(page).store(descriptor(page, access), Ordering::Relaxed);
+            self.slot(page).store(descriptor(page, protection), Ordering::Relaxed);
         }
     }
 
@@ -189,9 +189,9 @@ impl Table for PageTable {
     const EMPTY: Self = Self([const { AtomicU32::new(NOT_RESIDENT) }; 64]);
 }
 
-/// Makes the processor forget the descriptors that it remembers, and lets it see those that are
-/// still in the data cache: it reads the tables from memory.
-fn forget() {
+/// Makes the processor forget the descriptors that it remembers, of all pages, and lets it see those
+/// that are still in the data cache: it reads the tables from memory.
+pub fn forget(_pages: Range<usize>) {
     cache::push();
     // SAFETY: a privileged instruction in supervisor mode; the tables are complete at any time.
     unsafe { asm!("pflusha", options(nostack, preserves_flags)) }

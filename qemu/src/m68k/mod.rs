@@ -15,11 +15,12 @@ mod registers;
 mod tty;
 mod walk;
 
-use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
+use crate::machine::{Argument, Boot, Machine, Mapping, Outcome, Returned};
 use clock::Clock;
 use controller::Ending;
 use core::arch::asm;
 use core::ops::{Range, RangeInclusive};
+use modlink::platform::Protection;
 
 /// The m68k machine.
 pub struct M68k;
@@ -75,9 +76,13 @@ impl Machine for M68k {
         unsafe { mmu::unmap(page) }
     }
 
-    unsafe fn protect(page: usize, access: Access) {
+    unsafe fn protect(page: usize, protection: Protection) {
         // SAFETY: the caller's promise is the same.
-        unsafe { mmu::protect(page, access) }
+        unsafe { mmu::protect(page, protection) }
+    }
+
+    fn forget(pages: Range<usize>) {
+        mmu::forget(pages);
     }
 
     fn for_each_mapping(visit: impl FnMut(Mapping)) {

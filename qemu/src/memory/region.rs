@@ -1,157 +1,104 @@
-//! The addresses at which modules are put, and the pages behind them.
+//! The pages behind the addresses at which modules are put: what modlink's [`Region`] asks for.
 
 use super::frames::Frames;
-use crate::machine::{Access, Machine, This};
-use alloc::vec;
+use super::usage::Counted;
+use crate::machine::{Machine, This};
 use alloc::vec::Vec;
-use core::ops::{Range, RangeInclusive};
+use core::ops::Range;
+use modlink::platform::region::{self, MapError, Mapped, Pages, Region, Stale};
+use modlink::platform::{ProtectError, Protection};
 use spin::Mutex;
 
 const PAGE: usize = This::PAGE_SIZE;
 
-/// The region and the frames that have been set aside for it, once the machine has given them.
-static REGION: Mutex<Option<Region>> = Mutex::new(None);
+/// Where modules are put.
+pub static REGION: Region<ModulePages> = Region::new(ModulePages, This::MODULE_REGION);
 
-struct Region {
-    free: Vec<Range<usize>>,
-    frames: Frames,
-}
+/// Memory of a module that is being linked.
+pub type Memory = region::Memory<'static, ModulePages>;
 
-/// A run of pages in the module region, mapped to memory of its own; given back when dropped.
-///
-/// A page that is never mapped follows, so that whoever runs over the end faults.
+/// Memory that is protected, for code.
+pub type Protected = region::Protected<'static, ModulePages>;
+
+/// The frames that have been set aside for modules, once the machine has given them.
+static FRAMES: Mutex<Option<Frames>> = Mutex::new(None);
+
+/// The pages of the region.
 #[derive(Debug)]
-pub struct Pages {
-    range: Range<usize>,
-    frames: Vec<usize>,
-}
+pub struct ModulePages;
 
-/// Why there are no pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoPages {
-    /// Too little memory is left.
-    Memory,
-    /// No free addresses lie between those asked for.
-    Addresses,
+/// Frames that are given back when dropped.
+#[derive(Debug)]
+pub struct Taken {
+    frames: Vec<usize>,
+    _counted: Counted,
 }
 
 /// Sets memory aside for modules: `frames` are physical addresses of unused pages.
 pub fn give(frames: Range<usize>) {
-    *REGION.lock() =
-        Some(Region { free: vec![This::MODULE_REGION], frames: Frames::new(frames, PAGE) });
+    *FRAMES.lock() = Some(Frames::new(frames, PAGE));
 }
 
 /// Memory for modules that is left, in bytes.
 pub fn left() -> usize {
-    REGION.lock().as_ref().map_or(0, |region| region.frames.left() * PAGE)
+    FRAMES.lock().as_ref().map_or(0, |frames| frames.left() * PAGE)
 }
 
-impl Pages {
-    /// Takes whole pages for `size` bytes at a multiple of `align`, all of them in `window`.
-    /// They are readable and writable; what is in them is whatever was there before.
-    ///
-    /// # Errors
-    /// [`NoPages`] if there are none; nothing is taken then.
-    pub fn take(
-        size: usize,
-        align: usize,
-        window: &RangeInclusive<usize>,
-    ) -> Result<Self, NoPages> {
-        let size = size.checked_next_multiple_of(PAGE).ok_or(NoPages::Memory)?;
-        let mut region = REGION.lock();
-        let region = region.as_mut().ok_or(NoPages::Memory)?;
-        if region.frames.left() < size / PAGE {
-            return Err(NoPages::Memory);
+// SAFETY: a frame is with one `Taken` at a time; the machine changes no page but the one that it is
+// told, and there is one processor, which `forget` makes use the new mapping.
+unsafe impl Pages for ModulePages {
+    const SIZE: usize = PAGE;
+    type Frames = Taken;
+
+    unsafe fn map(&self, pages: Range<usize>) -> Result<(Mapped<Taken>, Stale), MapError> {
+        let taken = Taken::new(pages.len() / PAGE).ok_or(MapError)?;
+        for (page, &frame) in pages.clone().step_by(PAGE).zip(&taken.frames) {
+            // SAFETY: the caller vouches for the page, and the frame is ours alone.
+            unsafe { This::map(page, frame) }
         }
-        let start = region.reserve(size, align.max(PAGE), window).ok_or(NoPages::Addresses)?;
-        let frames: Vec<usize> = (0..size / PAGE).filter_map(|_| region.frames.take()).collect();
-        let pages = Self { range: start..start + size, frames };
-        for (index, &frame) in pages.frames.iter().enumerate() {
-            // SAFETY: the addresses were just reserved and the frames taken; both are ours alone.
-            unsafe { This::map(start + index * PAGE, frame) }
-        }
-        Ok(pages)
+        Ok((Mapped::in_place(pages.start, taken), Stale::new(pages, This::forget)))
     }
 
-    /// The addresses.
-    pub fn range(&self) -> Range<usize> {
-        self.range.clone()
-    }
-
-    /// What is in them.
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the pages are mapped readable for as long as `self` lives.
-        unsafe { core::slice::from_raw_parts(self.range.start as *const u8, self.range.len()) }
-    }
-
-    /// What is in them, to be written. Faults where [`protect`](Self::protect) forbade it.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the pages are mapped for as long as `self` lives and borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(self.range.start as *mut u8, self.range.len()) }
-    }
-
-    /// Changes what may be done with the pages in `range`, in bytes from the start. `None` if
-    /// `range` is not made of whole pages of these.
-    pub fn protect(&self, range: Range<usize>, access: Access) -> Option<()> {
-        let whole = range.start.is_multiple_of(PAGE) && range.end.is_multiple_of(PAGE);
-        if !whole || range.start > range.end || range.end > self.range.len() {
-            return None;
+    unsafe fn protect(
+        &self,
+        pages: Range<usize>,
+        _: &Taken,
+        protection: Protection,
+    ) -> Result<Stale, ProtectError> {
+        for page in pages.clone().step_by(PAGE) {
+            // SAFETY: `map` has mapped it. Taking an access away is what the caller wants.
+            unsafe { This::protect(page, protection) }
         }
-        let start = self.range.start;
-        for page in range.clone().step_by(PAGE) {
-            // SAFETY: `take` mapped this page. Taking an access away is what the caller wants.
-            unsafe { This::protect(start + page, access) }
+        if protection == Protection::Execute {
+            This::sync_code(pages.clone());
         }
-        if access == Access::Execute {
-            This::sync_code(start + range.start..start + range.end);
-        }
-        Some(())
+        Ok(Stale::new(pages, This::forget))
     }
-}
 
-impl Drop for Pages {
-    fn drop(&mut self) {
-        for page in self.range.clone().step_by(PAGE) {
-            // SAFETY: `take` mapped it, and whoever used it has dropped it.
+    unsafe fn unmap(&self, pages: Range<usize>, _: &Taken) -> Stale {
+        for page in pages.clone().step_by(PAGE) {
+            // SAFETY: `map` has mapped it, and nobody uses it any more.
             unsafe { This::unmap(page) }
         }
-        if let Some(region) = REGION.lock().as_mut() {
-            self.frames.drain(..).for_each(|frame| region.frames.give_back(frame));
-            region.release(self.range.start..self.range.end + PAGE);
-        }
+        Stale::new(pages, This::forget)
     }
 }
 
-impl Region {
-    /// Finds `size` free bytes and one page more, lowest address first, and takes them.
-    fn reserve(
-        &mut self,
-        size: usize,
-        align: usize,
-        window: &RangeInclusive<usize>,
-    ) -> Option<usize> {
-        let (index, start) = self.free.iter().enumerate().find_map(|(index, free)| {
-            let start = free.start.max(*window.start()).checked_next_multiple_of(align)?;
-            let last = start.checked_add(size)?.checked_sub(1)?;
-            let fits = last <= *window.end() && last.checked_add(PAGE)? < free.end;
-            fits.then_some((index, start))
-        })?;
-        let free = self.free[index].clone();
-        let rest = [free.start..start, start + size + PAGE..free.end];
-        self.free.splice(index..=index, rest.into_iter().filter(|range| !range.is_empty()));
-        Some(start)
+impl Taken {
+    /// So many frames; `None` if there are not.
+    fn new(count: usize) -> Option<Self> {
+        let mut taken = Vec::with_capacity(count);
+        let mut frames = FRAMES.lock();
+        let frames = frames.as_mut().filter(|frames| frames.left() >= count)?;
+        taken.extend((0..count).filter_map(|_| frames.take()));
+        Some(Self { frames: taken, _counted: Counted::new(count * PAGE) })
     }
+}
 
-    /// Gives addresses back, and joins them with free ones next to them.
-    fn release(&mut self, range: Range<usize>) {
-        let index = self.free.partition_point(|free| free.start < range.start);
-        self.free.insert(index, range);
-        self.free.dedup_by(|next, previous| {
-            let touch = previous.end == next.start;
-            if touch {
-                previous.end = next.end;
-            }
-            touch
-        });
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(frames) = FRAMES.lock().as_mut() {
+            self.frames.drain(..).for_each(|frame| frames.give_back(frame));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How much memory modules have.
 
+use crate::stubs;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -14,9 +15,15 @@ pub struct Usage {
     pub blocks: usize,
 }
 
-/// What modules have now.
+/// What modules have now: all that is in the module region but the stubs.
 pub fn now() -> Usage {
-    Usage { bytes: BYTES.load(Ordering::Relaxed), blocks: BLOCKS.load(Ordering::Relaxed) }
+    let (bytes, blocks) = (BYTES.load(Ordering::Relaxed), BLOCKS.load(Ordering::Relaxed));
+    let mut usage = Usage { bytes, blocks };
+    stubs::for_each(|_, pages| {
+        usage.bytes -= pages.len();
+        usage.blocks -= 1;
+    });
+    usage
 }
 
 /// A block that is counted for as long as this value lives.

@@ -3,10 +3,11 @@
 //! Intel SDM volume 3, chapter "Paging". Every table comes from the heap and is never given back.
 
 use super::layout::{self, KERNEL_BASE};
-use crate::machine::{Access, Boot};
+use crate::machine::Boot;
 use alloc::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use core::arch::asm;
 use core::ops::Range;
+use modlink::platform::Protection;
 use spin::Mutex;
 
 const PAGE: usize = 4096;
@@ -36,13 +37,13 @@ pub fn install(boot: &Boot, no_execute: bool) {
     let no_execute = if no_execute { NO_EXECUTE } else { 0 };
     let mut tables = Tables { root: new_table(), no_execute };
     let initrd = boot.initrd.as_ptr_range();
-    tables.map_direct(layout::text(), Access::Execute);
-    tables.map_direct(layout::rodata(), Access::ReadOnly);
-    tables.map_direct(layout::data(), Access::ReadWrite);
-    tables.map_direct(layout::stacks(), Access::ReadWrite);
-    tables.map_direct(boot.heap.clone(), Access::ReadWrite);
+    tables.map_direct(layout::text(), Protection::Execute);
+    tables.map_direct(layout::rodata(), Protection::ReadOnly);
+    tables.map_direct(layout::data(), Protection::ReadWrite);
+    tables.map_direct(layout::stacks(), Protection::ReadWrite);
+    tables.map_direct(boot.heap.clone(), Protection::ReadWrite);
     if !boot.initrd.is_empty() {
-        tables.map_direct(initrd.start as usize..initrd.end as usize, Access::ReadOnly);
+        tables.map_direct(initrd.start as usize..initrd.end as usize, Protection::ReadOnly);
     }
     #[cfg(target_arch = "x86")]
     tables.fill_root();
@@ -57,7 +58,7 @@ pub fn install(boot: &Boot, no_execute: bool) {
 /// # Safety
 /// As for [`Machine::map`](crate::machine::Machine::map).
 pub unsafe fn map(page: usize, frame: usize) {
-    with_tables(|tables| tables.set(page, frame as u64, Access::ReadWrite));
+    with_tables(|tables| tables.set(page, frame as u64, Protection::ReadWrite));
 }
 
 /// Removes the mapping of `page`.
@@ -66,43 +67,43 @@ pub unsafe fn map(page: usize, frame: usize) {
 /// As for [`Machine::unmap`](crate::machine::Machine::unmap).
 pub unsafe fn unmap(page: usize) {
     with_tables(|tables| *tables.entry(page) = 0);
-    forget(page);
 }
 
 /// Changes what may be done with `page`.
 ///
 /// # Safety
 /// As for [`Machine::protect`](crate::machine::Machine::protect).
-pub unsafe fn protect(page: usize, access: Access) {
+pub unsafe fn protect(page: usize, protection: Protection) {
     with_tables(|tables| {
         let frame = *tables.entry(page) & ADDRESS;
-        tables.set(page, frame, access);
+        tables.set(page, frame, protection);
     });
-    forget(page);
 }
 
 fn with_tables(change: impl FnOnce(&mut Tables)) {
     change(TABLES.lock().as_mut().expect("page tables are installed at boot"));
 }
 
-/// Makes the processor forget what it remembers of `page`.
-fn forget(page: usize) {
-    // SAFETY: the instruction only drops a cached translation.
-    unsafe { asm!("invlpg [{}]", in(reg) page, options(nostack)) }
+/// Makes the processor forget what it remembers of `pages`.
+pub fn forget(pages: Range<usize>) {
+    for page in pages.step_by(PAGE) {
+        // SAFETY: the instruction only drops a cached translation.
+        unsafe { asm!("invlpg [{}]", in(reg) page, options(nostack)) }
+    }
 }
 
 impl Tables {
-    fn map_direct(&mut self, range: Range<usize>, access: Access) {
+    fn map_direct(&mut self, range: Range<usize>, protection: Protection) {
         for page in (range.start / PAGE * PAGE..range.end).step_by(PAGE) {
-            self.set(page, (page - KERNEL_BASE) as u64, access);
+            self.set(page, (page - KERNEL_BASE) as u64, protection);
         }
     }
 
-    fn set(&mut self, page: usize, frame: u64, access: Access) {
-        let bits = match access {
-            Access::Execute => 0,
-            Access::ReadOnly => self.no_execute,
-            Access::ReadWrite => WRITABLE | self.no_execute,
+    fn set(&mut self, page: usize, frame: u64, protection: Protection) {
+        let bits = match protection {
+            Protection::Execute => 0,
+            Protection::ReadOnly => self.no_execute,
+            Protection::ReadWrite => WRITABLE | self.no_execute,
         };
         *self.entry(page) = frame | PRESENT | bits;
     }

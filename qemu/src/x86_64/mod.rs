@@ -8,9 +8,10 @@ mod descriptors;
 mod entry;
 mod faults;
 
-use crate::machine::{Access, Argument, Boot, Machine, Mapping, Outcome, Returned};
+use crate::machine::{Argument, Boot, Machine, Mapping, Outcome, Returned};
 use crate::x86::{exit, layout, paging, pvh, serial, walk};
 use core::ops::{Range, RangeInclusive};
+use modlink::platform::Protection;
 
 /// A PC with a 64-bit processor.
 pub struct X86_64;
@@ -55,9 +56,13 @@ impl Machine for X86_64 {
         unsafe { paging::unmap(page) }
     }
 
-    unsafe fn protect(page: usize, access: Access) {
+    unsafe fn protect(page: usize, protection: Protection) {
         // SAFETY: the caller's promise.
-        unsafe { paging::protect(page, access) }
+        unsafe { paging::protect(page, protection) }
+    }
+
+    fn forget(pages: Range<usize>) {
+        paging::forget(pages);
     }
 
     fn for_each_mapping(visit: impl FnMut(Mapping)) {
