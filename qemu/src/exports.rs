@@ -57,7 +57,8 @@ macro_rules! functions {
             #[cfg(target_arch = "m68k")]
             pub(super) use proper as reached;
         }
-        modlink::export!(fn $name = $name::reached);
+        // SAFETY: it takes its arguments where modules put them.
+        modlink::export!(unsafe fn $name = $name::reached);
     )*};
 }
 
@@ -130,7 +131,8 @@ modlink::export!(static __stack_chk_guard = STACK_CHK_GUARD);
 /// Does nothing: what a call costs by itself.
 #[cfg(target_arch = "m68k")]
 extern "C" fn bare_return() {}
-modlink::export!(fn return_at_once = bare_return);
+// SAFETY: it uses nothing.
+modlink::export!(unsafe fn return_at_once = bare_return);
 
 /// What functions of Debian's modules call first, so that Linux can trace them; and where they
 /// jump to return, so that Linux can choose how.
@@ -139,10 +141,12 @@ modlink::export!(fn return_at_once = bare_return);
 unsafe extern "C" fn bare_return() {
     core::arch::naked_asm!("ret")
 }
+// SAFETY: the instruction is all that either is called for.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-modlink::export!(fn __fentry__ = bare_return);
+modlink::export!(unsafe fn __fentry__ = bare_return);
+// SAFETY: as above.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-modlink::export!(fn __x86_return_thunk = bare_return);
+modlink::export!(unsafe fn __x86_return_thunk = bare_return);
 
 /// Prints as Linux's function of that name does, see [`crate::printk`]. It takes its arguments on
 /// the stack on i386 too.
@@ -150,4 +154,4 @@ unsafe extern "C" fn printk(format: *const c_char, mut arguments: ...) -> c_int 
     // SAFETY: modules are trusted to pass a C string and arguments to match.
     unsafe { crate::printk::print(core::ffi::CStr::from_ptr(format), &mut arguments) }
 }
-modlink::export!(fn _printk = printk);
+modlink::export!(fn _printk(*const c_char, ...) -> c_int = printk);

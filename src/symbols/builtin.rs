@@ -1,23 +1,20 @@
 //! The kernel's own table of exported symbols.
 //!
-//! [`export!`](crate::export) puts each symbol into a section of its own, `.ksymtab.NAME`, and the
-//! kernel's linker script sorts them:
-//!
-//! ```text
-//! __start_ksymtab = .;
-//! KEEP(*(SORT_BY_NAME(.ksymtab.*)))
-//! __stop_ksymtab = .;
-//! ```
+//! [`export!`](crate::export) puts an entry for each into the section `modlink_ksymtab`, wherever
+//! in the kernel it stands, and [`Ksymtab::linked`] finds what the linker has made of them. A kernel
+//! that would rather write the table down has [`Ksymtab::new`].
 
 use super::Symbol;
 use super::index::{Index, hash};
+use core::fmt;
 
-/// An entry of the kernel's table, as [`export!`](crate::export) makes it.
+/// An entry of the kernel's table.
 #[derive(Debug)]
 #[repr(C)]
 pub struct KernelSymbol {
     address: *const u8,
     name: &'static str,
+    namespace: Option<&'static &'static str>,
     gpl_only: bool,
 }
 
@@ -27,167 +24,345 @@ unsafe impl Sync for KernelSymbol {}
 unsafe impl Send for KernelSymbol {}
 
 impl KernelSymbol {
-    /// An entry; for [`export!`](crate::export).
-    pub const fn new(address: *const u8, name: &'static str, gpl_only: bool) -> Self {
-        Self { address, name, gpl_only }
+    /// An entry for every module, of a symbol in no namespace.
+    ///
+    /// # Safety
+    /// For as long as the table is in use, at `address` is what modules take the symbol of this
+    /// name for: a function of the calling convention that they use, or a variable.
+    pub const unsafe fn new(name: &'static str, address: *const u8) -> Self {
+        Self { address, name, namespace: None, gpl_only: false }
+    }
+
+    /// The same for modules under a licence compatible with the GPL alone.
+    pub const fn gpl_only(self) -> Self {
+        Self { gpl_only: true, ..self }
+    }
+
+    /// The same in a namespace, which a module has to import.
+    pub const fn in_namespace(self, namespace: &'static &'static str) -> Self {
+        Self { namespace: Some(namespace), ..self }
+    }
+
+    /// The address of a variable that may be shared; for [`export!`](crate::export).
+    #[doc(hidden)]
+    pub const fn address_of<T: Sync>(variable: &'static T) -> *const u8 {
+        (&raw const *variable).cast()
+    }
+
+    /// The entry that is in the linked table even if nothing is exported. No symbol has no name.
+    fn is_none(&self) -> bool {
+        self.name.is_empty()
     }
 }
 
-/// The kernel's own exported symbols, sorted by name, with an index by which they are found.
+/// The kernel's own exported symbols, with an index by which they are found.
 #[derive(Debug)]
 pub struct Ksymtab {
     symbols: &'static [KernelSymbol],
-    /// Without it, because the heap had no room, they are looked at one by one.
-    index: Option<Index>,
+    index: Index,
 }
 
-/// The entries of a kernel's table do not ascend strictly: the linker script does not sort them,
-/// or a symbol is exported twice. Holds the name at which that shows.
+/// What is wrong with the kernel's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotSorted(pub &'static str);
+#[non_exhaustive]
+pub enum KsymtabError {
+    /// The symbol of this name is exported twice.
+    Duplicate(&'static str),
+    /// There is something in the section `modlink_ksymtab` that [`export!`](crate::export) has not
+    /// put there: its size in bytes, which is not one of so many entries.
+    Size(usize),
+    /// The heap has no room for the index.
+    OutOfMemory,
+}
+
+impl fmt::Display for KsymtabError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate(name) => write!(f, "the kernel exports {name} twice"),
+            Self::Size(size) => {
+                write!(f, "section modlink_ksymtab has {size} bytes, which are not whole entries")
+            }
+            Self::OutOfMemory => f.write_str("no memory for an index of the kernel's symbols"),
+        }
+    }
+}
 
 impl Ksymtab {
-    /// The table of entries that stand in `symbols`. To be made once, when the kernel has a heap:
-    /// the index takes six bytes of it for a symbol.
+    /// The table of what the kernel [exports](crate::export!), as it has been linked. To be made
+    /// once, when the kernel has a heap: the index takes six bytes of it for a symbol.
+    ///
+    /// The kernel defines no symbols for this: linkers for ELF make `__start_modlink_ksymtab` and
+    /// `__stop_modlink_ksymtab` of the section's name.
     ///
     /// # Errors
-    /// [`NotSorted`], since only in a sorted table does it show that no symbol is there twice.
-    pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, NotSorted> {
-        let mut pairs = symbols.iter().zip(symbols.iter().skip(1));
-        if let Some((_, next)) = pairs.find(|(symbol, next)| symbol.name >= next.name) {
-            return Err(NotSorted(next.name));
+    /// [`KsymtabError`] says why there is none.
+    // Linkers for other formats know no such symbols.
+    #[cfg(not(any(target_vendor = "apple", windows)))]
+    pub fn linked() -> Result<Self, KsymtabError> {
+        unsafe extern "C" {
+            #[link_name = "__start_modlink_ksymtab"]
+            static START: [u8; 0];
+            #[link_name = "__stop_modlink_ksymtab"]
+            static STOP: [u8; 0];
         }
-        Ok(Self { symbols, index: index(symbols) })
+        /// Makes the section be there.
+        #[used]
+        #[unsafe(link_section = "modlink_ksymtab")]
+        // SAFETY: it is never found.
+        static NONE: KernelSymbol = unsafe { KernelSymbol::new("", (&raw const NONE).cast()) };
+
+        let (start, stop) = ((&raw const START).cast::<KernelSymbol>(), &raw const STOP);
+        // A script may set the first symbol where something of another alignment has ended; the
+        // first entry is the first place where one can be.
+        let misfit = start.addr().wrapping_neg() & align_of::<KernelSymbol>().wrapping_sub(1);
+        let start = start.wrapping_byte_add(misfit);
+        let size = stop.addr().saturating_sub(start.addr());
+        let count = size.checked_div(size_of::<KernelSymbol>()).unwrap_or(0);
+        if count.checked_mul(size_of::<KernelSymbol>()) != Some(size) {
+            return Err(KsymtabError::Size(size));
+        }
+        // SAFETY: the linker puts nothing but entries between the two, which are constants of the
+        // kernel's image, and all of which have this alignment and a size that is a multiple of it.
+        Self::new(unsafe { core::slice::from_raw_parts(start, count) })
     }
 
-    /// The table between two addresses, which the kernel's linker script defines.
+    /// The table of these entries, in any order: for kernels that write them down in one place,
+    /// without [`export!`](crate::export), sections and linker scripts. To be made as
+    /// [`linked`](Self::linked).
+    ///
+    /// ```
+    /// use modlink::symbols::{KernelSymbol, Ksymtab};
+    ///
+    /// extern "C" fn uptime() -> u64 {
+    ///     42
+    /// }
+    ///
+    /// // SAFETY: each is a function in C's calling convention, or a variable, and stays.
+    /// static EXPORTED: [KernelSymbol; 2] = unsafe {
+    ///     [
+    ///         KernelSymbol::new("uptime", uptime as *const u8),
+    ///         KernelSymbol::new("task_uptime", uptime as *const u8).gpl_only().in_namespace(&"TASKS"),
+    ///     ]
+    /// };
+    ///
+    /// let table = Ksymtab::new(&EXPORTED).unwrap();
+    /// assert_eq!(table.find(b"task_uptime").unwrap().namespace, b"TASKS");
+    /// ```
     ///
     /// # Errors
-    /// [`NotSorted`], as for [`new`](Self::new).
-    ///
-    /// # Safety
-    /// Between `start` and `end` lie entries that [`export!`](crate::export) made and nothing else.
-    pub unsafe fn between(
-        start: *const KernelSymbol,
-        end: *const KernelSymbol,
-    ) -> Result<Self, NotSorted> {
-        let bytes = (end as usize).saturating_sub(start as usize);
-        let count = bytes.checked_div(size_of::<KernelSymbol>()).unwrap_or(0);
-        // SAFETY: the caller vouches for the entries; they are constants of the kernel's image.
-        Self::new(unsafe { core::slice::from_raw_parts(start, count) })
+    /// [`KsymtabError::Duplicate`] and [`KsymtabError::OutOfMemory`].
+    pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, KsymtabError> {
+        let index = Index::with_room(symbols.len()).ok_or(KsymtabError::OutOfMemory)?;
+        let mut table = Self { symbols, index };
+        for symbol in symbols {
+            let hash = hash(symbol.name.as_bytes());
+            if table.find_hashed(symbol.name.as_bytes(), hash).is_some() {
+                return Err(KsymtabError::Duplicate(symbol.name));
+            }
+            table.index.push(hash).ok_or(KsymtabError::OutOfMemory)?;
+        }
+        Ok(table)
     }
 
     /// How many symbols the kernel exports.
     pub fn len(&self) -> usize {
-        self.symbols.len()
+        self.symbols.iter().filter(|symbol| !symbol.is_none()).count()
     }
 
     /// Whether the kernel exports nothing.
     pub fn is_empty(&self) -> bool {
-        self.symbols.is_empty()
-    }
-
-    fn search(&self, name: &[u8]) -> Option<&'static KernelSymbol> {
-        self.symbols.iter().find(|symbol| symbol.name.as_bytes() == name)
+        self.symbols.iter().all(KernelSymbol::is_none)
     }
 
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let found = match &self.index {
-            Some(index) => index.find(hash(name), |position| {
-                let symbol = self.symbols.get(position as usize);
-                symbol.filter(|symbol| symbol.name.as_bytes() == name)
-            }),
-            None => self.search(name),
-        };
-        let KernelSymbol { address, name, gpl_only } = found?;
+        let symbol = self.find_hashed(name, hash(name))?;
+        let KernelSymbol { address, name, namespace, gpl_only } = symbol;
         Some(Symbol {
             name: name.as_bytes(),
             address: *address as usize as u64,
             gpl_only: *gpl_only,
-            namespace: b"",
+            namespace: namespace.map_or(b"", |namespace| namespace.as_bytes()),
+        })
+    }
+
+    fn find_hashed(&self, name: &[u8], hash: u32) -> Option<&'static KernelSymbol> {
+        self.index.find(hash, |position| {
+            let symbol = self.symbols.get(position as usize)?;
+            (symbol.name.as_bytes() == name && !symbol.is_none()).then_some(symbol)
         })
     }
 }
 
-/// The index of these symbols by their positions, if the heap has room for it.
-fn index(symbols: &[KernelSymbol]) -> Option<Index> {
-    let mut index = Index::with_room(symbols.len())?;
-    for symbol in symbols {
-        index.push(hash(symbol.name.as_bytes()))?;
-    }
-    Some(index)
-}
-
-/// Exports functions and statics of the kernel to modules.
+/// Exports a function or a variable of the kernel to modules.
 ///
-/// A module finds them by the name that stands here, whatever they are called in the kernel's
-/// object code; with `=` they may have another name in Rust as well. What is written in assembly
-/// or C is declared in an `extern` block first. With `gpl` only modules under a licence compatible
-/// with the GPL may use it.
+/// A module finds it by the name that stands first, an identifier or a string, whatever it is
+/// called in the kernel's object code; `=` says what it is called in Rust, if that is different.
 ///
 /// ```
+/// use core::ffi::c_int;
+/// use core::sync::atomic::AtomicU32;
+///
 /// extern "C" fn uptime() -> u64 {
 ///     42
 /// }
-/// static BOOTED: bool = true;
+/// extern "C" fn give_way(_times: c_int) {}
+/// static BOOTS: AtomicU32 = AtomicU32::new(1);
 ///
-/// modlink::export!(fn uptime);
-/// modlink::export!(static booted = BOOTED);
-/// modlink::export!(gpl fn task_uptime = uptime);
+/// modlink::export!(fn uptime() -> u64);
+/// modlink::export!(fn "yield"(c_int) = give_way);
+/// modlink::export!(static boots = BOOTS);
+/// ```
+///
+/// - `gpl` before it: only modules under a licence compatible with the GPL may use it.
+/// - `in "NAMESPACE"` before it, after `gpl`: only modules that import that namespace may.
+///
+/// ```
+/// # extern "C" fn uptime() -> u64 { 42 }
+/// modlink::export!(gpl fn task_uptime() -> u64 = uptime);
+/// modlink::export!(in "TASKS" fn own_uptime() -> u64 = uptime);
+/// modlink::export!(gpl in "TASKS" fn any_uptime() -> u64 = uptime);
+/// ```
+///
+/// # What is checked
+/// That a function is `extern "C"`, of the type that stands here, and that a variable is one that
+/// may be shared (`Sync`). Anything else is a promise, made with `unsafe`: what is written in
+/// assembly, expects arguments where C's calling convention does not put them, or is a `static mut`.
+///
+/// ```
+/// unsafe extern "C" {
+///     fn __muldi3(left: i64, right: i64) -> i64;
+/// }
+/// // SAFETY: libgcc's, which modules know.
+/// modlink::export!(unsafe fn __muldi3);
+/// # #[unsafe(export_name = "__muldi3")] extern "C" fn multiply(left: i64, right: i64) -> i64 { left * right }
+/// ```
+///
+/// ```compile_fail
+/// fn uptime() -> u64 {
+///     42
+/// }
+/// modlink::export!(fn uptime() -> u64); // it is not extern "C"
+/// ```
+///
+/// ```compile_fail
+/// static mut BOOTS: u32 = 1;
+/// modlink::export!(static boots = BOOTS); // nobody says that it may be shared
+/// ```
+///
+/// # Linking
+/// Entries go into the section `modlink_ksymtab`, which needs no linker script. Where there is one
+/// that names every section, or where sections that nothing refers to are dropped (`--gc-sections`
+/// of LLD), the file `ksymtab.ld`, which comes with the crate, is what the script needs:
+///
+/// ```text
+#[doc = include_str!("../../ksymtab.ld")]
 /// ```
 #[macro_export]
 macro_rules! export {
-    (gpl $($what:tt)+) => { $crate::export!(@ true, $($what)+); };
-    (fn $($what:tt)+) => { $crate::export!(@ false, fn $($what)+); };
-    (static $($what:tt)+) => { $crate::export!(@ false, static $($what)+); };
-    (@ $gpl:literal, fn $name:ident) => { $crate::export!(@ $gpl, fn $name = $name); };
-    (@ $gpl:literal, static $name:ident) => { $crate::export!(@ $gpl, static $name = $name); };
-    (@ $gpl:literal, fn $name:ident = $item:path) => {
-        $crate::export!(@ $gpl, $name, $item as *const u8);
+    (@kind $how:tt fn $name:ident ($($argument:tt)*) $(-> $result:ty)?) => {
+        $crate::export!(@kind $how fn $name ($($argument)*) $(-> $result)? = $name);
     };
-    (@ $gpl:literal, static $name:ident = $item:path) => {
-        $crate::export!(@ $gpl, $name, (&raw const $item).cast::<u8>());
+    (@kind $how:tt fn $name:tt ($($argument:tt)*) $(-> $result:ty)? = $item:path) => {
+        $crate::export!(@entry $how $name, {
+            const FUNCTION: unsafe extern "C" fn($($argument)*) $(-> $result)? = $item;
+            FUNCTION as *const u8
+        });
     };
-    (@ $gpl:literal, $name:ident, $address:expr) => {
+    (@kind $how:tt static $name:ident) => { $crate::export!(@kind $how static $name = $name); };
+    (@kind $how:tt static $name:tt = $item:path) => {
+        $crate::export!(@entry $how $name, $crate::symbols::KernelSymbol::address_of(&$item));
+    };
+    (@kind $how:tt unsafe fn $name:ident) => {
+        $crate::export!(@kind $how unsafe fn $name = $name);
+    };
+    (@kind $how:tt unsafe fn $name:tt = $item:path) => {
+        $crate::export!(@entry $how $name, $item as *const u8);
+    };
+    (@kind $how:tt unsafe static $name:ident) => {
+        $crate::export!(@kind $how unsafe static $name = $name);
+    };
+    (@kind $how:tt unsafe static $name:tt = $item:path) => {
+        $crate::export!(@entry $how $name, (&raw const $item).cast::<u8>());
+    };
+    (@entry [$($how:tt)*] $name:tt, $address:expr) => {
         const _: () = {
+            const NAME: &str = $crate::export!(@name $name);
+            const _: () = ::core::assert!(!NAME.is_empty(), "an exported symbol has a name");
             #[used]
-            #[unsafe(link_section = concat!(".ksymtab.", stringify!($name)))]
-            static ENTRY: $crate::symbols::KernelSymbol =
-                $crate::symbols::KernelSymbol::new($address, stringify!($name), $gpl);
+            #[unsafe(link_section = "modlink_ksymtab")]
+            static ENTRY: $crate::symbols::KernelSymbol = {
+                let address = $address;
+                // SAFETY: it is of the kind that has been checked, or that the caller vouches for,
+                // and stays for as long as the kernel does.
+                unsafe { $crate::symbols::KernelSymbol::new(NAME, address) } $($how)*
+            };
         };
     };
+    (@name $name:literal) => { $name };
+    (@name $name:ident) => { ::core::stringify!($name) };
+    (@$($what:tt)*) => { ::core::compile_error!("a name of a symbol, `(` and `)`, or `=` is missing"); };
+    (gpl in $namespace:literal $($what:tt)+) => {
+        $crate::export!(@kind [.gpl_only().in_namespace(&$namespace)] $($what)+);
+    };
+    (gpl $($what:tt)+) => { $crate::export!(@kind [.gpl_only()] $($what)+); };
+    (in $namespace:literal $($what:tt)+) => {
+        $crate::export!(@kind [.in_namespace(&$namespace)] $($what)+);
+    };
+    ($($what:tt)+) => { $crate::export!(@kind [] $($what)+); };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
-    const fn symbol(name: &'static str) -> KernelSymbol {
-        KernelSymbol::new(core::ptr::without_provenance(0x1000), name, false)
+    const fn symbol(name: &'static str, address: usize) -> KernelSymbol {
+        // SAFETY: nobody uses it.
+        unsafe { KernelSymbol::new(name, core::ptr::without_provenance(address)) }
     }
 
     #[test]
-    fn finds_every_symbol_of_a_sorted_table_and_nothing_else_with_and_without_index() {
-        static TABLE: [KernelSymbol; 3] = [symbol("a"), symbol("ab"), symbol("b")];
-        let indexed = Ksymtab::new(&TABLE).unwrap();
-        assert!(indexed.index.is_some());
-        for table in [indexed, Ksymtab { symbols: &TABLE, index: None }] {
-            for name in ["a", "ab", "b"] {
-                let found = table.find(name.as_bytes()).map(|found| found.name);
-                assert_eq!(found, Some(name.as_bytes()));
-            }
-            for name in ["", "A", "aa", "abc", "c"] {
-                assert_eq!(table.find(name.as_bytes()), None);
-            }
+    fn finds_every_symbol_of_a_table_in_any_order_and_nothing_else() {
+        static TABLE: [KernelSymbol; 5] = [
+            symbol("b", 1),
+            symbol("ab", 2).gpl_only(),
+            symbol("", 3),
+            symbol("a", 4).in_namespace(&"N"),
+            symbol("yield", 5).gpl_only().in_namespace(&"N"),
+        ];
+        let table = Ksymtab::new(&TABLE).unwrap();
+        assert_eq!((table.len(), table.is_empty()), (4, false));
+        for (name, address, gpl_only, namespace) in [
+            ("b", 1, false, ""),
+            ("ab", 2, true, ""),
+            ("a", 4, false, "N"),
+            ("yield", 5, true, "N"),
+        ] {
+            let (name, namespace) = (name.as_bytes(), namespace.as_bytes());
+            let symbol = Symbol { name, address, gpl_only, namespace };
+            assert_eq!(table.find(name), Some(symbol));
+        }
+        for name in ["", "A", "aa", "abc", "c"] {
+            assert_eq!(table.find(name.as_bytes()), None);
         }
     }
 
     #[test]
-    fn refuses_a_table_out_of_order_or_with_a_symbol_twice() {
-        static SWAPPED: [KernelSymbol; 2] = [symbol("b"), symbol("a")];
-        static TWICE: [KernelSymbol; 2] = [symbol("a"), symbol("a")];
-        assert_eq!(Ksymtab::new(&SWAPPED).unwrap_err(), NotSorted("a"));
-        assert_eq!(Ksymtab::new(&TWICE).unwrap_err(), NotSorted("a"));
+    fn a_table_with_nothing_in_it_finds_nothing() {
+        static NOTHING: [KernelSymbol; 2] = [symbol("", 1), symbol("", 2)];
+        for table in [&NOTHING[..], &[]] {
+            let table = Ksymtab::new(table).unwrap();
+            assert!(table.is_empty());
+            assert_eq!((table.len(), table.find(b"")), (0, None));
+        }
+    }
+
+    #[test]
+    fn refuses_a_table_with_a_symbol_twice_wherever_they_stand() {
+        static TWICE: [KernelSymbol; 4] =
+            [symbol("b", 1), symbol("a", 2), symbol("c", 3), symbol("b", 4)];
+        assert_eq!(Ksymtab::new(&TWICE).unwrap_err(), KsymtabError::Duplicate("b"));
+        assert_eq!(KsymtabError::Duplicate("b").to_string(), "the kernel exports b twice");
     }
 }

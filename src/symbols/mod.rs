@@ -4,7 +4,7 @@ mod builtin;
 mod exports;
 mod index;
 
-pub use builtin::{KernelSymbol, Ksymtab, NotSorted};
+pub use builtin::{KernelSymbol, Ksymtab, KsymtabError};
 pub use exports::{ExportProblem, KsymtabFormat, MAX_OUTSIDE};
 pub(crate) use exports::{ExportTables, Exports};
 pub(crate) use index::{Index, hash};

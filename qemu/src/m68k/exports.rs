@@ -8,7 +8,7 @@ unsafe extern "C" {
     fn __muldi3(left: i64, right: i64) -> i64;
 }
 
-modlink::export!(fn __ashldi3);
-modlink::export!(fn __ashrdi3);
-modlink::export!(fn __lshrdi3);
-modlink::export!(fn __muldi3);
+modlink::export!(fn __ashldi3(u64, i32) -> u64);
+modlink::export!(fn __ashrdi3(i64, i32) -> i64);
+modlink::export!(fn __lshrdi3(u64, i32) -> u64);
+modlink::export!(fn __muldi3(i64, i64) -> i64);

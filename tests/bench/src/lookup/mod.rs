@@ -23,6 +23,8 @@ pub struct Export {
     /// The name.
     pub name: &'static str,
     /// Here as it is in modlink's record.
+    pub namespace: Option<&'static &'static str>,
+    /// As above.
     pub gpl_only: bool,
 }
 
@@ -47,11 +49,14 @@ impl Find for Ksymtab {
     }
 }
 
-/// modlink's own table of these symbols, which ascend.
+/// modlink's own table of these symbols.
 pub fn ksymtab(exports: &[Export]) -> Ksymtab {
     let symbol = |export: &Export| {
         let address = std::ptr::without_provenance(export.address as usize);
-        KernelSymbol::new(address, export.name, export.gpl_only)
+        // SAFETY: nobody uses what is there.
+        let symbol = unsafe { KernelSymbol::new(export.name, address) };
+        if export.gpl_only { symbol.gpl_only() } else { symbol }
     };
-    Ksymtab::new(exports.iter().map(symbol).collect::<Vec<_>>().leak()).expect("a sorted table")
+    Ksymtab::new(exports.iter().map(symbol).collect::<Vec<_>>().leak())
+        .expect("no name is there twice")
 }
