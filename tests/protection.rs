@@ -127,6 +127,31 @@ on_every_architecture! {
         come_and_go::<A>(with_all_kinds::<A>().build());
     }
 
+    /// For Miri: the loader's view of the exports has no byte of the data that lies beside them.
+    fn a_module_writes_to_its_data_while_others_look_its_exports_up<A>() {
+        let data = SectionKind::Data;
+        let file =
+            ModuleFile::<A>::new("m").exports("e").section(".data", data, &[1; 64], 8).build();
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&file, no_arguments).unwrap();
+        let module = loader.find(b"m").unwrap();
+        let (data, symbol) = (address_in(&module, &file, ".data"), module.export(b"e").unwrap());
+        std::thread::scope(|threads| {
+            let writer = threads.spawn(|| {
+                for number in 0..20 {
+                    loader.platform().poke(data, &[number; 64]).unwrap();
+                    std::thread::yield_now();
+                }
+            });
+            while !writer.is_finished() {
+                assert_eq!(loader.symbol(b"e").unwrap().address, symbol.address);
+                assert_eq!(symbol.name, b"e");
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(loader.platform().peek(data, 64), Ok(vec![19; 64]));
+    }
+
     fn a_joined_block_is_protected_alike<A>() {
         let file = with_all_kinds::<A>().build();
         let loader = HostKernel::<A>::new().boot();

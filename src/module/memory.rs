@@ -29,6 +29,15 @@ enum InitRoom<M> {
     Joined,
 }
 
+/// Memory of a module that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Ready<M> {
+    /// What the module keeps.
+    pub parts: Parts<M>,
+    /// The memory of the init part, if it has its own.
+    pub init: Option<M>,
+}
+
 impl<M: ModuleMemory> Room<M> {
     /// Finds room for both parts of a plan: core within reach of the kernel, init within reach of
     /// both; and if there is none so close, room for both in one block.
@@ -86,19 +95,15 @@ impl<M: ModuleMemory> Room<M> {
         (Block { address, bytes: core }, Block { address: init_address, bytes: init })
     }
 
-    /// Protects everything as its memory type asks while the init function runs. What the module
-    /// keeps, and the memory of the init part if it has its own.
-    pub fn protect(
-        self,
-        plan: &Plan,
-        page: u64,
-    ) -> Result<(Parts<M::Protected>, Option<M::Protected>), ProtectError> {
+    /// Protects everything as its memory type asks while the init function runs.
+    pub fn protect(self, plan: &Plan, page: u64) -> Result<Ready<M::Protected>, ProtectError> {
         let Self { core, core_size, init, init_size } = self;
         let mut runs = Runs::new();
         runs.add(&plan.core, 0, page);
         Ok(match init {
             InitRoom::None => {
-                (Parts::apart(core.protect(runs.all())?, core_size, 0, init_size), None)
+                let parts = Parts::apart(core.protect(runs.all())?, core_size, 0, init_size);
+                Ready { parts, init: None }
             }
             InitRoom::Apart(init) => {
                 let core = core.protect(runs.all())?;
@@ -106,11 +111,13 @@ impl<M: ModuleMemory> Room<M> {
                 runs.add(&plan.init, 0, page);
                 let address = init.address();
                 let init = init.protect(runs.all())?;
-                (Parts::apart(core, core_size, address, init_size), Some(init))
+                let parts = Parts::apart(core, core_size, address, init_size);
+                Ready { parts, init: Some(init) }
             }
             InitRoom::Joined => {
                 runs.add(&plan.init, core_size.into(), page);
-                (Parts::joined(core.protect(runs.all())?, core_size, init_size), None)
+                let parts = Parts::joined(core.protect(runs.all())?, core_size, init_size);
+                Ready { parts, init: None }
             }
         })
     }

@@ -238,14 +238,14 @@ impl Ksymtab {
 /// # #[unsafe(export_name = "__muldi3")] extern "C" fn multiply(left: i64, right: i64) -> i64 { left * right }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// fn uptime() -> u64 {
 ///     42
 /// }
 /// modlink::export!(fn uptime() -> u64); // it is not extern "C"
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0133
 /// static mut BOOTS: u32 = 1;
 /// modlink::export!(static boots = BOOTS); // nobody says that it may be shared
 /// ```

@@ -13,8 +13,9 @@ use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
-/// How often a search is done again because others, that have given up since, were in its way.
-const ATTEMPTS: usize = 1000;
+/// How often a search is done again because others, who may have to give up, are in its way: for
+/// longer than one of them is likely to be interrupted, and not for ever.
+const ATTEMPTS: usize = 1 << 20;
 
 /// The pages of a region, and which of them are taken.
 #[derive(Debug)]
@@ -203,5 +204,39 @@ impl Addresses<'_> {
 impl Drop for Addresses<'_> {
     fn drop(&mut self) {
         bits::clear(self.bits, &self.run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::platform::Purpose;
+    use core::sync::atomic::AtomicBool;
+    use std::thread;
+
+    #[test]
+    fn pages_that_somebody_takes_and_gives_up_again_are_not_refused() {
+        let rounds = if cfg!(miri) { 20 } else { 20_000 };
+        let taken = Taken::new(0..200, 1);
+        let bits = taken.bits().unwrap();
+        // Whoever wants all of two words fails at the second, having set the first.
+        assert!(bits::set(bits, &(100..101), &taken.undone));
+        let (both, first) = (1..110, 1..=62);
+        let request = MemoryRequest { size: 60, align: 1, window: first, purpose: Purpose::Core };
+        let stop = AtomicBool::new(false);
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                while !stop.load(SeqCst) {
+                    taken.reserving.fetch_add(1, SeqCst);
+                    assert!(!bits::set(bits, &both, &taken.undone));
+                    taken.reserving.fetch_sub(1, SeqCst);
+                }
+            });
+            let refused = (0..rounds).find_map(|_| taken.reserve(&request).err());
+            stop.store(true, SeqCst);
+            assert_eq!(refused, None);
+        });
     }
 }

@@ -18,6 +18,7 @@ use modlink::platform::{
     AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
     ProtectedMemory, Protection, Provision, ReadError,
 };
+use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use modlink::{Loader, Platform};
 
@@ -99,6 +100,42 @@ impl Drop for OpaqueMemory {
     fn drop(&mut self) {
         number(self.bytes as u64, self.size as u64);
     }
+}
+
+struct OpaquePages;
+
+// SAFETY: never runs.
+unsafe impl Pages for OpaquePages {
+    const SIZE: usize = 4096;
+    type Frames = u64;
+
+    unsafe fn map(&self, pages: Range<usize>) -> Result<(Mapped<u64>, Stale), MapError> {
+        match number(pages.start as u64, pages.end as u64) {
+            0 => Err(MapError),
+            frames => Ok((Mapped::in_place(pages.start, frames), Stale::new(pages, forget))),
+        }
+    }
+
+    unsafe fn protect(
+        &self,
+        pages: Range<usize>,
+        _: &u64,
+        protection: Protection,
+    ) -> Result<Stale, ProtectError> {
+        match number(pages.start as u64, pages.end as u64 + protection as u64) {
+            0 => Err(ProtectError),
+            _ => Ok(Stale::new(pages, forget)),
+        }
+    }
+
+    unsafe fn unmap(&self, pages: Range<usize>, frames: &u64) -> Stale {
+        number(pages.start as u64, *frames);
+        Stale::new(pages, forget)
+    }
+}
+
+fn forget(pages: Range<usize>) {
+    number(pages.start as u64, pages.end as u64);
 }
 
 struct OpaqueFile(u64);
@@ -227,6 +264,7 @@ extern "C" fn _start(number: usize, arguments: &[usize; 6]) {
     enter(&I386_MODULES, number, arguments);
     enter(&M68K_MODULES, number, arguments);
     own_symbol(opaque(arguments), opaque(arguments));
+    region(opaque(arguments), opaque(arguments), opaque(arguments));
 }
 
 /// The kernel's own table, which a search goes through at every load.
@@ -234,6 +272,21 @@ extern "C" fn _start(number: usize, arguments: &[usize; 6]) {
 extern "C" fn own_symbol(table: &'static [KernelSymbol; 100], name: &[u8; 20]) -> u64 {
     let table = Ksymtab::new(table);
     table.ok().and_then(|table| table.find(name)).map_or(0, |symbol| symbol.address)
+}
+
+/// Memory of a region that the compiler knows nothing of.
+#[unsafe(no_mangle)]
+extern "C" fn region(
+    region: &Region<OpaquePages>,
+    request: &MemoryRequest,
+    pages: &[(Range<usize>, Protection); 3],
+) -> u64 {
+    let Ok(mut memory) = region.allocate(request) else { return 0 };
+    number(memory.address(), memory.bytes_mut().len() as u64);
+    let Ok(memory) = memory.protect(pages) else { return 1 };
+    let range = number(0, 0) as usize..number(0, 1) as usize;
+    let done = memory.make_read_only(range.clone()).is_ok();
+    memory.read_only(range).map_or(u64::from(done), |bytes| bytes.as_ptr() as u64)
 }
 
 fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6]) {
