@@ -13,8 +13,8 @@ fn main() {
     let script = format!("{root}/src/{folder}/kernel.ld");
     println!("cargo:rerun-if-changed={script}");
     // The script includes modlink's part.
-    println!("cargo:rerun-if-changed={root}/../ksymtab.ld");
-    println!("cargo:rustc-link-search={root}/..");
+    println!("cargo:rerun-if-changed={root}/../src/symbols/ksymtab.ld");
+    println!("cargo:rustc-link-search={root}/../src/symbols");
     println!("cargo:rustc-link-arg-bins=-T{script}");
     if let Some(base) = base {
         println!("cargo:rustc-link-arg-bins=--defsym=KERNEL_BASE={base}");

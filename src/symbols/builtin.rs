@@ -256,7 +256,7 @@ impl Ksymtab {
 /// of LLD), the file `ksymtab.ld`, which comes with the crate, is what the script needs:
 ///
 /// ```text
-#[doc = include_str!("../../ksymtab.ld")]
+#[doc = include_str!("ksymtab.ld")]
 /// ```
 #[macro_export]
 macro_rules! export {

@@ -33,7 +33,7 @@ pub fn read(path: &Path) -> Result<Symvers> {
         };
         if owner == "vmlinux" {
             let name: &'static str = name.to_owned().leak();
-            kernel.push(Export { address: 0, name, gpl_only: kind.ends_with("GPL") });
+            kernel.push(Export::new(0, name, kind.ends_with("GPL")));
         } else {
             modules.push((name.to_owned(), owner.to_owned()));
         }

@@ -19,10 +19,8 @@ struct FilePages {
     by_alias: bool,
 }
 
-struct Frames {
-    file: OwnedFd,
-    alias: Mutex<Option<Alias>>,
-}
+/// The writable mapping, as long as there is one; the files live for as long as they are mapped.
+struct Frames(Mutex<Option<Alias>>);
 
 /// A mapping that can be written, until it is dropped.
 struct Alias(NonNull<u8>, usize);
@@ -65,11 +63,10 @@ unsafe impl Pages for FilePages {
         let mapped = if self.by_alias {
             let seen = map(start, size, libc::PROT_NONE, file.as_raw_fd()).ok_or(MapError)?;
             let written = map(None, size, writable, file.as_raw_fd()).ok_or(MapError)?;
-            let alias = Mutex::new(Some(Alias(written, size)));
-            Mapped::through(written, seen, Frames { file, alias })
+            Mapped::through(written, seen, Frames(Mutex::new(Some(Alias(written, size)))))
         } else {
             map(start, size, writable, file.as_raw_fd()).ok_or(MapError)?;
-            Mapped::in_place(pages.start, Frames { file, alias: Mutex::new(None) })
+            Mapped::in_place(pages.start, Frames(Mutex::new(None)))
         };
         Ok((mapped, Stale::nothing()))
     }
@@ -80,7 +77,7 @@ unsafe impl Pages for FilePages {
         frames: &Frames,
         protection: Protection,
     ) -> Result<Stale, ProtectError> {
-        drop(frames.alias.lock().unwrap().take());
+        drop(frames.0.lock().unwrap().take());
         let rights = match protection {
             Protection::Execute => libc::PROT_READ | libc::PROT_EXEC,
             Protection::ReadOnly => libc::PROT_READ,
@@ -93,7 +90,7 @@ unsafe impl Pages for FilePages {
     }
 
     unsafe fn unmap(&self, pages: Range<usize>, frames: &Frames) -> Stale {
-        drop(frames.alias.lock().unwrap().take());
+        drop(frames.0.lock().unwrap().take());
         map(Some(pages.start), pages.len(), libc::PROT_NONE, -1).expect("it was mapped");
         Stale::nothing()
     }
@@ -109,7 +106,7 @@ struct Line {
 
 fn lines() -> Vec<Line> {
     let text = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let number = |digits| usize::from_str_radix(digits, 16).unwrap();
+    let number = |digits: &str| usize::from_str_radix(digits, 16).unwrap();
     let line = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
         let (start, end) = fields.next().unwrap().split_once('-').unwrap();

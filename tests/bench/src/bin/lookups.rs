@@ -238,8 +238,7 @@ fn watched_with_modules(list: &Path, symvers: &Symvers, of_kernel: &[&str]) -> R
     for module in &modules {
         loader.load(&module.file, || Ok(Vec::new())).map_err(|error| anyhow!("{error}"))?;
     }
-    let export =
-        |name: &&str| Export { address: 1, name: (*name).to_owned().leak(), gpl_only: false };
+    let export = |name: &&str| Export::new(1, (*name).to_owned().leak(), false);
     let exports: Vec<Export> = of_loaded.iter().map(export).collect();
     let (kernel, loaded) =
         (Open::<Tagged, Words>::new(symvers.kernel), Open::<Tagged, Words>::new(exports.leak()));

@@ -28,6 +28,13 @@ pub struct Export {
     pub gpl_only: bool,
 }
 
+impl Export {
+    /// A symbol in no namespace.
+    pub const fn new(address: u64, name: &'static str, gpl_only: bool) -> Self {
+        Self { address, name, namespace: None, gpl_only }
+    }
+}
+
 /// A way to find symbols.
 pub trait Find {
     /// The address of the symbol of that name.

@@ -14,11 +14,11 @@ use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::panic::PanicInfo;
 use modlink::arch::{Arch, I386, M68k, X86_64};
+use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::platform::{
     AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
     ProtectedMemory, Protection, Provision, ReadError,
 };
-use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
 use modlink::{Loader, Platform};
 
