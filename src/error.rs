@@ -71,12 +71,12 @@ pub enum LoadError {
 
 /// From no address at which modules may lie can an instruction reach all of the kernel. Says more
 /// of the kernel than of the module: its `Platform` gives two ranges that do not go together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
-    /// The first and the last address of the kernel's exported code and data.
-    pub kernel: (u64, u64),
-    /// The first and the last address at which modules may lie.
-    pub modules: (u64, u64),
+    /// Where the kernel's exported code and data lie, last address included.
+    pub kernel: RangeInclusive<u64>,
+    /// Where modules may lie, last address included.
+    pub modules: RangeInclusive<u64>,
 }
 
 /// Why a module may not use a symbol that exists.
@@ -115,13 +115,6 @@ pub enum UnloadError {
 }
 
 impl LoadError {
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn unreachable(kernel: RangeInclusive<u64>, modules: RangeInclusive<u64>) -> Self {
-        let [kernel, modules] = [kernel, modules].map(RangeInclusive::into_inner);
-        Self::Unreachable(Unreachable { kernel, modules })
-    }
-
     /// The error number that Linux gives for it.
     pub fn errno(&self) -> Errno {
         match self {
@@ -213,11 +206,10 @@ impl fmt::Display for LoadError {
 
 impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ((kernel, kernel_end), (modules, modules_end)) = (self.kernel, self.modules);
+        let Self { kernel, modules } = self;
         write!(
             f,
-            "the kernel at {kernel:#x} to {kernel_end:#x} is out of reach of modules, which may \
-             lie at {modules:#x} to {modules_end:#x}"
+            "the kernel at {kernel:#x?} is out of reach of modules, which may lie at {modules:#x?}"
         )
     }
 }

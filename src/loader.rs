@@ -5,7 +5,7 @@ use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
 use crate::module::{
-    Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Ready, Reference, References, Room,
+    Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, References, Room,
     Work, denied,
 };
 use crate::name::Name;
@@ -78,7 +78,7 @@ impl<P: Platform> Loader<P> {
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
-        let Ready { parts, init } =
+        let Room { parts, init } =
             room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let gpl_compatible = imports.is_gpl_compatible();

@@ -141,12 +141,11 @@ fn a_kernel_that_no_module_reaches_is_named_with_where_modules_may_lie() {
     let kernel = 1 << 46..=(1 << 46) + 16 * MIB - 1;
     let (_, result) = load_beside(kernel.clone(), TOP, &[TOP]);
     let error = result.unwrap_err();
-    let (kernel, modules) = (kernel.into_inner(), TOP.into_inner());
-    assert_eq!(error, LoadError::Unreachable(Unreachable { kernel, modules }));
+    assert_eq!(error, LoadError::Unreachable(Unreachable { kernel, modules: TOP }));
     assert_eq!(
         error.to_string(),
-        "the kernel at 0x400000000000 to 0x400000ffffff is out of reach of modules, which may lie \
-         at 0xffffffff80000000 to 0xfffffffffeffffff"
+        "the kernel at 0x400000000000..=0x400000ffffff is out of reach of modules, which may lie \
+         at 0xffffffff80000000..=0xfffffffffeffffff"
     );
     let (_, result) = load_beside(2 * MIB..=5 * GIB, EVERYWHERE, &[EVERYWHERE]);
     let error = result.unwrap_err();

@@ -18,9 +18,23 @@ pub enum Part {
     Init,
 }
 
-/// Sections that are protected alike, in the order in which they lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+/// Declares [`Group`] with the list of all, which cannot lack one.
+macro_rules! groups {
+    ($(#[doc = $doc:literal] $group:ident,)*) => {
+        /// Sections that are protected alike, in the order in which they lie in memory.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Group {
+            $(#[doc = $doc] $group,)*
+        }
+
+        impl Group {
+            /// All groups in the order in which they lie in memory.
+            pub const ALL: [Self; [$(Self::$group),*].len()] = [$(Self::$group),*];
+        }
+    };
+}
+
+groups! {
     /// Instructions.
     Text,
     /// Constants.
@@ -31,12 +45,6 @@ pub enum Group {
     Data,
     /// Data that starts as zeros.
     Zeroed,
-}
-
-impl Group {
-    /// All groups in the order in which they lie in memory.
-    pub const ALL: [Self; 5] =
-        [Self::Text, Self::ReadOnly, Self::ReadOnlyAfterInit, Self::Data, Self::Zeroed];
 }
 
 /// A section that is to be placed.

@@ -2,36 +2,17 @@
 
 use super::parts::Parts;
 use super::reach::Span;
-use crate::error::LoadError;
+use crate::error::{LoadError, Unreachable};
 use crate::link::{Block, Group, Layout, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
-/// Memory for both parts of a module. Dropping it gives all back.
+/// Memory for both parts of a module, while it is linked or once it may run. Dropping it gives all
+/// back.
 #[derive(Debug)]
 pub(crate) struct Room<M> {
-    core: M,
-    core_size: u32,
-    init: InitRoom<M>,
-    init_size: u32,
-}
-
-/// Where there is room for the init part.
-#[derive(Debug)]
-enum InitRoom<M> {
-    /// There is no init part.
-    None,
-    /// In memory of its own.
-    Apart(M),
-    /// In the block of the core part, after it.
-    Joined,
-}
-
-/// Memory of a module that is ready to run.
-#[derive(Debug)]
-pub(crate) struct Ready<M> {
     /// What the module keeps.
     pub parts: Parts<M>,
     /// The memory of the init part, if it has its own.
@@ -44,87 +25,73 @@ impl<M: ModuleMemory> Room<M> {
     pub fn allocate<P: Platform<Memory = M>>(platform: &P, plan: &Plan) -> Result<Self, LoadError> {
         let (kernel, modules) = (platform.kernel(), platform.module_range());
         let near_kernel = Span::of::<P::Arch>(&kernel);
-        if near_kernel.windows::<P::Arch>(&modules).next().is_none() {
-            return Err(LoadError::unreachable(kernel, modules));
+        let windows = near_kernel.windows::<P::Arch>(&modules);
+        if windows.iter().all(RangeInclusive::is_empty) {
+            return Err(LoadError::Unreachable(Unreachable { kernel, modules }));
         }
-        Self::near(platform, plan, near_kernel).map_err(LoadError::from)
-    }
-
-    fn near<P: Platform<Memory = M>>(
-        platform: &P,
-        plan: &Plan,
-        kernel: Span,
-    ) -> Result<Self, AllocateError> {
         let core_size = plan.core.size.max(P::PAGE_SIZE);
-        let core = request(platform, core_size, plan.core.align, kernel, Purpose::Core)?;
-        let (core_size, init_size) = (short(core_size)?, short(plan.init.size)?);
-        if init_size == 0 {
-            return Ok(Self { core, core_size, init: InitRoom::None, init_size });
+        let core = request(platform, core_size, plan.core.align, &windows, Purpose::Core)?;
+        let (core_bytes, init_bytes) = (short(core_size)?, short(plan.init.size)?);
+        if init_bytes == 0 {
+            return Ok(Self { parts: Parts::apart(core, core_bytes, 0, 0), init: None });
         }
-        let near_both = kernel.with::<P::Arch>(span(&core, core_size.into()));
+        let near_both =
+            near_kernel.with::<P::Arch>(Span::new(core.address(), core_size.saturating_sub(1)));
+        let near_both = near_both.windows::<P::Arch>(&modules);
         let (size, align) = (plan.init.size, plan.init.align);
-        match request(platform, size, align, near_both, Purpose::Init) {
-            Ok(init) => Ok(Self { core, core_size, init: InitRoom::Apart(init), init_size }),
+        match request(platform, size, align, &near_both, Purpose::Init) {
+            Ok(init) => {
+                let parts = Parts::apart(core, core_bytes, init.address(), init_bytes);
+                Ok(Self { parts, init: Some(init) })
+            }
             Err(AllocateError::OutOfReach) => {
                 drop(core);
                 let joined = plan.joined();
                 let (size, align) = (joined.size, joined.align);
-                let core = request(platform, size, align, kernel, Purpose::Joined)?;
-                let core_size = short(joined.init_offset)?;
-                Ok(Self { core, core_size, init: InitRoom::Joined, init_size })
+                let core = request(platform, size, align, &windows, Purpose::Joined)?;
+                let parts = Parts::joined(core, short(joined.init_offset)?, init_bytes);
+                Ok(Self { parts, init: None })
             }
-            Err(AllocateError::Exhausted) => Err(AllocateError::Exhausted),
+            Err(AllocateError::Exhausted) => Err(AllocateError::Exhausted.into()),
         }
     }
 
     /// The blocks in which the core and the init part are written.
     pub fn blocks(&mut self) -> (Block<'_>, Block<'_>) {
-        let address = self.core.address();
-        let bytes = self.core.bytes_mut();
-        let (core, init, init_address) = match &mut self.init {
-            InitRoom::None => (bytes, &mut [][..], 0),
-            InitRoom::Apart(init) => {
-                let address = init.address();
-                (bytes, init.bytes_mut(), address)
-            }
-            InitRoom::Joined => {
-                let (core, init) = bytes.split_at_mut(bytes.len().min(self.core_size as usize));
-                (core, init, address.wrapping_add(self.core_size.into()))
-            }
+        let Parts { core, core_size, init: init_address, joined, .. } = &mut self.parts;
+        let address = core.address();
+        let bytes = core.bytes_mut();
+        let (core, init) = if *joined {
+            bytes.split_at_mut(bytes.len().min(*core_size as usize))
+        } else {
+            (bytes, self.init.as_mut().map(M::bytes_mut).unwrap_or_default())
         };
-        (Block { address, bytes: core }, Block { address: init_address, bytes: init })
+        (Block { address, bytes: core }, Block { address: *init_address, bytes: init })
     }
 
     /// Protects everything as its memory type asks while the init function runs.
-    pub fn protect(self, plan: &Plan, page: u64) -> Result<Ready<M::Protected>, ProtectError> {
-        let Self { core, core_size, init, init_size } = self;
+    pub fn protect(self, plan: &Plan, page: u64) -> Result<Room<M::Protected>, ProtectError> {
+        let Self { parts, init } = self;
         let mut runs = Runs::new();
         runs.add(&plan.core, 0, page);
-        Ok(match init {
-            InitRoom::None => {
-                let parts = Parts::apart(core.protect(runs.all())?, core_size, 0, init_size);
-                Ready { parts, init: None }
-            }
-            InitRoom::Apart(init) => {
-                let core = core.protect(runs.all())?;
+        if init.is_none() {
+            runs.add(&plan.init, parts.core_size.into(), page);
+        }
+        let parts = parts.protect(runs.all())?;
+        let init = match init {
+            Some(init) => {
                 let mut runs = Runs::new();
                 runs.add(&plan.init, 0, page);
-                let address = init.address();
-                let init = init.protect(runs.all())?;
-                let parts = Parts::apart(core, core_size, address, init_size);
-                Ready { parts, init: Some(init) }
+                Some(init.protect(runs.all())?)
             }
-            InitRoom::Joined => {
-                runs.add(&plan.init, core_size.into(), page);
-                let parts = Parts::joined(core.protect(runs.all())?, core_size, init_size);
-                Ready { parts, init: None }
-            }
-        })
+            None => None,
+        };
+        Ok(Room { parts, init })
     }
 }
 
 /// How memory of a type is protected while the module's init function runs, and afterwards.
-fn protection(group: Group) -> (Protection, Protection) {
+const fn protection(group: Group) -> (Protection, Protection) {
     match group {
         Group::Text => (Protection::Execute, Protection::Execute),
         Group::ReadOnly => (Protection::ReadOnly, Protection::ReadOnly),
@@ -146,7 +113,7 @@ pub(crate) fn read_only_after_init(
     })
 }
 
-/// The pages of a block that are not to stay writable.
+/// The pages of a block that are not writable.
 struct Runs {
     runs: [(Range<usize>, Protection); Self::MOST],
     count: usize,
@@ -190,27 +157,22 @@ fn short(size: u64) -> Result<u32, AllocateError> {
     u32::try_from(size).map_err(|_| AllocateError::Exhausted)
 }
 
-/// The addresses of a block.
-fn span<M: ModuleMemory>(memory: &M, size: u64) -> Span {
-    Span::new(memory.address(), size.saturating_sub(1))
-}
-
-/// Memory from which every byte of `near` is within reach, in the first window that has some.
+/// Memory all of which is in a window, the first that has some.
 fn request<P: Platform>(
     platform: &P,
     size: u64,
     align: u64,
-    near: Span,
+    windows: &[RangeInclusive<u64>; 2],
     purpose: Purpose,
 ) -> Result<P::Memory, AllocateError> {
-    for window in near.windows::<P::Arch>(&platform.module_range()) {
-        let (first, last) = (*window.start(), *window.end());
-        match platform.allocate(&MemoryRequest { size, align, window, purpose }) {
+    for window in windows.iter().filter(|window| !window.is_empty()) {
+        let request = MemoryRequest { size, align, window: window.clone(), purpose };
+        match platform.allocate(&request) {
             Ok(memory) => {
                 let start = memory.address();
-                let end = start.checked_add(size.saturating_sub(1));
+                let last = start.saturating_add(size.saturating_sub(1));
                 // A kernel that gives what was not asked for has nothing that could be used.
-                if start >= first && end.is_some_and(|end| end <= last) {
+                if window.contains(&start) && window.contains(&last) {
                     return Ok(memory);
                 }
             }

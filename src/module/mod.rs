@@ -19,7 +19,7 @@ pub(crate) use identity::Identity;
 pub use identity::{IdentityProblem, max_name};
 pub(crate) use ignored::Ignored;
 pub(crate) use license::License;
-pub(crate) use memory::{Ready, Room};
+pub(crate) use memory::Room;
 pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
 pub(crate) use parts::Parts;

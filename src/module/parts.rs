@@ -2,7 +2,7 @@
 
 use super::memory::read_only_after_init;
 use crate::link::Layout;
-use crate::platform::{ProtectError, ProtectedMemory};
+use crate::platform::{ModuleMemory, ProtectError, ProtectedMemory, Protection};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +20,7 @@ pub(crate) struct Parts<M> {
     init_is_gone: AtomicBool,
 }
 
-impl<M: ProtectedMemory> Parts<M> {
+impl<M: ModuleMemory> Parts<M> {
     /// Parts of so many bytes, each with memory of its own.
     pub fn apart(core: M, core_size: u32, init: u64, init_size: u32) -> Self {
         let init_is_gone = AtomicBool::new(false);
@@ -33,6 +33,19 @@ impl<M: ProtectedMemory> Parts<M> {
         Self { joined: true, ..Self::apart(core, core_size, init, init_size) }
     }
 
+    /// The same once `pages` of the memory of the core part are protected and the others are
+    /// writable.
+    pub fn protect(
+        self,
+        pages: &[(Range<usize>, Protection)],
+    ) -> Result<Parts<M::Protected>, ProtectError> {
+        let Self { core, core_size, init_size, init, joined, init_is_gone } = self;
+        let core = core.protect(pages)?;
+        Ok(Parts { core, core_size, init_size, init, joined, init_is_gone })
+    }
+}
+
+impl<M: ProtectedMemory> Parts<M> {
     /// Makes read-only what of the core part only the module's init function may change.
     pub fn protect_after_init(&self, core: &Layout, page: u64) -> Result<(), ProtectError> {
         read_only_after_init(core, page).try_for_each(|pages| self.core.make_read_only(pages))

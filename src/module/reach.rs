@@ -43,36 +43,32 @@ impl Span {
         }
     }
 
-    /// The addresses in `modules` from which every one of the span is within reach: no window, one,
-    /// or two if they go around the end of the address space.
-    pub fn windows<A: Arch>(
-        self,
-        modules: &RangeInclusive<u64>,
-    ) -> impl Iterator<Item = RangeInclusive<u64>> + use<A> {
+    /// The addresses in `modules` from which every one of the span is within reach: two windows if
+    /// they go around the end of the address space, either of which may be empty.
+    pub fn windows<A: Arch>(self, modules: &RangeInclusive<u64>) -> [RangeInclusive<u64>; 2] {
         let highest = highest::<A>();
-        let none = [None, None];
-        let windows = if A::REACH > highest / 2 {
+        let (low, high) = if A::REACH > highest / 2 {
             // Whichever way around is the shorter is short enough.
-            [Some(0..=highest), None]
+            (0, highest)
         } else if self.extent > A::REACH.saturating_mul(2) {
-            none
+            return [NOWHERE, NOWHERE];
         } else {
             let last = self.start.wrapping_add(self.extent);
             let low = last.wrapping_sub(A::REACH) & highest;
-            let high = self.start.wrapping_add(A::REACH) & highest;
-            if low <= high {
-                [Some(low..=high), None]
-            } else {
-                [Some(low..=highest), Some(0..=high)]
-            }
+            (low, self.start.wrapping_add(A::REACH) & highest)
         };
-        let (first, last) = (*modules.start(), *modules.end());
-        windows.into_iter().flatten().filter_map(move |window| {
-            let both = first.max(*window.start())..=last.min(*window.end());
-            (!both.is_empty()).then_some(both)
-        })
+        let (first, last) = (*modules.start(), (*modules.end()).min(highest));
+        if low <= high {
+            [first.max(low)..=last.min(high), NOWHERE]
+        } else {
+            [first.max(low)..=last, first..=last.min(high)]
+        }
     }
 }
+
+/// A window in which nothing is.
+#[expect(clippy::reversed_empty_ranges, reason = "it is to be empty")]
+const NOWHERE: RangeInclusive<u64> = 1..=0;
 
 /// How far up from one address another is.
 fn distance<A: Arch>(from: u64, to: u64) -> u64 {
@@ -92,7 +88,8 @@ mod tests {
         span: RangeInclusive<u64>,
         modules: RangeInclusive<u64>,
     ) -> Vec<RangeInclusive<u64>> {
-        Span::of::<A>(&span).windows::<A>(&modules).collect()
+        let windows = Span::of::<A>(&span).windows::<A>(&modules);
+        windows.into_iter().filter(|window| !window.is_empty()).collect()
     }
 
     /// Whether a 32-bit distance leads from one address to the other on x86-64, as its instructions

@@ -375,9 +375,9 @@ fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
 fn unreachable_kernel<A: Arch>(on: Architecture) -> Outcome {
     let modules = 0x1_0000_0000..=0x1_ffff_ffff;
     let loader = kernel_for::<A>(on).with_modules_at(modules.clone()).boot();
-    let kernel = loader.platform().kernel().into_inner();
-    let want = LoadError::Unreachable(Unreachable { kernel, modules: modules.into_inner() });
-    load(&loader, on.signed_module(), want, Errno::ENOMEM, "0x100000000 to 0x1ffffffff")
+    let kernel = loader.platform().kernel();
+    let want = LoadError::Unreachable(Unreachable { kernel, modules });
+    load(&loader, on.signed_module(), want, Errno::ENOMEM, "0x100000000..=0x1ffffffff")
 }
 
 fn no_protection<A: Arch>(on: Architecture) -> Vec<Outcome> {
