@@ -7,7 +7,7 @@ use crate::link::{Block, Group, Layout, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
-use core::ops::{Range, RangeInclusive};
+use core::ops::Range;
 
 /// Memory for both parts of a module, while it is linked or once it may run. Dropping it gives all
 /// back.
@@ -20,39 +20,42 @@ pub(crate) struct Room<M> {
 }
 
 impl<M: ModuleMemory> Room<M> {
+    #[inline(never)]
     /// Finds room for both parts of a plan: core within reach of the kernel, init within reach of
     /// both; and if there is none so close, room for both in one block.
     pub fn allocate<P: Platform<Memory = M>>(platform: &P, plan: &Plan) -> Result<Self, LoadError> {
-        let (kernel, modules) = (platform.kernel(), platform.module_range());
-        let near_kernel = Span::of::<P::Arch>(&kernel);
-        let windows = near_kernel.windows::<P::Arch>(&modules);
-        if windows.iter().all(RangeInclusive::is_empty) {
-            return Err(LoadError::Unreachable(Unreachable { kernel, modules }));
+        let near_kernel = Span::of::<P::Arch>(&platform.kernel());
+        Self::near(platform, near_kernel, plan).map_err(|why| no_room(platform, why))
+    }
+
+    fn near<P: Platform<Memory = M>>(
+        platform: &P,
+        kernel: Span,
+        plan: &Plan,
+    ) -> Result<Self, NoRoom> {
+        let joined = plan.joined();
+        if u32::try_from(joined.size).is_err() {
+            return Err(NoRoom::Exhausted);
         }
-        let core_size = plan.core.size.max(P::PAGE_SIZE);
-        let core = request(platform, core_size, plan.core.align, &windows, Purpose::Core)?;
-        let (core_bytes, init_bytes) = (short(core_size)?, short(plan.init.size)?);
-        if init_bytes == 0 {
-            return Ok(Self { parts: Parts::apart(core, core_bytes, 0, 0), init: None });
+        // What is kept of sizes and offsets fits, as all of both parts does.
+        let (core_size, init_size) = (plan.core.size.max(P::PAGE_SIZE), plan.init.size);
+        let core = request(platform, kernel, core_size, plan.core.align, Purpose::Core)?;
+        if init_size == 0 {
+            return Ok(Self { parts: Parts::apart(core, core_size as u32, 0, 0), init: None });
         }
-        let near_both =
-            near_kernel.with::<P::Arch>(Span::new(core.address(), core_size.saturating_sub(1)));
-        let near_both = near_both.windows::<P::Arch>(&modules);
-        let (size, align) = (plan.init.size, plan.init.align);
-        match request(platform, size, align, &near_both, Purpose::Init) {
+        let both = kernel.with::<P::Arch>(Span::new(core.address(), core_size.saturating_sub(1)));
+        match request(platform, both, init_size, plan.init.align, Purpose::Init) {
             Ok(init) => {
-                let parts = Parts::apart(core, core_bytes, init.address(), init_bytes);
+                let parts = Parts::apart(core, core_size as u32, init.address(), init_size as u32);
                 Ok(Self { parts, init: Some(init) })
             }
-            Err(AllocateError::OutOfReach) => {
+            Err(NoRoom::Exhausted) => Err(NoRoom::Exhausted),
+            Err(_) => {
                 drop(core);
-                let joined = plan.joined();
-                let (size, align) = (joined.size, joined.align);
-                let core = request(platform, size, align, &windows, Purpose::Joined)?;
-                let parts = Parts::joined(core, short(joined.init_offset)?, init_bytes);
+                let core = request(platform, kernel, joined.size, joined.align, Purpose::Joined)?;
+                let parts = Parts::joined(core, joined.init_offset as u32, init_size as u32);
                 Ok(Self { parts, init: None })
             }
-            Err(AllocateError::Exhausted) => Err(AllocateError::Exhausted.into()),
         }
     }
 
@@ -74,16 +77,16 @@ impl<M: ModuleMemory> Room<M> {
         let Self { parts, init } = self;
         let mut runs = Runs::new();
         runs.add(&plan.core, 0, page);
-        if init.is_none() {
-            runs.add(&plan.init, parts.core_size.into(), page);
-        }
-        let parts = parts.protect(runs.all())?;
+        // An init part that has no block of its own is in that of the core part, or empty.
+        let (offset, of_core) = match init {
+            Some(_) => (0, runs.count),
+            None => (parts.core_size, Runs::MOST),
+        };
+        runs.add(&plan.init, offset.into(), page);
+        let (of_core, of_init) = runs.split(of_core);
+        let parts = parts.protect(of_core)?;
         let init = match init {
-            Some(init) => {
-                let mut runs = Runs::new();
-                runs.add(&plan.init, 0, page);
-                Some(init.protect(runs.all())?)
-            }
+            Some(init) => Some(init.protect(of_init)?),
             None => None,
         };
         Ok(Room { parts, init })
@@ -97,6 +100,17 @@ const fn protection(group: Group) -> (Protection, Protection) {
         Group::ReadOnly => (Protection::ReadOnly, Protection::ReadOnly),
         Group::ReadOnlyAfterInit => (Protection::ReadWrite, Protection::ReadOnly),
         Group::Data | Group::Zeroed => (Protection::ReadWrite, Protection::ReadWrite),
+    }
+}
+
+/// How many of these types are not writable while the init function runs.
+const fn not_writable(groups: &[Group]) -> usize {
+    match groups {
+        [] => 0,
+        [first, rest @ ..] => {
+            let is_writable = matches!(protection(*first).0, Protection::ReadWrite);
+            not_writable(rest).saturating_add(if is_writable { 0 } else { 1 })
+        }
     }
 }
 
@@ -120,16 +134,16 @@ struct Runs {
 }
 
 impl Runs {
-    /// Every memory type in both parts.
-    const MOST: usize = 2 * Group::ALL.len();
+    /// Those of every memory type, in both parts.
+    const MOST: usize = 2 * not_writable(&Group::ALL);
 
     const fn new() -> Self {
-        Self { runs: [const { (0..0, Protection::ReadWrite) }; Self::MOST], count: 0 }
+        Self { runs: [const { (0..0, Protection::Execute) }; Self::MOST], count: 0 }
     }
 
     /// Adds those of a layout that starts at this offset.
     fn add(&mut self, layout: &Layout, offset: u64, page: u64) {
-        for group in Group::ALL {
+        for &group in &Group::ALL {
             let (range, (protection, _)) = (layout.group(group), protection(group));
             if range.is_empty() || protection == Protection::ReadWrite {
                 continue;
@@ -141,8 +155,13 @@ impl Runs {
         }
     }
 
-    fn all(&self) -> &[(Range<usize>, Protection)] {
-        self.runs.get(..self.count).unwrap_or_default()
+    /// The first so many, and the others.
+    fn split(
+        &self,
+        first: usize,
+    ) -> (&[(Range<usize>, Protection)], &[(Range<usize>, Protection)]) {
+        let runs = self.runs.get(..self.count).unwrap_or_default();
+        runs.split_at_checked(first).unwrap_or((runs, &[]))
     }
 }
 
@@ -152,33 +171,57 @@ fn pages(range: Range<u64>, offset: u64, page: u64) -> Range<usize> {
     offset.saturating_add(range.start) as usize..offset.saturating_add(end) as usize
 }
 
-/// A size as it is kept. A module has less than 4 GiB.
-fn short(size: u64) -> Result<u32, AllocateError> {
-    u32::try_from(size).map_err(|_| AllocateError::Exhausted)
+/// Why there is no room.
+#[derive(Clone, Copy, PartialEq)]
+enum NoRoom {
+    /// Nowhere in the platform's range is near enough.
+    Unreachable,
+    /// All that is near enough has been given to others.
+    OutOfReach,
+    /// No memory is left.
+    Exhausted,
 }
 
-/// Memory all of which is in a window, the first that has some.
+/// Memory from which every byte of `near` is within reach, in the first window that has some.
 fn request<P: Platform>(
     platform: &P,
+    near: Span,
     size: u64,
     align: u64,
-    windows: &[RangeInclusive<u64>; 2],
     purpose: Purpose,
-) -> Result<P::Memory, AllocateError> {
-    for window in windows.iter().filter(|window| !window.is_empty()) {
-        let request = MemoryRequest { size, align, window: window.clone(), purpose };
-        match platform.allocate(&request) {
+) -> Result<P::Memory, NoRoom> {
+    let mut why = NoRoom::Unreachable;
+    for (first, last) in near.windows::<P::Arch>(&platform.module_range()) {
+        if first > last {
+            continue;
+        }
+        let window = first..=last;
+        match platform.allocate(&MemoryRequest { size, align, window, purpose }) {
             Ok(memory) => {
                 let start = memory.address();
-                let last = start.saturating_add(size.saturating_sub(1));
+                let end = start.saturating_add(size.saturating_sub(1));
                 // A kernel that gives what was not asked for has nothing that could be used.
-                if window.contains(&start) && window.contains(&last) {
+                if start >= first && end <= last {
                     return Ok(memory);
                 }
             }
             Err(AllocateError::OutOfReach) => {}
-            Err(AllocateError::Exhausted) => return Err(AllocateError::Exhausted),
+            Err(AllocateError::Exhausted) => return Err(NoRoom::Exhausted),
+        }
+        why = NoRoom::OutOfReach;
+    }
+    Err(why)
+}
+
+#[cold]
+#[inline(never)]
+fn no_room<P: Platform>(platform: &P, why: NoRoom) -> LoadError {
+    match why {
+        NoRoom::OutOfReach => LoadError::Memory(AllocateError::OutOfReach),
+        NoRoom::Exhausted => LoadError::Memory(AllocateError::Exhausted),
+        NoRoom::Unreachable => {
+            let (kernel, modules) = (platform.kernel(), platform.module_range());
+            LoadError::Unreachable(Unreachable { kernel, modules })
         }
     }
-    Err(AllocateError::OutOfReach)
 }

@@ -29,50 +29,44 @@ impl Span {
     }
 
     pub fn of<A: Arch>(range: &RangeInclusive<u64>) -> Self {
-        Self::new(*range.start(), distance::<A>(*range.start(), *range.end()))
+        Self::new(*range.start(), range.end().wrapping_sub(*range.start()) & highest::<A>())
     }
 
     /// The shortest span that both lie in, if neither is longer than half of the ring.
     pub fn with<A: Arch>(self, other: Self) -> Self {
-        let up = distance::<A>(self.start, other.start);
-        if up <= highest::<A>() / 2 {
-            Self::new(self.start, self.extent.max(up.saturating_add(other.extent)))
-        } else {
-            let up = distance::<A>(other.start, self.start);
-            Self::new(other.start, other.extent.max(up.saturating_add(self.extent)))
+        // How far up the other starts, which is negative if the short way to it is down.
+        let unused = highest::<A>().leading_zeros();
+        let up = (other.start.wrapping_sub(self.start) << unused) as i64 >> unused;
+        let start = up.min(0);
+        let last = up.wrapping_add(other.extent as i64).max(self.extent as i64);
+        Self {
+            start: self.start.wrapping_add_signed(start) & highest::<A>(),
+            extent: last.wrapping_sub(start) as u64,
         }
     }
 
-    /// The addresses in `modules` from which every one of the span is within reach: two windows if
-    /// they go around the end of the address space, either of which may be empty.
-    pub fn windows<A: Arch>(self, modules: &RangeInclusive<u64>) -> [RangeInclusive<u64>; 2] {
+    /// The addresses in `modules` from which every one of the span is within reach, as the first
+    /// and the last. They are two windows if they go around the end of the address space; of one in
+    /// which nothing is the first comes after the last.
+    pub fn windows<A: Arch>(self, modules: &RangeInclusive<u64>) -> [(u64, u64); 2] {
+        const NONE: (u64, u64) = (1, 0);
         let highest = highest::<A>();
-        let (low, high) = if A::REACH > highest / 2 {
-            // Whichever way around is the shorter is short enough.
-            (0, highest)
-        } else if self.extent > A::REACH.saturating_mul(2) {
-            return [NOWHERE, NOWHERE];
-        } else {
-            let last = self.start.wrapping_add(self.extent);
-            let low = last.wrapping_sub(A::REACH) & highest;
-            (low, self.start.wrapping_add(A::REACH) & highest)
-        };
         let (first, last) = (*modules.start(), (*modules.end()).min(highest));
+        if A::REACH > highest / 2 {
+            // Whichever way around is the shorter is short enough.
+            return [(first, last), NONE];
+        }
+        if self.extent > A::REACH.saturating_mul(2) {
+            return [NONE, NONE];
+        }
+        let low = self.start.wrapping_add(self.extent).wrapping_sub(A::REACH) & highest;
+        let high = self.start.wrapping_add(A::REACH) & highest;
         if low <= high {
-            [first.max(low)..=last.min(high), NOWHERE]
+            [(first.max(low), last.min(high)), NONE]
         } else {
-            [first.max(low)..=last, first..=last.min(high)]
+            [(first.max(low), last), (first, last.min(high))]
         }
     }
-}
-
-/// A window in which nothing is.
-#[expect(clippy::reversed_empty_ranges, reason = "it is to be empty")]
-const NOWHERE: RangeInclusive<u64> = 1..=0;
-
-/// How far up from one address another is.
-fn distance<A: Arch>(from: u64, to: u64) -> u64 {
-    to.wrapping_sub(from) & highest::<A>()
 }
 
 #[cfg(test)]
@@ -89,7 +83,8 @@ mod tests {
         modules: RangeInclusive<u64>,
     ) -> Vec<RangeInclusive<u64>> {
         let windows = Span::of::<A>(&span).windows::<A>(&modules);
-        windows.into_iter().filter(|window| !window.is_empty()).collect()
+        let windows = windows.into_iter().map(|(first, last)| first..=last);
+        windows.filter(|window| !window.is_empty()).collect()
     }
 
     /// Whether a 32-bit distance leads from one address to the other on x86-64, as its instructions
