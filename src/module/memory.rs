@@ -127,9 +127,12 @@ pub(crate) fn read_only_after_init(
     })
 }
 
-/// The pages of a block that are not writable.
+/// A run of pages, in bytes from the start of their block.
+type Run = (Range<usize>, Protection);
+
+/// The pages of a module that are not writable.
 struct Runs {
-    runs: [(Range<usize>, Protection); Self::MOST],
+    runs: [Run; Self::MOST],
     count: usize,
 }
 
@@ -156,10 +159,7 @@ impl Runs {
     }
 
     /// The first so many, and the others.
-    fn split(
-        &self,
-        first: usize,
-    ) -> (&[(Range<usize>, Protection)], &[(Range<usize>, Protection)]) {
+    fn split(&self, first: usize) -> (&[Run], &[Run]) {
         let runs = self.runs.get(..self.count).unwrap_or_default();
         runs.split_at_checked(first).unwrap_or((runs, &[]))
     }
