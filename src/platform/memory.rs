@@ -4,6 +4,12 @@
 //! bytes that the loader alone has and writes. [`protect`](ModuleMemory::protect) ends that: from
 //! then on the module may run, on any CPU, and write what it may write at any time. What is left
 //! is [`ProtectedMemory`], of which the loader borrows nothing but what cannot be written.
+//!
+//! All of [`ModuleMemory`], [`ProtectedMemory::make_read_only`] and dropping either are called by a
+//! load or an unload, on the thread that asked for it, with nothing of the crate's held: they may
+//! sleep and allocate. [`ProtectedMemory::address`] and [`ProtectedMemory::read_only`] are called
+//! whenever somebody looks a module, a symbol or an address up, wherever that is: in an interrupt
+//! too, so that they neither wait nor allocate.
 
 use core::ops::{Range, RangeInclusive};
 
@@ -40,6 +46,9 @@ pub unsafe trait ModuleMemory: Send + Sync {
 ///
 /// The module and whoever it gives an address to write to it at any time, so that a reference to
 /// its bytes would be undefined behaviour, and whatever it could have written is not to be trusted.
+///
+/// Running what is there takes `unsafe`. Who does so, the loader as a rule, vouches that the memory
+/// is neither dropped meanwhile nor made read-only where the code still writes.
 ///
 /// # Safety
 /// An implementation promises that the memory stays as it is and where it is until it is dropped,

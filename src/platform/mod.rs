@@ -56,7 +56,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         Self::Arch::ADDRESSES
     }
 
-    /// Finds room for a module. A [`Region`] can.
+    /// Finds room for a module. A [`Region`] can. Called by a load with nothing of the crate's held,
+    /// so that it may sleep and allocate: once for each part, and again for each further window.
     ///
     /// # Errors
     /// [`AllocateError::OutOfReach`] if there is memory but none in `request.window`,

@@ -224,10 +224,12 @@ impl Ksymtab {
 /// modlink::export!(gpl in "TASKS" fn any_uptime() -> u64 = uptime);
 /// ```
 ///
-/// # What is checked
-/// That a function is `extern "C"`, of the type that stands here, and that a variable is one that
-/// may be shared (`Sync`). Anything else is a promise, made with `unsafe`: what is written in
-/// assembly, expects arguments where C's calling convention does not put them, or is a `static mut`.
+/// # Who vouches for what
+/// The compiler, that a function is `extern "C"`, of the type that stands here, and that a variable
+/// is one that may be shared (`Sync`). Who has a module loaded, that it was compiled for that type
+/// and that convention. Anything else is a promise, made with `unsafe`: what is written in assembly,
+/// is a `static mut`, or takes its arguments elsewhere than `extern "C"` does, as functions for
+/// modules of Linux on i386, which are compiled with `-mregparm=3`, have to.
 ///
 /// ```
 /// unsafe extern "C" {
@@ -251,9 +253,9 @@ impl Ksymtab {
 /// ```
 ///
 /// # Linking
-/// Entries go into the section `modlink_ksymtab`, which needs no linker script. Where there is one
-/// that names every section, or where sections that nothing refers to are dropped (`--gc-sections`
-/// of LLD), the file `ksymtab.ld`, which comes with the crate, is what the script needs:
+/// Entries go into the section `modlink_ksymtab`, which needs no linker script: it is marked to be
+/// kept (`SHF_GNU_RETAIN`), and GNU ld and LLD make the symbols by which it is found. A script that
+/// names every section takes `ksymtab.ld`, a file that lies beside this one in the crate's source:
 ///
 /// ```text
 #[doc = include_str!("ksymtab.ld")]

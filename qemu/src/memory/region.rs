@@ -12,7 +12,8 @@ use spin::Mutex;
 const PAGE: usize = This::PAGE_SIZE;
 
 /// Where modules are put.
-pub static REGION: Region<ModulePages> = Region::new(ModulePages, This::MODULE_REGION);
+// SAFETY: the machine keeps the region for this.
+pub static REGION: Region<ModulePages> = unsafe { Region::new(ModulePages, This::MODULE_REGION) };
 
 /// Memory of a module that is being linked.
 pub type Memory = region::Memory<'static, ModulePages>;

@@ -2,9 +2,28 @@
 //!
 //! A [`Region`] hands out the addresses of a range and keeps what [`ModuleMemory`] promises: no page
 //! is writable and executable, a page that is never mapped lies before and after each block, and
-//! dropping a block gives all of it back. Of the kernel it asks three operations, [`Pages`]. None
-//! of them is called with anything held: a region has no lock, and takes from the heap a bit for
-//! each page of its range, once.
+//! dropping a block gives all of it back. Of the kernel it asks three operations, [`Pages`].
+//!
+//! # Contexts
+//! A region has no lock, so that none of the operations is called with anything of the crate's
+//! held, and each may sleep and come back to the region.
+//!
+//! | | heap | calls | from |
+//! |---|---|---|---|
+//! | [`Region::new`], [`pages`](Region::pages), [`Memory`]'s `address`, `bytes_mut` | no | nothing | anywhere |
+//! | [`Region::allocate`] | a bit for each page of the range, once | [`Pages::map`], [`Stale::flush`] | where those may be called |
+//! | [`Memory`]'s `protect` | no | [`Pages::protect`], [`Stale::flush`]; if it fails as dropping | where those may be called |
+//! | [`Protected`]'s `address`, `read_only` | no | nothing | anywhere |
+//! | [`Protected`]'s `make_read_only` | no | [`Pages::protect`], [`Stale::flush`] | where those may be called |
+//! | dropping [`Memory`] or [`Protected`] | no | [`Pages::unmap`], [`Stale::flush`], drop of [`Pages::Frames`] | where those may be called |
+//!
+//! The loader does all of that during a load or an unload, on the thread that asked for it.
+//!
+//! # Who vouches for what
+//! Who implements [`Pages`], that what it maps is memory of its own. Who calls [`Region::new`], that
+//! nobody else maps anything there. The region, for all that [`ModuleMemory`] and
+//! [`ProtectedMemory`] promise. Who runs what is in a block, which takes `unsafe`, that the block is
+//! not dropped meanwhile, nor made read-only where the code still writes: the loader does.
 //!
 //! ```
 //! use core::ops::Range;
@@ -61,8 +80,9 @@
 //! }
 //!
 //! // What `Platform::allocate` returns memory of; its type is `region::Memory<'static, KernelPages>`.
+//! // SAFETY: nothing else of the kernel uses these addresses.
 //! static MODULES: Region<KernelPages> =
-//!     Region::new(KernelPages, 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000);
+//!     unsafe { Region::new(KernelPages, 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000) };
 //! ```
 
 mod addresses;
@@ -171,9 +191,13 @@ pub struct Region<P: Pages> {
 }
 
 impl<P: Pages> Region<P> {
-    /// A region of these addresses, from the first byte to behind the last: nothing else is or will
-    /// be mapped there. Its first page and the one behind each block are never mapped.
-    pub const fn new(pages: P, addresses: Range<usize>) -> Self {
+    /// A region of these addresses, from the first byte to behind the last. Its first page and the
+    /// one behind each block are never mapped.
+    ///
+    /// # Safety
+    /// As long as there is the region or memory of it, nobody else maps or uses any of these
+    /// addresses; page 0 is not among them.
+    pub const unsafe fn new(pages: P, addresses: Range<usize>) -> Self {
         Self { pages, taken: Taken::new(addresses, P::SIZE) }
     }
 

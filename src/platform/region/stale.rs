@@ -7,6 +7,17 @@ use core::ops::Range;
 ///
 /// Who gets one says what is to become of it. A [`Region`](super::Region) flushes each before it
 /// goes on: before a module runs, and before the memory behind unmapped pages is free.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// use modlink::platform::region::Stale;
+///
+/// fn unmap() -> Stale {
+///     Stale::new(0xffff_ffff_c000_0000..0xffff_ffff_c000_1000, |_| {})
+/// }
+///
+/// unmap(); // other CPUs still reach the page
+/// ```
 #[must_use = "CPUs use the old mapping until it is flushed"]
 #[derive(Debug)]
 pub struct Stale {
@@ -16,7 +27,8 @@ pub struct Stale {
 
 impl Stale {
     /// The mapping of `pages`, addresses of whole pages, which `flush` makes every CPU forget. It
-    /// returns when all have.
+    /// returns when all have. It is called at once, by the thread that made the change, with
+    /// nothing of the crate's held, so that it may wait for other CPUs.
     pub const fn new(pages: Range<usize>, flush: fn(Range<usize>)) -> Self {
         Self { pages, flush }
     }

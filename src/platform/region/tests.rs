@@ -116,8 +116,13 @@ unsafe impl Pages for HeapPages {
     }
 }
 
+fn region_at(addresses: Range<usize>) -> Region<HeapPages> {
+    // SAFETY: these addresses are made up.
+    unsafe { Region::new(HeapPages::default(), addresses) }
+}
+
 fn region(pages: usize) -> Region<HeapPages> {
-    Region::new(HeapPages::default(), START..START + pages * PAGE)
+    region_at(START..START + pages * PAGE)
 }
 
 fn request(pages: usize, align: usize, window: RangeInclusive<u64>) -> MemoryRequest {
@@ -177,14 +182,14 @@ fn a_region_too_small_or_inside_out_has_nothing() {
     for addresses in
         [START..START, START..START + PAGE, START + 1..START + PAGE, START..START + 0xfff]
     {
-        let region = Region::new(HeapPages::default(), addresses);
+        let region = region_at(addresses);
         let error = region.allocate(&request(1, 1, ANYWHERE)).unwrap_err();
         assert_eq!(error, AllocateError::Exhausted);
     }
     let (start, end) = (START + 1, START + 4 * PAGE - 1);
-    let odd = Region::new(HeapPages::default(), start..end);
+    let odd = region_at(start..end);
     assert_eq!(odd.allocate(&request(1, 1, ANYWHERE)).unwrap_err(), AllocateError::Exhausted);
-    let odd = Region::new(HeapPages::default(), start..end + PAGE);
+    let odd = region_at(start..end + PAGE);
     assert_eq!(odd.allocate(&request(1, 1, ANYWHERE)).unwrap().address(), page(2));
 }
 
