@@ -75,18 +75,17 @@ impl<M: ModuleMemory> Room<M> {
     /// Protects everything as its memory type asks while the init function runs.
     pub fn protect(self, plan: &Plan, page: u64) -> Result<Room<M::Protected>, ProtectError> {
         let Self { parts, init } = self;
-        let mut runs = Runs::new();
-        runs.add(&plan.core, 0, page);
+        let mut runs = [const { (0..0, Protection::Execute) }; MOST_RUNS];
+        let of_core = fill(&mut runs, &plan.core, 0, page);
         // An init part that has no block of its own is in that of the core part, or empty.
-        let (offset, of_core) = match init {
-            Some(_) => (0, runs.count),
-            None => (parts.core_size, Runs::MOST),
-        };
-        runs.add(&plan.init, offset.into(), page);
-        let (of_core, of_init) = runs.split(of_core);
-        let parts = parts.protect(of_core)?;
+        let offset = if init.is_some() { 0 } else { parts.core_size };
+        let rest = runs.get_mut(of_core..).unwrap_or_default();
+        let of_init = fill(rest, &plan.init, offset.into(), page);
+        let of_init = of_core..of_core.saturating_add(of_init);
+        let of_core = 0..if init.is_some() { of_core } else { of_init.end };
+        let parts = parts.protect(runs.get(of_core).unwrap_or_default())?;
         let init = match init {
-            Some(init) => Some(init.protect(of_init)?),
+            Some(init) => Some(init.protect(runs.get(of_init).unwrap_or_default())?),
             None => None,
         };
         Ok(Room { parts, init })
@@ -127,42 +126,24 @@ pub(crate) fn read_only_after_init(
     })
 }
 
-/// A run of pages, in bytes from the start of their block.
-type Run = (Range<usize>, Protection);
+/// As many runs of pages as a module can have that are not writable.
+const MOST_RUNS: usize = 2 * not_writable(&Group::ALL);
 
-/// The pages of a module that are not writable.
-struct Runs {
-    runs: [Run; Self::MOST],
-    count: usize,
-}
-
-impl Runs {
-    /// Those of every memory type, in both parts.
-    const MOST: usize = 2 * not_writable(&Group::ALL);
-
-    const fn new() -> Self {
-        Self { runs: [const { (0..0, Protection::Execute) }; Self::MOST], count: 0 }
-    }
-
-    /// Adds those of a layout that starts at this offset.
-    fn add(&mut self, layout: &Layout, offset: u64, page: u64) {
-        for &group in &Group::ALL {
-            let (range, (protection, _)) = (layout.group(group), protection(group));
-            if range.is_empty() || protection == Protection::ReadWrite {
-                continue;
-            }
-            if let Some(run) = self.runs.get_mut(self.count) {
-                *run = (pages(range, offset, page), protection);
-                self.count = self.count.saturating_add(1);
-            }
+/// Puts the runs of pages of a layout that are not writable into `runs`, in bytes from the start of
+/// a block in which the layout starts at `offset`. How many they are.
+fn fill(runs: &mut [(Range<usize>, Protection)], layout: &Layout, offset: u64, page: u64) -> usize {
+    let mut count = 0_usize;
+    for &group in &Group::ALL {
+        let (range, (protection, _)) = (layout.group(group), protection(group));
+        if range.is_empty() || protection == Protection::ReadWrite {
+            continue;
+        }
+        if let Some(run) = runs.get_mut(count) {
+            *run = (pages(range, offset, page), protection);
+            count = count.saturating_add(1);
         }
     }
-
-    /// The first so many, and the others.
-    fn split(&self, first: usize) -> (&[Run], &[Run]) {
-        let runs = self.runs.get(..self.count).unwrap_or_default();
-        runs.split_at_checked(first).unwrap_or((runs, &[]))
-    }
+    count
 }
 
 /// The pages of a range, in bytes from the start of a block in which its layout starts at `offset`.
