@@ -1,6 +1,6 @@
 //! The encoding that most relocations share: a plain integer of one to eight bytes.
 
-use super::{Arch, DoesNotFit, Encoding, Endian, Word};
+use super::{Arch, ByteOrder, DoesNotFit, Encoding, Word};
 
 /// A plain integer at the place, in the architecture's byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Encoding for Data {
 
     #[inline(always)]
     fn addend<A: Arch>(self, bytes: &[u8]) -> Option<A::Word> {
-        let big = A::ORDER == Endian::Big;
+        let big = A::ORDER == ByteOrder::Big;
         let addend = match self.width {
             Width::Word => {
                 let bytes = *bytes.first_chunk()?;
@@ -111,7 +111,7 @@ impl Encoding for Data {
         if !self.holds(value) {
             return Err(DoesNotFit);
         }
-        let big = A::ORDER == Endian::Big;
+        let big = A::ORDER == ByteOrder::Big;
         match self.width {
             Width::Word => {
                 let cut = value as u32;

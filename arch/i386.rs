@@ -2,7 +2,7 @@
 //! section 4.4, "Relocation".
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, Endian, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_386;
@@ -15,7 +15,7 @@ pub struct I386;
 impl Arch for I386 {
     const NAME: &'static str = "i386";
     const MACHINE: u16 = EM_386;
-    const ORDER: Endian = Endian::Little;
+    const ORDER: ByteOrder = ByteOrder::Little;
     const ADDENDS: Addends = Addends::InPlace;
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;

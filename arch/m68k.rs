@@ -2,7 +2,7 @@
 //! chapter 4, "Relocation".
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, Endian, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_68K;
@@ -14,7 +14,7 @@ pub struct M68k;
 impl Arch for M68k {
     const NAME: &'static str = "m68k";
     const MACHINE: u16 = EM_68K;
-    const ORDER: Endian = Endian::Big;
+    const ORDER: ByteOrder = ByteOrder::Big;
     const ADDENDS: Addends = Addends::Both;
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;

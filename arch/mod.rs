@@ -17,7 +17,6 @@ use core::fmt;
 use core::ops::RangeInclusive;
 
 pub use data::Data;
-pub use goblin::container::{Container, Endian};
 pub use i386::I386;
 pub use m68k::M68k;
 pub use word::Word;
@@ -32,9 +31,9 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// `e_machine` of its files (gABI, "ELF Header").
     const MACHINE: u16;
     /// Word size of its files (`EI_CLASS`).
-    const CLASS: Container = <Self::Word as Word>::CLASS;
+    const CLASS: Class = <Self::Word as Word>::CLASS;
     /// Byte order of its files (`EI_DATA`).
-    const ORDER: Endian;
+    const ORDER: ByteOrder;
     /// Which kinds of relocation section its modules may have.
     const ADDENDS: Addends;
     /// The addresses, last one included, at which the code model lets a module lie.
@@ -89,6 +88,24 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
         let _ = before;
         false
     }
+}
+
+/// The word size of an architecture's files (gABI, `EI_CLASS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `ELFCLASS32`.
+    Elf32,
+    /// `ELFCLASS64`.
+    Elf64,
+}
+
+/// The byte order of an architecture's files (gABI, `EI_DATA`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// `ELFDATA2LSB`.
+    Little,
+    /// `ELFDATA2MSB`.
+    Big,
 }
 
 /// The kinds of relocation section that an architecture's modules may have.

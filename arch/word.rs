@@ -1,6 +1,6 @@
 //! Numbers as wide as an architecture's addresses.
 
-use goblin::container::Container;
+use super::Class;
 
 mod sealed {
     pub trait Sealed {}
@@ -11,7 +11,7 @@ mod sealed {
 /// halves what linking costs.
 pub trait Word: sealed::Sealed + Copy + Eq + core::fmt::Debug + Into<u64> {
     /// The class of the files (`EI_CLASS`).
-    const CLASS: Container;
+    const CLASS: Class;
     /// How many bytes it has.
     const SIZE: u64;
     /// The largest.
@@ -37,7 +37,7 @@ macro_rules! word {
         impl sealed::Sealed for $word {}
 
         impl Word for $word {
-            const CLASS: Container = Container::$class;
+            const CLASS: Class = Class::$class;
             const SIZE: u64 = size_of::<$word>() as u64;
             const MAX: Self = <$word>::MAX;
 
@@ -64,5 +64,5 @@ macro_rules! word {
     };
 }
 
-word!(u32, i32, Little);
-word!(u64, i64, Big);
+word!(u32, i32, Elf32);
+word!(u64, i64, Elf64);

@@ -3,7 +3,7 @@
 //! Constraints", the kernel code model.
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, Endian, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_X86_64;
@@ -17,7 +17,7 @@ pub struct X86_64;
 impl Arch for X86_64 {
     const NAME: &'static str = "x86_64";
     const MACHINE: u16 = EM_X86_64;
-    const ORDER: Endian = Endian::Little;
+    const ORDER: ByteOrder = ByteOrder::Little;
     const ADDENDS: Addends = Addends::Explicit;
     const ADDRESSES: RangeInclusive<u64> = 0xffff_ffff_8000_0000..=0xffff_ffff_feff_ffff;
     const REACH: u64 = 0x7fff_ffff;

@@ -6,16 +6,20 @@ use crate::link;
 use crate::module::namespace::OF_MODULES;
 use crate::module::{EntryProblem, IdentityProblem};
 use crate::name::Name;
-use crate::platform::AllocateError;
+use crate::platform::{AllocateError, Refusal};
 use crate::symbols::ExportProblem;
 use core::fmt;
 use core::ops::RangeInclusive;
 
 /// A module could not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoadError {
     /// Modules have been disabled.
     Disabled,
+    /// The kernel does not let it pass ([`Platform::verify`](crate::Platform::verify),
+    /// [`Platform::permit`](crate::Platform::permit)).
+    Refused(Refusal),
     /// The file is not a module that can be linked.
     Image(image::Error),
     /// It has a section that it cannot do without, and the kernel does not provide what that asks
@@ -81,6 +85,7 @@ pub struct Unreachable {
 
 /// Why a module may not use a symbol that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ImportProblem {
     /// The symbol is for modules under a licence compatible with the GPL.
     GplOnly,
@@ -99,6 +104,7 @@ pub enum ImportProblem {
 
 /// A module could not be unloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UnloadError {
     /// Modules have been disabled.
     Disabled,
@@ -125,6 +131,7 @@ impl LoadError {
             | Self::Duplicate { .. }
             | Self::Entry { .. } => Errno::ENOEXEC,
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
+            Self::Refused(refusal) => refusal.errno,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
             Self::Memory(_) | Self::Unreachable(_) | Self::Protect => Errno::ENOMEM,
@@ -171,6 +178,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled => f.write_str(DISABLED),
+            Self::Refused(refusal) => f.write_str(refusal.reason),
             Self::Image(error) => error.fmt(f),
             Self::Unsupported { section, known } => {
                 write!(f, "{section}: this kernel does not provide for it: {}", known.why())
@@ -292,5 +300,41 @@ impl From<ExportProblem> for LoadError {
     #[inline(never)]
     fn from(problem: ExportProblem) -> Self {
         Self::Export(problem)
+    }
+}
+
+/// Makes a function that labels the variants of an error, and a list of the labels. Without a
+/// wildcard: it compiles only if each variant has one.
+#[cfg(test)]
+macro_rules! labels {
+    ($function:ident, $all:ident, $error:ty:
+        $($pattern:pat => $label:literal,)* $(; $($inner:pat => $inner_label:expr,)*)?
+    ) => {
+        pub fn $function(error: &$error) -> &'static str {
+            match error {
+                $($pattern => $label,)*
+                $($($inner => $inner_label,)*)?
+            }
+        }
+
+        pub const $all: &[&str] = &[$($label,)*];
+    };
+}
+
+#[cfg(test)]
+#[path = "../tests/refusals/variants/labels.rs"]
+mod labels;
+
+#[cfg(test)]
+mod tests {
+    use super::labels::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn each_variant_of_each_error_has_a_label_of_its_own() {
+        let all = [HEADER, SECTION, SYMBOL, LINK, RESOLVE, UNLOAD, LOAD].concat();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(load_label(&super::LoadError::Protect), "load: Protect");
+        assert_eq!(unload_label(&super::UnloadError::Busy), "unload: Busy");
     }
 }

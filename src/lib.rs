@@ -78,22 +78,10 @@
 //!     }
 //! }
 //!
-//! struct NoFile;
-//!
-//! impl ModuleFile for NoFile {
-//!     fn size(&self) -> u64 {
-//!         0
-//!     }
-//!     fn read(&self, _: u64, _: &mut [u8]) -> Result<(), ReadError> {
-//!         Err(ReadError)
-//!     }
-//! }
-//!
-//! // SAFETY: memory comes from the heap, and no symbol is exported.
+//! // SAFETY: memory comes from the heap, no symbol is exported, and only this example loads modules.
 //! unsafe impl Platform for Kernel {
 //!     type Arch = X86_64;
 //!     type Memory = Heap;
-//!     type File = NoFile;
 //!     const PAGE_SIZE: u64 = 4096;
 //!
 //!     fn kernel(&self) -> RangeInclusive<u64> {
@@ -106,30 +94,23 @@
 //!     fn symbol(&self, _: &[u8]) -> Option<Symbol<'_>> {
 //!         None
 //!     }
-//!     unsafe fn call_init(&self, _: u64) -> i32 {
-//!         0
-//!     }
-//!     unsafe fn call_exit(&self, _: u64) {}
-//!     fn may_manage_modules(&self) -> bool {
-//!         true
-//!     }
-//!     fn copy_from_user(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
-//!         Err(Fault)
-//!     }
-//!     fn open(&self, _: i32) -> Result<NoFile, OpenError> {
-//!         Err(OpenError::BadDescriptor)
+//!     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+//!         Ok(())
 //!     }
 //! }
 //!
 //! static LOADER: Loader<Kernel> = Loader::new(Kernel);
 //!
-//! let refused = LOADER.load(b"not a module", || Ok(Vec::new())).unwrap_err();
+//! let refused = LOADER.load(b"not a module").unwrap_err();
 //! assert_eq!(refused.errno(), Errno::ENOEXEC);
 //! assert_eq!(refused.to_string(), "ELF header: the file ends inside it");
 //! assert!(LOADER.find(b"module").is_none());
 //! ```
 
 extern crate alloc;
+// So that tests can be shared with those outside.
+#[cfg(test)]
+extern crate self as modlink;
 
 #[path = "../arch/mod.rs"]
 pub mod arch;
@@ -148,7 +129,7 @@ pub mod syscall;
 
 pub use errno::Errno;
 pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};
-pub use loader::{Exported, Loader};
+pub use loader::{Exported, Function, Loader};
 pub use module::{Module, Reference, State};
 pub use name::Name;
 pub use platform::Platform;

@@ -1,5 +1,6 @@
 //! Load and unload.
 
+use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
@@ -14,6 +15,7 @@ use crate::registry::{Holder, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::ops::Deref;
 
 /// The module loader of a kernel.
 pub struct Loader<P: Platform> {
@@ -31,6 +33,29 @@ pub struct Exported<P: Platform> {
     pub holder: Option<Reference<P>>,
 }
 
+/// A function that a module or the kernel exports; a module stays loaded for as long as this value
+/// lives. Dereferences to the function pointer.
+#[derive(Debug)]
+pub struct Function<P: Platform, F> {
+    function: F,
+    holder: Option<Reference<P>>,
+}
+
+impl<P: Platform, F> Function<P, F> {
+    /// The module that exports it; `None` if it is the kernel.
+    pub fn holder(&self) -> Option<&Module<P>> {
+        self.holder.as_deref()
+    }
+}
+
+impl<P: Platform, F> Deref for Function<P, F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.function
+    }
+}
+
 impl<P: Platform> Loader<P> {
     /// A loader with no modules.
     pub const fn new(platform: P) -> Self {
@@ -42,21 +67,45 @@ impl<P: Platform> Loader<P> {
         &self.platform
     }
 
-    /// Loads the module that `file` holds and starts it. `arguments` is called once the module is
-    /// linked, as Linux reads them then.
+    /// Loads the module that `file` holds, without arguments, and runs its init function. Returns a
+    /// reference to it: the module can be unloaded once that has been dropped.
     ///
     /// # Errors
     /// The first step that fails. Everything that was taken by then has been given back.
-    pub fn load(
+    pub fn load(&self, file: &[u8]) -> Result<Reference<P>, LoadError> {
+        self.load_reading(file, || Ok(Vec::new()))
+    }
+
+    /// As [`load`](Self::load), with arguments, which are copied.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub fn load_with(&self, file: &[u8], arguments: &[u8]) -> Result<Reference<P>, LoadError> {
+        self.load_reading(file, || {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(arguments.len()).map_err(|_| Errno::ENOMEM)?;
+            copy.extend_from_slice(arguments);
+            Ok(copy)
+        })
+    }
+
+    /// As [`load`](Self::load); `arguments` reads them from where they are, once the module is
+    /// linked, which is when Linux does.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load); [`LoadError::Arguments`] if they cannot be read.
+    pub fn load_reading(
         &self,
         file: &[u8],
-        arguments: impl FnOnce() -> Result<Vec<u8>, crate::Errno>,
-    ) -> Result<(), LoadError> {
+        arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
+    ) -> Result<Reference<P>, LoadError> {
         self.disabled.check(LoadError::Disabled)?;
+        self.platform.verify(file).map_err(LoadError::Refused)?;
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
         image.check_alignments(P::MAX_ALIGN)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
         denied::check(&self.platform, identity.name)?;
+        self.platform.permit(&image).map_err(LoadError::Refused)?;
         let ignored = Ignored::check(&self.platform, &image)?;
         let (reservation, name) = self.registry.reserve(identity.name)?;
 
@@ -109,10 +158,10 @@ impl<P: Platform> Loader<P> {
         entry: Option<u64>,
         init: Option<Protected<P>>,
         core: &Layout,
-    ) -> Result<(), LoadError> {
+    ) -> Result<Reference<P>, LoadError> {
         let module = coming.module();
         // It cannot be taken out before all of this is done.
-        let starting = coming.hold();
+        let starting = coming.hold().ok_or_else(|| LoadError::Busy(module.name().clone()))?;
         if let Some(losses) = module.ignored.losses() {
             self.warn(module, format_args!("{losses}"));
         }
@@ -139,8 +188,7 @@ impl<P: Platform> Loader<P> {
         module.parts.discard_init(init);
         self.platform.notify(Event::Settled, module);
         coming.stay();
-        drop(starting);
-        Ok(())
+        Ok(starting)
     }
 
     /// Stops the module of that name and takes it out; with `force` even if it has a start and no
@@ -198,6 +246,22 @@ impl<P: Platform> Loader<P> {
             }
             Holder::Coming(_) | Holder::Going(_) => None,
         }
+    }
+
+    /// The function of that name that a live module or the kernel exports, to be called as an `F`:
+    /// the type of a function pointer, such as `extern "C" fn(u32) -> u32`. A module that exports it
+    /// cannot be unloaded before the value has been dropped.
+    ///
+    /// # Safety
+    /// What is exported by that name is a function of that type, and sound to call.
+    pub unsafe fn function<F: Copy>(&self, name: &[u8]) -> Option<Function<P, F>> {
+        const { assert!(size_of::<F>() == size_of::<usize>(), "it is not a pointer to a function") }
+        let Exported { address, holder } = self.symbol(name)?;
+        let address = core::ptr::with_exposed_provenance::<()>(usize::try_from(address).ok()?);
+        // SAFETY: it has the size of a pointer, and the caller promises that it is one to such a
+        // function, so that it is not null.
+        let function = unsafe { core::mem::transmute_copy::<*const (), F>(&address) };
+        Some(Function { function, holder })
     }
 
     /// The module in whose memory an address lies, and the offset from the start of its core or

@@ -6,17 +6,13 @@ use modlink_host::{HostKernel, HostLoader, ModuleFile, corpus, on_every_architec
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// A loader with a module that exports `f` and one that uses it.
 fn with_provider_and_user<A: modlink::arch::Arch>() -> Arc<HostLoader<A>> {
     let loader = HostKernel::<A>::new().boot();
     let provider = ModuleFile::<A>::new("provider").exports("f").exports("g");
     let user = ModuleFile::<A>::new("user").imports("f").imports("g");
-    loader.load(&provider.build(), no_arguments).unwrap();
-    loader.load(&user.build(), no_arguments).unwrap();
+    loader.load(&provider.build()).unwrap();
+    loader.load(&user.build()).unwrap();
     loader
 }
 
@@ -64,7 +60,7 @@ on_every_architecture! {
     fn every_user_counts<A>() {
         let loader = with_provider_and_user::<A>();
         let second = ModuleFile::<A>::new("second").imports("f").build();
-        loader.load(&second, no_arguments).unwrap();
+        loader.load(&second).unwrap();
         assert_eq!(loader.platform().references("provider"), 2);
 
         loader.unload(b"user", false).unwrap();
@@ -80,7 +76,7 @@ on_every_architecture! {
             ModuleFile::<A>::new("b").imports("from_a").exports("from_b"),
             ModuleFile::<A>::new("c").imports("from_b").imports("from_a"),
         ] {
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
         }
         assert_eq!(loader.platform().references("a"), 2);
         for name in [b"a", b"b"] {
@@ -96,8 +92,8 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().export("f").boot();
         let provider = ModuleFile::<A>::new("provider").exports("g").build();
         let user = ModuleFile::<A>::new("user").imports("f").imports("g").build();
-        loader.load(&provider, no_arguments).unwrap();
-        loader.load(&user, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
+        loader.load(&user).unwrap();
         let module = loader.find(b"user").unwrap();
 
         let kernel = loader.platform();
@@ -116,7 +112,7 @@ on_every_architecture! {
     fn a_reference_keeps_a_module_loaded<A>() {
         let loader = HostKernel::<A>::new().boot();
         let file = ModuleFile::<A>::new("m").init().exit().build();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
 
         let first = loader.find(b"m").unwrap();
         let second = loader.find(b"m").unwrap();
@@ -144,7 +140,7 @@ on_every_architecture! {
         });
         let file = ModuleFile::<A>::new("m").init().exit().build();
 
-        loader.load(&file, no_arguments).unwrap_err();
+        loader.load(&file).unwrap_err();
         let reference = early.lock().unwrap().take().expect("a module that is coming can be held");
         assert_eq!(reference.state(), State::Going);
         assert!(loader.find(b"m").is_none());
@@ -159,8 +155,8 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").init().exports("f").build();
         let user = ModuleFile::<A>::new("user").imports("f").build();
-        loader.load(&provider, no_arguments).unwrap();
-        loader.load(&user, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
+        loader.load(&user).unwrap();
         let reference = loader.find(b"provider").unwrap();
 
         let errno = |force| loader.unload(b"provider", force).unwrap_err().errno();
@@ -175,7 +171,7 @@ on_every_architecture! {
     fn a_symbol_that_is_looked_up_keeps_its_module_loaded<A>() {
         let loader = HostKernel::<A>::new().export("of_the_kernel").boot();
         let file = ModuleFile::<A>::new("m").exports("of_the_module").build();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
 
         let kernel = loader.symbol(b"of_the_kernel").unwrap();
         assert!(kernel.holder.is_none());
@@ -198,7 +194,7 @@ on_every_architecture! {
         let user = ModuleFile::<A>::new("user").imports("f").build();
         loader.platform().on_init("provider", move |loader| {
             let during = loader.platform().snapshot();
-            let error = loader.load(&user, no_arguments).unwrap_err();
+            let error = loader.load(&user).unwrap_err();
             let LoadError::Symbol(modlink::link::ResolveError::Refused { symbol, reason }) = &error
             else {
                 panic!("{error}");
@@ -209,7 +205,7 @@ on_every_architecture! {
             assert_eq!(loader.platform().snapshot(), during);
             0
         });
-        loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
         assert_eq!(loader.platform().references("provider"), 0);
     }
 
@@ -217,9 +213,9 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").init().exit().exports("f").build();
         let user = ModuleFile::<A>::new("user").imports("f").build();
-        loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
         loader.platform().on_exit("provider", move |loader| {
-            let error = loader.load(&user, no_arguments).unwrap_err();
+            let error = loader.load(&user).unwrap_err();
             assert_eq!(error.errno(), Errno::ENOENT);
             assert!(error.to_string().contains("provider"), "{error}");
             assert!(loader.symbol(b"f").is_none());
@@ -231,7 +227,7 @@ on_every_architecture! {
     fn a_start_that_fails_gives_its_references_back<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
-        loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
         let before = loader.platform().snapshot();
         loader.platform().on_init("user", |loader| {
             assert_eq!(loader.platform().references("provider"), 1);
@@ -240,7 +236,7 @@ on_every_architecture! {
         });
         let user = ModuleFile::<A>::new("user").init().exit().imports("f").build();
 
-        let error = loader.load(&user, no_arguments).unwrap_err();
+        let error = loader.load(&user).unwrap_err();
         assert_eq!(error.errno(), Errno::EIO);
         assert_eq!(loader.platform().snapshot(), before);
         loader.unload(b"provider", false).unwrap();
@@ -249,7 +245,7 @@ on_every_architecture! {
     fn who_holds_a_module_whose_start_failed_holds_its_core_part_alone<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
-        loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
         let before = loader.platform().snapshot();
         let held = Arc::new(Mutex::new(None));
         let holds = held.clone();
@@ -260,7 +256,7 @@ on_every_architecture! {
             -5
         });
         let user = ModuleFile::<A>::new("user").init().imports("f").exports("g").build();
-        loader.load(&user, no_arguments).unwrap_err();
+        loader.load(&user).unwrap_err();
 
         let module = held.lock().unwrap().take().unwrap();
         assert_eq!((module.state(), module.init()), (State::Going, None));
@@ -274,11 +270,11 @@ on_every_architecture! {
     fn a_link_that_fails_gives_its_references_back<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
-        loader.load(&provider, no_arguments).unwrap();
+        loader.load(&provider).unwrap();
         let before = loader.platform().snapshot();
 
         let user = ModuleFile::<A>::new("user").imports("f").imports("nobody_has_it").build();
-        loader.load(&user, no_arguments).unwrap_err();
+        loader.load(&user).unwrap_err();
         assert_eq!(loader.platform().snapshot(), before);
     }
 
@@ -308,10 +304,10 @@ on_every_architecture! {
             .boot();
         let before = loader.platform().snapshot();
 
-        loader.load(&vfat, no_arguments).expect_err("fat is not there yet");
+        loader.load(&vfat).expect_err("fat is not there yet");
         assert_eq!(loader.platform().snapshot(), before);
-        loader.load(&fat, no_arguments).unwrap();
-        loader.load(&vfat, no_arguments).unwrap();
+        loader.load(&fat).unwrap();
+        loader.load(&vfat).unwrap();
 
         assert!(loader.find(b"vfat").unwrap().figures().from_modules > 3);
         assert_eq!(loader.platform().snapshot().module("vfat").unwrap().uses, ["fat"]);
@@ -337,7 +333,7 @@ on_every_architecture! {
         let before = loader.platform().snapshot();
 
         for (name, file) in &files {
-            loader.load(file, no_arguments).unwrap_or_else(|error| panic!("{name}: {error}"));
+            loader.load(file).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         let loaded = loader.platform().snapshot();
         let mut users = BTreeMap::<_, u32>::new();

@@ -6,10 +6,6 @@ use modlink::module::EntryProblem::{self, Contradiction, NotInCode, Undecided};
 use modlink::{Errno, LoadError};
 use modlink_host::{FUNCTION, HostKernel, ModuleFile, Seen, address_in, on_every_architecture};
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// Where Linux's `struct module` has its init and exit function: the offsets of Debian's kernels.
 fn offsets<A: Arch>() -> [u64; 2] {
     match A::NAME {
@@ -44,7 +40,7 @@ fn run<A: Arch>(file: &ModuleFile<A>) -> (Option<u64>, Option<u64>) {
             seen.send(starts).unwrap();
         }
     });
-    loader.load(&file, no_arguments).unwrap();
+    loader.load(&file).unwrap();
     let [init_text, text] = record.recv().unwrap();
     let init = kernel.take_called();
     loader.unload(b"m", true).unwrap();
@@ -58,7 +54,7 @@ fn run<A: Arch>(file: &ModuleFile<A>) -> (Option<u64>, Option<u64>) {
 fn refusal<A: Arch>(file: &ModuleFile<A>) -> (EntryProblem, String) {
     let loader = HostKernel::<A>::new().boot();
     let before = loader.platform().snapshot();
-    let error = loader.load(&file.build(), no_arguments).unwrap_err();
+    let error = loader.load(&file.build()).unwrap_err();
     assert_eq!(loader.platform().snapshot(), before);
     assert_eq!(loader.platform().take_called(), []);
     assert_eq!(error.errno(), Errno::ENOEXEC);

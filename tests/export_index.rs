@@ -17,7 +17,7 @@ fn no_arguments() -> Result<Vec<u8>, Errno> {
 }
 
 fn load<A: Arch>(loader: &HostLoader<A>, file: &[u8]) -> Result<(), LoadError> {
-    loader.load(file, no_arguments)
+    loader.load(file).map(drop)
 }
 
 /// A load that gets no memory for an index, and how often it asked. What it needs before, which is
@@ -28,10 +28,12 @@ fn load_without_room_for_an_index<A: Arch>(
     file: &[u8],
 ) -> (Result<(), LoadError>, usize) {
     heap::until_refused(|refuse| {
-        loader.load(file, || {
-            refuse();
-            no_arguments()
-        })
+        loader
+            .load_reading(file, || {
+                refuse();
+                no_arguments()
+            })
+            .map(drop)
     })
 }
 

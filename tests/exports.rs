@@ -11,14 +11,10 @@ use object::SectionKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// Loads a file that must be refused, and checks that this leaves nothing behind.
 fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>, file: &ModuleFile<A>) -> LoadError {
     let before = loader.platform().snapshot();
-    let error = loader.load(&file.build(), no_arguments).unwrap_err();
+    let error = loader.load(&file.build()).unwrap_err();
     assert_eq!(loader.platform().snapshot(), before, "{error}");
     error
 }
@@ -35,7 +31,7 @@ fn reason(error: &LoadError) -> (String, ImportProblem) {
 
 /// The values of the words that a hand-made module has for its imports.
 fn imported<A: Arch>(loader: &HostLoader<A>, file: &ModuleFile<A>, count: usize) -> Vec<u64> {
-    loader.load(&file.build(), no_arguments).unwrap();
+    loader.load(&file.build()).unwrap();
     let mut last = None;
     loader.for_each(|module| last = last.or(Some(address_in(module, &file.build(), ".data"))));
     loader.platform().peek_words(last.expect("it is listed first"), count)
@@ -93,7 +89,7 @@ on_every_architecture! {
         assert_eq!(error.errno(), Errno::ENOENT);
 
         let provider = ModuleFile::<A>::new("provider").exports_gpl("of_a_module");
-        loader.load(&provider.build(), no_arguments).unwrap();
+        loader.load(&provider.build()).unwrap();
         let error = refusal(&loader, &proprietary("m").imports("of_a_module"));
         assert_eq!(reason(&error), ("of_a_module".into(), ImportProblem::GplOnly));
     }
@@ -118,12 +114,12 @@ on_every_architecture! {
         for (license, is_compatible) in all.chain(not.iter().map(|license| (license, false))) {
             let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
             let file = ModuleFile::<A>::new("m").says("license", license);
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
             let module = loader.find(b"m").unwrap();
             assert_eq!(module.is_gpl_compatible(), is_compatible, "{license:?}");
 
             let user = ModuleFile::<A>::new("user").says("license", license).imports("for_the_gpl");
-            let used = loader.load(&user.build(), no_arguments).is_ok();
+            let used = loader.load(&user.build()).is_ok();
             assert_eq!(used, is_compatible, "{license:?}");
         }
     }
@@ -131,7 +127,7 @@ on_every_architecture! {
     fn a_namespace_has_to_be_imported<A>() {
         let loader = HostKernel::<A>::new().export_in("INNER", "secret").boot();
         let provider = ModuleFile::<A>::new("provider").exports_in("OTHER", "of_a_module");
-        loader.load(&provider.build(), no_arguments).unwrap();
+        loader.load(&provider.build()).unwrap();
 
         for (symbol, namespace) in [("secret", "INNER"), ("of_a_module", "OTHER")] {
             for file in [
@@ -165,12 +161,12 @@ on_every_architecture! {
         };
         for count in [1, 2, MAX_NAMESPACES] {
             let file = importing(count).says("import_ns", "INNER");
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
             loader.unload(b"m", false).unwrap();
         }
         // The same, imported by each of a module's source files.
         let often = (0..100).fold(importing(MAX_NAMESPACES), |file, _| file.says("import_ns", "INNER"));
-        loader.load(&often.build(), no_arguments).unwrap();
+        loader.load(&often.build()).unwrap();
         loader.unload(b"m", false).unwrap();
         for count in [MAX_NAMESPACES + 1, 1000] {
             let error = refusal(&loader, &importing(count).says("import_ns", "INNER"));
@@ -183,7 +179,7 @@ on_every_architecture! {
     fn the_kernels_symbols_come_before_those_of_modules<A>() {
         let loader = HostKernel::<A>::new().export("a").boot();
         let provider = ModuleFile::<A>::new("provider").exports("b");
-        loader.load(&provider.build(), no_arguments).unwrap();
+        loader.load(&provider.build()).unwrap();
         let user = ModuleFile::<A>::new("user").imports("a").imports("b");
         let [a, b] = imported(&loader, &user, 2)[..] else { panic!() };
         assert_eq!(a, loader.platform().address_of("a"));
@@ -211,7 +207,7 @@ on_every_architecture! {
     fn a_symbol_that_a_module_exports_cannot_be_exported_again<A>() {
         let loader = HostKernel::<A>::new().boot();
         let first = ModuleFile::<A>::new("first").exports("f").exports_gpl("g");
-        loader.load(&first.build(), no_arguments).unwrap();
+        loader.load(&first.build()).unwrap();
 
         for name in ["f", "g"] {
             for file in [
@@ -227,13 +223,13 @@ on_every_architecture! {
         }
         loader.unload(b"first", false).unwrap();
         let second = ModuleFile::<A>::new("second").exports("f").exports_gpl("g");
-        loader.load(&second.build(), no_arguments).unwrap();
+        loader.load(&second.build()).unwrap();
     }
 
     fn a_symbol_that_is_not_exported_is_not_found<A>() {
         let loader = HostKernel::<A>::new().boot();
         let file = ModuleFile::<A>::new("m").init().exit().exports("f");
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
         let module = loader.find(b"m").unwrap();
         assert!(module.export(b"init_module").is_none());
         assert!(module.export(b"").is_none());
@@ -249,7 +245,7 @@ on_every_architecture! {
             .exports_gpl("y")
             .exports_in("NAMESPACE", "x")
             .exports("a");
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
         let module = loader.find(b"m").unwrap();
         let code = address_in(&module, &file.build(), ".text.exports");
         let mut all: Vec<_> = module
@@ -275,7 +271,7 @@ on_every_architecture! {
         for name in ["crc7", "libarc4", "libdes", "lz4_compress", "fat"] {
             let file = corpus::module::<A>(name);
             let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
-            loader.load(&file, no_arguments).unwrap();
+            loader.load(&file).unwrap();
             let module = loader.find(name.as_bytes()).unwrap();
 
             let exported: BTreeSet<_> = module
@@ -301,11 +297,11 @@ on_every_architecture! {
         ] {
             let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
             let file = ModuleFile::<A>::new("m").says("license", license);
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
             assert_eq!(loader.find(b"m").unwrap().is_gpl_compatible(), is_compatible, "{license:?}");
             let file = ModuleFile::<A>::new("user").says("license", license);
             let file = file.imports("for_the_gpl").build();
-            assert_eq!(loader.load(&file, no_arguments).is_ok(), is_compatible, "{license:?}");
+            assert_eq!(loader.load(&file).is_ok(), is_compatible, "{license:?}");
         }
     }
 
@@ -319,14 +315,14 @@ on_every_architecture! {
             .exports("d")
             .exports_gpl("e")
             .export_flags(&[1, 0, 0xfe, 0xff]);
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
         let module = loader.find(b"m").unwrap();
         let gpl_only: Vec<_> = module.exports().map(|symbol| symbol.gpl_only).collect();
         assert_eq!(gpl_only, [true, false, false, true, true]);
         for (name, is_gpl_only) in ["a", "b", "c", "d", "e"].into_iter().zip(gpl_only) {
             let symbol = module.export(name.as_bytes()).unwrap();
             assert_eq!(symbol.gpl_only, is_gpl_only, "{name}");
-            loader.load(&ModuleFile::<A>::new("gpl").imports(name).build(), no_arguments).unwrap();
+            loader.load(&ModuleFile::<A>::new("gpl").imports(name).build()).unwrap();
             loader.unload(b"gpl", false).unwrap();
             let other = proprietary("other").imports(name);
             if is_gpl_only {
@@ -334,7 +330,7 @@ on_every_architecture! {
                 assert_eq!(reason(&error), (name.into(), ImportProblem::GplOnly));
                 assert_eq!(error.errno(), Errno::ENOENT);
             } else {
-                loader.load(&other.build(), no_arguments).unwrap();
+                loader.load(&other.build()).unwrap();
                 loader.unload(b"other", false).unwrap();
             }
         }
@@ -369,11 +365,11 @@ on_every_architecture! {
         let names = "module:first-one,second_*";
         let loader = HostKernel::<A>::new().export_in(names, "of_the_kernel").boot();
         let owner = ModuleFile::<A>::new("owner").exports_in(names, "of_a_module");
-        loader.load(&owner.build(), no_arguments).unwrap();
+        loader.load(&owner.build()).unwrap();
         for symbol in ["of_the_kernel", "of_a_module"] {
             for name in ["first-one", "first_one", "second_", "second-", "second_and_more"] {
                 let file = ModuleFile::<A>::new(name).imports(symbol).build();
-                loader.load(&file, no_arguments).unwrap();
+                loader.load(&file).unwrap();
                 loader.unload(name.as_bytes(), false).unwrap();
             }
             for name in ["first", "first-one-and-more", "second", "module", "owner2", "third"] {
@@ -399,7 +395,7 @@ on_every_architecture! {
             }
         }
         let file = ModuleFile::<A>::new("third").says("import_ns", "module");
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
     }
 
     fn who_uses_a_proprietary_module_is_proprietary_itself<A>() {
@@ -411,7 +407,7 @@ on_every_architecture! {
             ModuleFile::new("gpl").exports("of_gpl").exports_gpl("gpl_of_gpl"),
             ModuleFile::new("clean").imports("for_the_gpl").imports("of_gpl").imports("gpl_of_gpl"),
         ] {
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
         }
         for (name, is_compatible) in
             [("owner", false), ("shim", false), ("second", false), ("gpl", true), ("clean", true)]
@@ -437,7 +433,7 @@ on_every_architecture! {
                 }
             }
             let file = proprietary::<A>("m").imports(symbol).imports_weakly("for_the_gpl");
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
             loader.unload(b"m", false).unwrap();
         }
         let error = refusal(&loader, &ModuleFile::new("m").imports("gpl_of_owner"));
@@ -459,7 +455,7 @@ on_every_architecture! {
             .exports_at(".data.m", 64, "at_end")
             .exports_at(".bss.m", 64, "at_end_of_bss")
             .exports_absolute(absolute, "absolute");
-        loader.load(&kept.build(), no_arguments).unwrap();
+        loader.load(&kept.build()).unwrap();
         assert_eq!(loader.symbol(b"absolute").unwrap().address, absolute);
         loader.unload(b"m", false).unwrap();
 
@@ -490,7 +486,7 @@ on_every_architecture! {
             names.fold(file, |file, name| file.exports_absolute(absolute, &name))
         };
         for count in [1, MAX_OUTSIDE] {
-            loader.load(&exporting(count).build(), no_arguments).unwrap();
+            loader.load(&exporting(count).build()).unwrap();
             assert_eq!(loader.find(b"m").unwrap().exports().count(), count + 2);
             loader.unload(b"m", false).unwrap();
         }
@@ -511,7 +507,7 @@ on_every_architecture! {
             .section(".init.data", SectionKind::Data, &[1; 64], 4)
             .exports_at(".data.m", size as u64, "end");
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
         let module = loader.find(b"m").unwrap();
         assert_eq!(module.export(b"end").unwrap().address, module.core().end);
     }
@@ -529,7 +525,7 @@ on_every_architecture! {
         }
         for name in [".exit", "__ksymtab_strings", ".exports", "export.f"] {
             let file = ModuleFile::<A>::new("m").section(name, SectionKind::ReadOnlyData, b"f\0", 1);
-            loader.load(&file.build(), no_arguments).unwrap();
+            loader.load(&file.build()).unwrap();
             loader.unload(b"m", false).unwrap();
         }
     }

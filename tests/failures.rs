@@ -81,8 +81,11 @@ fn fails_to_start<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> bool {
     let image = Image::<A>::check(file, u64::MAX >> 1).unwrap();
     let name = String::from_utf8(image.modinfo().get(b"name").unwrap().to_vec()).unwrap();
     kernel.on_init(&name, |_| -12);
-    match loader.load(file, || Ok(Vec::new())) {
-        Ok(()) => unload(loader),
+    match loader.load(file) {
+        Ok(module) => {
+            drop(module);
+            unload(loader)
+        }
         Err(error) => {
             assert_eq!(error, LoadError::Init(-12));
             assert_eq!(kernel.snapshot(), before, "{name}");
@@ -105,7 +108,7 @@ on_every_architecture! {
             .section(".data..ro_after_init", SectionKind::Data, b"x", 1)
             .section(".init.rodata", SectionKind::ReadOnlyData, b"x", 1);
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&provider, || Ok(Vec::new())).unwrap();
+        loader.load(&provider).unwrap();
 
         let [allocate, protect, copy, read] = survive(&loader, &file.build());
         assert_eq!(allocate, 2 * 2, "core and init, from memory and from a file");
@@ -145,12 +148,12 @@ on_every_architecture! {
             .export_all_for(&fat, &[])
             .export_all_for(&vfat, &from_fat)
             .boot();
-        loader.load(&fat, || Ok(Vec::new())).unwrap();
+        loader.load(&fat).unwrap();
         survive(&loader, &vfat);
 
         let before = loader.platform().snapshot();
         loader.platform().on_init("vfat", |_| -12);
-        loader.load(&vfat, || Ok(Vec::new())).unwrap_err();
+        loader.load(&vfat).unwrap_err();
         assert_eq!(loader.platform().snapshot(), before);
         loader.unload(b"fat", false).unwrap();
     }

@@ -1,6 +1,6 @@
 //! What holds of every layout, whatever sections a module has.
 
-use modlink::arch::{Arch, Container, I386, M68k, X86_64};
+use modlink::arch::{Arch, Class, I386, M68k, X86_64};
 use modlink::image::{Flags, Image, Section};
 use modlink::link::{Block, Error, Group, Layout, Location, Part, Plan};
 use modlink_host::{ModuleFile, corpus, on_every_architecture};
@@ -213,8 +213,8 @@ on_every_architecture! {
         let plan = Plan::new(&image, PAGE).unwrap();
         let (core_size, init_size) = (plan.core.size as usize, plan.init.size as usize);
         let last = match A::CLASS {
-            Container::Big => u64::MAX,
-            Container::Little => u64::from(u32::MAX),
+            Class::Elf64 => u64::MAX,
+            Class::Elf32 => u64::from(u32::MAX),
         };
         let place = |core: (u64, usize), init: (u64, usize)| {
             let (mut core_bytes, mut init_bytes) = (vec![0; core.1], vec![0; init.1]);

@@ -7,10 +7,6 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 fn with_init_and_exit<A: modlink::arch::Arch>(name: &str) -> ModuleFile<A> {
     ModuleFile::new(name).init().exit()
 }
@@ -21,7 +17,7 @@ on_every_architecture! {
         let kernel = loader.platform();
         let file = with_init_and_exit::<A>("m").section(".init.data", SectionKind::Data, b"x", 1);
 
-        loader.load(&file.build(), no_arguments).unwrap();
+        loader.load(&file.build()).unwrap();
         let told = |event| Step::Told(event, "m".into());
         assert_eq!(
             kernel.take_trace(),
@@ -47,14 +43,14 @@ on_every_architecture! {
 
     fn nothing_is_loaded_or_unloaded_once_modules_are_disabled<A>() {
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&with_init_and_exit::<A>("before").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("before").build()).unwrap();
         assert!(!loader.is_disabled());
         loader.disable();
         let before = loader.platform().snapshot();
         loader.platform().take_trace();
         for _ in 0..2 {
             let file = with_init_and_exit::<A>("after").build();
-            let error = loader.load(&file, no_arguments).unwrap_err();
+            let error = loader.load(&file).unwrap_err();
             assert_eq!(error, LoadError::Disabled);
             assert_eq!(error.errno(), Errno::EPERM);
             for force in [false, true] {
@@ -74,17 +70,17 @@ on_every_architecture! {
         let before = loader.platform().snapshot();
         for name in ["first", "second_one", "last"] {
             let file = with_init_and_exit::<A>(name).imports("nobody_has_it").build();
-            let error = loader.load(&file, no_arguments).unwrap_err();
+            let error = loader.load(&file).unwrap_err();
             assert_eq!(error, LoadError::Denied(name.as_bytes().into()));
             assert_eq!(error.errno(), Errno::EPERM);
             assert!(error.to_string().contains(name), "{error}");
             assert_eq!(loader.platform().snapshot(), before);
         }
         for name in ["firs", "first2", "second-one", "one", "last ", ","] {
-            loader.load(&ModuleFile::<A>::new(name).build(), no_arguments).unwrap();
+            loader.load(&ModuleFile::<A>::new(name).build()).unwrap();
         }
         let free = HostKernel::<A>::new().boot();
-        free.load(&with_init_and_exit::<A>("first").build(), no_arguments).unwrap();
+        free.load(&with_init_and_exit::<A>("first").build()).unwrap();
     }
 
     fn the_state_is_right_at_each_event<A>() {
@@ -97,7 +93,7 @@ on_every_architecture! {
             record.lock().unwrap().push((event, module.state(), there));
         });
 
-        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         loader.unload(b"m", false).unwrap();
 
         assert_eq!(
@@ -115,7 +111,7 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
 
-        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         let loaded = loader.platform().snapshot();
         assert_eq!(loaded.blocks.len(), 1);
         assert_eq!(loaded.blocks[0].purpose, Purpose::Core);
@@ -127,7 +123,7 @@ on_every_architecture! {
 
     fn a_module_without_init_part_gets_one_block<A>() {
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&ModuleFile::<A>::new("m").build(), no_arguments).unwrap();
+        loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
         let module = loader.find(b"m").unwrap();
 
         assert_eq!(module.figures().init, 0);
@@ -139,7 +135,7 @@ on_every_architecture! {
     fn a_module_without_functions_is_loaded_and_unloaded<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
-        loader.load(&ModuleFile::<A>::new("m").build(), no_arguments).unwrap();
+        loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
         loader.unload(b"m", false).unwrap();
 
         assert_eq!(loader.platform().snapshot(), before);
@@ -155,7 +151,7 @@ on_every_architecture! {
             kernel.on_init("m", move |_| status);
 
             let file = with_init_and_exit::<A>("m").build();
-            let error = loader.load(&file, no_arguments).unwrap_err();
+            let error = loader.load(&file).unwrap_err();
 
             assert_eq!(error, LoadError::Init(status));
             assert_eq!(error.errno().number(), status.saturating_neg());
@@ -178,14 +174,14 @@ on_every_architecture! {
         });
         let file = with_init_and_exit::<A>("m").build();
 
-        assert_eq!(loader.load(&file, no_arguments).unwrap_err().errno(), Errno::ENODEV);
-        loader.load(&file, no_arguments).unwrap();
+        assert_eq!(loader.load(&file).unwrap_err().errno(), Errno::ENODEV);
+        loader.load(&file).unwrap();
     }
 
     fn a_positive_status_is_a_success_with_a_warning<A>() {
         let loader = HostKernel::<A>::new().boot();
         loader.platform().on_init("m", |_| 7);
-        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         let module = loader.find(b"m").unwrap();
 
         assert_eq!(module.state(), State::Live);
@@ -199,10 +195,10 @@ on_every_architecture! {
     fn a_module_that_is_live_exists<A>() {
         let loader = HostKernel::<A>::new().boot();
         let file = with_init_and_exit::<A>("m").build();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         let before = loader.platform().snapshot();
 
-        let error = loader.load(&file, no_arguments).unwrap_err();
+        let error = loader.load(&file).unwrap_err();
 
         assert_eq!(error, LoadError::Exists(b"m"[..].into()));
         assert_eq!(error.errno(), Errno::EEXIST);
@@ -214,7 +210,7 @@ on_every_architecture! {
         let file = with_init_and_exit::<A>("m").build();
         let again = file.clone();
         loader.platform().on_init("m", move |loader| {
-            let error = loader.load(&again, no_arguments).unwrap_err();
+            let error = loader.load(&again).unwrap_err();
             assert_eq!(error, LoadError::Busy(b"m"[..].into()));
             assert_eq!(error.errno(), Errno::EBUSY);
 
@@ -225,7 +221,7 @@ on_every_architecture! {
             assert_eq!(loader.platform().look("m", |m| m.state()), State::Coming);
             0
         });
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         assert_eq!(loader.platform().look("m", |m| m.state()), State::Live);
     }
 
@@ -233,9 +229,9 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let file = with_init_and_exit::<A>("m").build();
         let again = file.clone();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         loader.platform().on_exit("m", move |loader| {
-            let error = loader.load(&again, no_arguments).unwrap_err();
+            let error = loader.load(&again).unwrap_err();
             assert_eq!(error, LoadError::Busy(b"m"[..].into()));
             assert_eq!(loader.unload(b"m", false), Err(UnloadError::Busy));
             assert!(loader.find(b"m").is_none(), "nobody gets a reference any more");
@@ -243,7 +239,7 @@ on_every_architecture! {
         });
         loader.unload(b"m", false).unwrap();
         assert_eq!(loader.platform().names(), [""; 0]);
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
     }
 
     fn a_module_that_has_not_settled_is_in_use<A>() {
@@ -255,7 +251,7 @@ on_every_architecture! {
                 assert_eq!(refused.unwrap_err().errno(), Errno::EWOULDBLOCK);
             }
         });
-        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         assert_eq!(loader.platform().references("m"), 0);
         loader.unload(b"m", false).unwrap();
     }
@@ -264,10 +260,10 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let inner = with_init_and_exit::<A>("inner").build();
         loader.platform().on_init("outer", move |loader| {
-            loader.load(&inner, no_arguments).unwrap();
+            loader.load(&inner).unwrap();
             0
         });
-        loader.load(&with_init_and_exit::<A>("outer").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("outer").build()).unwrap();
 
         let names = loader.platform().names();
         assert_eq!(names.len(), 2);
@@ -279,7 +275,7 @@ on_every_architecture! {
     fn modules_are_listed_with_the_last_one_first<A>() {
         let loader = HostKernel::<A>::new().boot();
         for name in ["a", "b", "c"] {
-            loader.load(&with_init_and_exit::<A>(name).build(), no_arguments).unwrap();
+            loader.load(&with_init_and_exit::<A>(name).build()).unwrap();
         }
         loader.unload(b"b", false).unwrap();
         let names = loader.platform().names();
@@ -295,7 +291,7 @@ on_every_architecture! {
     fn a_module_with_a_start_and_no_stop_stays_unless_forced<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
-        loader.load(&ModuleFile::<A>::new("m").init().build(), no_arguments).unwrap();
+        loader.load(&ModuleFile::<A>::new("m").init().build()).unwrap();
 
         assert_eq!(loader.unload(b"m", false), Err(UnloadError::Permanent));
         assert_eq!(UnloadError::Permanent.errno(), Errno::EBUSY);
@@ -308,7 +304,7 @@ on_every_architecture! {
     fn the_arguments_are_kept<A>() {
         let loader = HostKernel::<A>::new().boot();
         let arguments = || Ok(b"debug=1 name=x".to_vec());
-        loader.load(&ModuleFile::<A>::new("m").build(), arguments).unwrap();
+        loader.load_reading(&ModuleFile::<A>::new("m").build(), arguments).unwrap();
         assert_eq!(loader.find(b"m").unwrap().arguments(), b"debug=1 name=x");
     }
 
@@ -318,12 +314,12 @@ on_every_architecture! {
         let unreadable = || Err(Errno::EFAULT);
 
         let fine = ModuleFile::<A>::new("m").build();
-        let error = loader.load(&fine, unreadable).unwrap_err();
+        let error = loader.load_reading(&fine, unreadable).unwrap_err();
         assert_eq!(error, LoadError::Arguments(Errno::EFAULT));
         assert_eq!(error.errno(), Errno::EFAULT);
 
         let unlinkable = ModuleFile::<A>::new("m").imports("nobody_has_it").build();
-        let error = loader.load(&unlinkable, unreadable).unwrap_err();
+        let error = loader.load_reading(&unlinkable, unreadable).unwrap_err();
         assert_eq!(error.errno(), Errno::ENOENT);
         assert_eq!(loader.platform().snapshot(), before);
     }
@@ -334,7 +330,7 @@ on_every_architecture! {
             .section(".data.odd", SectionKind::Data, b"odd", 1)
             .section(".bss", SectionKind::UninitializedData, &[0; 5000], 64)
             .build();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         let module = loader.find(b"m").unwrap();
         let core = module.core();
 
@@ -356,7 +352,7 @@ on_every_architecture! {
             assert_eq!((name.as_bytes(), offset), (&b"m"[..], 5));
             0
         });
-        loader.load(&with_init_and_exit::<A>("m").build(), no_arguments).unwrap();
+        loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         let module = loader.find(b"m").unwrap();
         let core = module.core();
 
@@ -372,7 +368,7 @@ on_every_architecture! {
             let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
             let before = loader.platform().snapshot();
 
-            loader.load(&file, no_arguments).unwrap();
+            loader.load(&file).unwrap();
             let listed = name.replace('-', "_");
             let module = loader.find(listed.as_bytes()).expect("listed by its own name");
             assert_figures_are_right(&module, &file);
@@ -388,7 +384,7 @@ on_every_architecture! {
         let file = corpus::module::<A>("fat");
         let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
         let kernel = loader.platform();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         let module = loader.find(b"fat").unwrap();
 
         assert_figures_are_right(&module, &file);

@@ -11,7 +11,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn load<A: Arch>(loader: &HostLoader<A>, name: &str) -> Result<(), LoadError> {
-    loader.load(&ModuleFile::<A>::new(name).build(), || Ok(Vec::new()))
+    loader.load(&ModuleFile::<A>::new(name).build()).map(drop)
 }
 
 fn busy(name: &str) -> Result<(), LoadError> {
@@ -25,7 +25,7 @@ fn load_slowly<A: Arch>(loader: &HostLoader<A>, name: &str, linked: Sender<()>, 
         go.recv_timeout(LIMIT).map_err(|_| Errno::EFAULT)?;
         Ok(Vec::new())
     };
-    loader.load(&ModuleFile::<A>::new(name).build(), wait).unwrap();
+    loader.load_reading(&ModuleFile::<A>::new(name).build(), wait).unwrap();
 }
 
 on_every_architecture! {

@@ -11,10 +11,6 @@ use object::SectionKind;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// A module with several pages in each part.
 fn with_init<A: Arch>() -> ModuleFile<A> {
     ModuleFile::new("m").init().exit().section(".init.bss", SectionKind::UninitializedData, b"x", 1)
@@ -27,7 +23,7 @@ fn purposes<A: Arch>(loader: &HostLoader<A>) -> Vec<Purpose> {
 /// Loads a module that must be refused for want of memory, and checks that nothing is left.
 fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>) -> AllocateError {
     let before = loader.platform().snapshot();
-    let error = loader.load(&with_init::<A>().build(), no_arguments).unwrap_err();
+    let error = loader.load(&with_init::<A>().build()).unwrap_err();
     assert_eq!(error.errno(), Errno::ENOMEM);
     assert_eq!(loader.platform().snapshot(), before);
     match error {
@@ -60,7 +56,7 @@ fn load_beside(
         .export_all_for(&file, &[])
         .boot();
     loader.platform().set_region(room);
-    let result = loader.load(&file, no_arguments).map(|_| ());
+    let result = loader.load(&file).map(drop);
     (loader, result)
 }
 
@@ -123,7 +119,7 @@ fn a_window_that_goes_around_zero_is_asked_for_in_two_parts() {
         HostKernel::<X86_64>::new().with_kernel_at(kernel).with_modules_at(EVERYWHERE).boot();
     loader.platform().set_room(Purpose::Core, &[0_u64.wrapping_sub(MIB)..=u64::MAX]);
     loader.platform().set_room(Purpose::Init, &[above]);
-    loader.load(&file, no_arguments).unwrap();
+    loader.load(&file).unwrap();
     assert!(!loader.find(b"m").unwrap().figures().joined);
     let init = loader.platform().requests().pop().unwrap();
     assert_eq!(init.purpose, Purpose::Init);
@@ -132,7 +128,7 @@ fn a_window_that_goes_around_zero_is_asked_for_in_two_parts() {
     loader.unload(b"m", false).unwrap();
     loader.platform().set_room(Purpose::Init, &[2 * GIB - MIB..=2 * GIB + MIB]);
     loader.platform().set_room(Purpose::Joined, &[below]);
-    loader.load(&file, no_arguments).unwrap();
+    loader.load(&file).unwrap();
     assert!(loader.find(b"m").unwrap().figures().joined, "init would reach the kernel, not core");
 }
 
@@ -161,7 +157,7 @@ fn a_kernel_in_the_middle_has_its_modules_where_it_says_that_they_lie() {
         .with_modules_at(modules.clone())
         .boot();
     loader.platform().set_region(std::slice::from_ref(&modules));
-    loader.load(&with_init::<X86_64>().build(), no_arguments).unwrap();
+    loader.load(&with_init::<X86_64>().build()).unwrap();
     let window = &loader.platform().requests()[0].window;
     assert_eq!(*window, *modules.start()..=kernel.start() + 0x7fff_ffff);
 }
@@ -183,7 +179,7 @@ on_every_architecture! {
             });
             0
         });
-        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        loader.load(&with_init::<A>().build()).unwrap();
 
         assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
         let module = loader.find(b"m").unwrap();
@@ -193,7 +189,7 @@ on_every_architecture! {
 
     fn the_window_is_what_the_code_model_and_the_kernel_allow<A>() {
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        loader.load(&with_init::<A>().build()).unwrap();
         for request in loader.platform().requests() {
             assert_eq!(request.window, code_model::<A>(), "{request:x?}");
         }
@@ -205,7 +201,7 @@ on_every_architecture! {
         kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
         let file = with_init::<A>().section(".init.data", SectionKind::Data, &[7; 100], 64).build();
         let before = kernel.snapshot();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
 
         assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Joined]);
         let trace = kernel.take_trace();
@@ -238,7 +234,7 @@ on_every_architecture! {
         kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
         kernel.on_init("m", |_| -19);
         let before = kernel.snapshot();
-        loader.load(&with_init::<A>().build(), no_arguments).unwrap_err();
+        loader.load(&with_init::<A>().build()).unwrap_err();
         assert_eq!(kernel.snapshot(), before);
     }
 
@@ -299,7 +295,7 @@ on_every_architecture! {
             assert_eq!(refusal(&loader), AllocateError::OutOfReach);
         }
         kernel.set_room(Purpose::Joined, &[window]);
-        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        loader.load(&with_init::<A>().build()).unwrap();
         assert!(loader.find(b"m").unwrap().figures().joined);
     }
 
@@ -309,7 +305,7 @@ on_every_architecture! {
             loader.platform().fail(Operation::Allocate, nth);
             assert_eq!(refusal(&loader), AllocateError::Exhausted);
         }
-        loader.load(&with_init::<A>().build(), no_arguments).unwrap();
+        loader.load(&with_init::<A>().build()).unwrap();
     }
 
     fn the_strictest_alignment_is_kept<A>() {
@@ -326,7 +322,7 @@ on_every_architecture! {
                 let start = module.init().map(|init| init.start);
                 assert!(start.is_none_or(|start| start.is_multiple_of(align)));
             });
-            loader.load(&file, no_arguments).unwrap();
+            loader.load(&file).unwrap();
             let module = loader.find(b"m").unwrap();
             let address = address_in(&module, &file, ".data.aligned");
             assert!(address.is_multiple_of(align), "{address:#x} for {align:#x}");
@@ -339,7 +335,7 @@ on_every_architecture! {
         loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
         let file =
             with_init::<A>().section(".init.data", SectionKind::Data, b"x", 0x1_0000).build();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         let module = loader.find(b"m").unwrap();
         assert!(address_in(&module, &file, ".init.data").is_multiple_of(0x1_0000));
     }
@@ -348,7 +344,7 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let last = *code_model::<A>().end();
         loader.platform().set_region(&[last - 0x3fff..=last]);
-        loader.load(&ModuleFile::<A>::new("m").build(), no_arguments).unwrap();
+        loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
 
         let full = ModuleFile::<A>::new("full").section(
             ".bss",
@@ -356,7 +352,7 @@ on_every_architecture! {
             &[0; 0x2000],
             1,
         );
-        let error = loader.load(&full.build(), no_arguments).unwrap_err();
+        let error = loader.load(&full.build()).unwrap_err();
         assert_eq!(error, LoadError::Memory(AllocateError::Exhausted));
     }
 
@@ -385,7 +381,7 @@ on_every_architecture! {
                 };
                 kernel.set_room(Purpose::Core, &[beside(core)]);
                 kernel.set_room(Purpose::Init, &[beside(init)]);
-                loader.load(&file, no_arguments).unwrap();
+                loader.load(&file).unwrap();
                 assert!(!loader.find(name.as_bytes()).unwrap().figures().joined);
             }
         }

@@ -18,10 +18,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PAGE: usize = 4096;
 
-fn no_arguments() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// A module with a section of every kind.
 fn with_all_kinds<A: Arch>() -> ModuleFile<A> {
     let bytes = [1; 100];
@@ -83,7 +79,7 @@ fn come_and_go<A: Arch>(file: Vec<u8>) {
             count.fetch_add(1, Ordering::SeqCst);
         }
     });
-    loader.load(&file, no_arguments).unwrap();
+    loader.load(&file).unwrap();
     assert_eq!(looks.load(Ordering::SeqCst), 3, "when it comes, lives and settles");
     loader.unload(kernel.names()[0].as_bytes(), true).unwrap();
     assert_eq!(kernel.snapshot().blocks, []);
@@ -110,7 +106,7 @@ on_every_architecture! {
             }
             0
         });
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
 
         let module = loader.find(b"m").unwrap();
         for name in [".text", ".exit.text", ".rodata", ".data..ro_after_init"] {
@@ -133,7 +129,7 @@ on_every_architecture! {
         let file =
             ModuleFile::<A>::new("m").exports("e").section(".data", data, &[1; 64], 8).build();
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         let module = loader.find(b"m").unwrap();
         let (data, symbol) = (address_in(&module, &file, ".data"), module.export(b"e").unwrap());
         std::thread::scope(|threads| {
@@ -161,7 +157,7 @@ on_every_architecture! {
         kernel.on_event(move |kernel, event, module| {
             assert_protected(kernel, event, module, &bytes);
         });
-        loader.load(&file, no_arguments).unwrap();
+        loader.load(&file).unwrap();
         assert!(loader.find(b"m").unwrap().figures().joined);
     }
 
@@ -175,7 +171,7 @@ on_every_architecture! {
             kernel.on_init("m", |_| panic!("it is started"));
             kernel.on_event(|_, event, _| panic!("{event:?} is announced"));
             kernel.fail(Operation::Protect, nth);
-            let error = loader.load(&file, no_arguments).unwrap_err();
+            let error = loader.load(&file).unwrap_err();
             assert_eq!(error, LoadError::Protect);
             assert_eq!(error.errno(), Errno::ENOMEM);
             assert_eq!(kernel.snapshot(), before);
@@ -186,7 +182,7 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         kernel.fail(Operation::Protect, 5);
-        loader.load(&with_all_kinds::<A>().build(), no_arguments).unwrap();
+        loader.load(&with_all_kinds::<A>().build()).unwrap();
         let log = kernel.take_log();
         let warns = |(level, line): &(Level, String)| {
             *level == Level::Warning && line.contains("read-only-after-init")

@@ -72,7 +72,7 @@ impl<A: Arch> Attempt<A> {
         let loader = if has(Flaw::Denied) { kernel.deny("m") } else { kernel }.boot();
         let kernel = loader.platform();
         if has(Flaw::Loaded) && !has(Flaw::Denied) {
-            loader.load(&ModuleFile::<A>::new("m").build(), || Ok(Vec::new())).unwrap();
+            loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
         }
         if has(Flaw::NoMemory) {
             kernel.set_region(&[]);
@@ -263,10 +263,10 @@ fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
     let kernel = loader.platform();
     let file = ModuleFile::<A>::new("m").exports("f").init();
     let file = if has(Permanent) { file } else { file.exit() };
-    loader.load(&file.build(), || Ok(Vec::new())).unwrap();
+    loader.load(&file.build()).unwrap();
     if has(Used) {
         let user = ModuleFile::<A>::new("user").imports("f");
-        loader.load(&user.build(), || Ok(Vec::new())).unwrap();
+        loader.load(&user.build()).unwrap();
     }
     let reference = has(Referenced).then(|| loader.find(b"m").unwrap());
     kernel.set_privileged(!has(Unprivileged));
@@ -408,7 +408,7 @@ on_every_architecture! {
         let kernel = loader.platform();
         let name = kernel.user_string("m");
         let file = ModuleFile::<A>::new("m").init().build();
-        loader.load(&file, || Ok(Vec::new())).unwrap();
+        loader.load(&file).unwrap();
         for flags in [0, O_NONBLOCK, !O_TRUNC] {
             refused(&loader, flags, Errno::EBUSY, |loader| delete_module(loader, name, flags));
         }
@@ -420,7 +420,7 @@ on_every_architecture! {
         let longest = "x".repeat(max_name::<A>());
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
-        loader.load(&ModuleFile::<A>::new(&longest).build(), || Ok(Vec::new())).unwrap();
+        loader.load(&ModuleFile::<A>::new(&longest).build()).unwrap();
 
         let shorter = kernel.user_string(&longest[1..]);
         assert_eq!(delete_module(&loader, shorter, 0), Err(Errno::ENOENT));
@@ -437,16 +437,16 @@ on_every_architecture! {
 
     fn a_name_may_be_as_long_as_linux_allows_and_no_longer<A>() {
         let most = match A::CLASS {
-            modlink::arch::Container::Big => 55,
-            modlink::arch::Container::Little => 59,
+            modlink::arch::Class::Elf64 => 55,
+            modlink::arch::Class::Elf32 => 59,
         };
         assert_eq!(max_name::<A>(), most);
         let loader = HostKernel::<A>::new().boot();
         let named = |length| ModuleFile::<A>::new(&"x".repeat(length)).build();
-        loader.load(&named(most), || Ok(Vec::new())).unwrap();
+        loader.load(&named(most)).unwrap();
         for length in [0, most + 1] {
             refused(&loader, length, Errno::ENOEXEC, |loader| {
-                loader.load(&named(length), || Ok(Vec::new())).map_err(|error| error.errno())
+                loader.load(&named(length)).map(drop).map_err(|error| error.errno())
             });
         }
     }
@@ -455,13 +455,13 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         let name = "a_name_that_goes_on";
-        loader.load(&ModuleFile::<A>::new(name).build(), || Ok(Vec::new())).unwrap();
+        loader.load(&ModuleFile::<A>::new(name).build()).unwrap();
         let ended = [name.as_bytes(), b"\0"].concat();
         for before_end in 0..=ended.len() as u64 {
             let address = 0x20_0000 + before_end * 4 * PAGE - before_end;
             kernel.user_write(address, &ended);
             delete_module(&loader, address, 0).unwrap();
-            loader.load(&ModuleFile::<A>::new(name).build(), || Ok(Vec::new())).unwrap();
+            loader.load(&ModuleFile::<A>::new(name).build()).unwrap();
         }
     }
 
@@ -568,8 +568,8 @@ on_every_architecture! {
 
     fn a_header_alone_is_too_short_to_be_a_module<A>() {
         let size = match A::CLASS {
-            modlink::arch::Container::Big => 64,
-            modlink::arch::Container::Little => 52,
+            modlink::arch::Class::Elf64 => 64,
+            modlink::arch::Class::Elf32 => 52,
         };
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();

@@ -10,10 +10,10 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::platform::{
-    AllocateError, Event, Fault, Level, MemoryRequest, ModuleFile, OpenError, Platform, Provision,
-    ReadError,
+    AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal,
 };
 use modlink::symbols::{Ksymtab, Symbol};
+use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};
 use spin::Once;
 
@@ -59,12 +59,12 @@ impl ModuleFile for File {
     }
 }
 
-// SAFETY: memory comes from the region, each block of which its owner alone has; the exported
+// SAFETY: who is at the console vouches for modules; memory comes from the region, each block of
+// which its owner alone has; the exported
 // symbols are parts of the kernel's image, and stubs are never given back.
 unsafe impl Platform for TestKernel {
     type Arch = <This as Machine>::Arch;
     type Memory = Memory;
-    type File = File;
 
     const PAGE_SIZE: u64 = This::PAGE_SIZE as u64;
 
@@ -81,6 +81,10 @@ unsafe impl Platform for TestKernel {
         EXPORTED.get()?.find(name).or_else(|| stubs::find(name))
     }
 
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     unsafe fn call_init(&self, entry: u64) -> i32 {
         // SAFETY: the loader vouches for the function, which takes no arguments.
         unsafe { This::call(entry as usize, &[]) }.word as i32
@@ -91,20 +95,8 @@ unsafe impl Platform for TestKernel {
         unsafe { This::call(entry as usize, &[]) };
     }
 
-    fn may_manage_modules(&self) -> bool {
-        MAY_MANAGE_MODULES.load(Ordering::Relaxed)
-    }
-
     fn denied_modules(&self) -> &str {
         policy::denied()
-    }
-
-    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
-        user::copy_from(from, to).ok_or(Fault)
-    }
-
-    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
-        usize::try_from(descriptor).ok().and_then(files::behind).ok_or(OpenError::BadDescriptor)
     }
 
     fn section(&self, name: &str) -> Provision {
@@ -129,5 +121,21 @@ unsafe impl Platform for TestKernel {
     fn notify(&self, event: Event, module: &Module<Self>) {
         report::loaded(event, module);
         audit::follow(event, module);
+    }
+}
+
+impl ProcessPlatform for TestKernel {
+    type File = File;
+
+    fn may_manage_modules(&self) -> bool {
+        MAY_MANAGE_MODULES.load(Ordering::Relaxed)
+    }
+
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        user::copy_from(from, to).ok_or(Fault)
+    }
+
+    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        usize::try_from(descriptor).ok().and_then(files::behind).ok_or(OpenError::BadDescriptor)
     }
 }

@@ -8,6 +8,7 @@ use core::fmt;
 
 /// A claim about the file that does not hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// The file header.
     Header(HeaderProblem),
@@ -73,6 +74,7 @@ pub struct RelocationRef {
 
 /// What is wrong with a file header (gABI, "ELF Header").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HeaderProblem {
     /// The file ends inside the header.
     Truncated,
@@ -116,6 +118,7 @@ pub enum HeaderProblem {
 
 /// What is wrong with a section (gABI, "Sections").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SectionProblem {
     /// It is the first, and not `SHT_NULL` without a size and an address.
     NotNull,
@@ -172,6 +175,7 @@ pub enum SectionProblem {
 
 /// What is wrong with a symbol (gABI, "Symbol Table").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SymbolProblem {
     /// Its name leaves the string table.
     Name,

@@ -1,7 +1,7 @@
 //! Claims about the file header (gABI, "ELF Header").
 
 use super::{HeaderProblem, raw};
-use crate::arch::{Arch, Container, Endian};
+use crate::arch::{Arch, ByteOrder, Class};
 use goblin::elf::Header;
 use goblin::elf::header::*;
 use goblin::elf::section_header::SHN_LORESERVE;
@@ -48,12 +48,12 @@ fn ident<A: Arch>(file: &[u8]) -> Result<(), HeaderProblem> {
         return Err(HeaderProblem::Magic);
     }
     let class = match A::CLASS {
-        Container::Little => ELFCLASS32,
-        Container::Big => ELFCLASS64,
+        Class::Elf32 => ELFCLASS32,
+        Class::Elf64 => ELFCLASS64,
     };
     let order = match A::ORDER {
-        Endian::Little => ELFDATA2LSB,
-        Endian::Big => ELFDATA2MSB,
+        ByteOrder::Little => ELFDATA2LSB,
+        ByteOrder::Big => ELFDATA2MSB,
     };
     if ident[EI_CLASS] != class {
         return Err(HeaderProblem::Class(ident[EI_CLASS]));

@@ -4,7 +4,7 @@
 //! "Relocation". A function returns `None` only if it is given too few bytes.
 
 use super::Relocation;
-use crate::arch::{Arch, Container, Endian, Word};
+use crate::arch::{Arch, ByteOrder, Class, Word};
 use core::marker::PhantomData;
 use goblin::elf::{Header, SectionHeader, Sym, header};
 use goblin::{elf32, elf64};
@@ -31,14 +31,14 @@ pub(crate) struct Sizes {
 
 pub(crate) const fn sizes<A: Arch>() -> Sizes {
     match A::CLASS {
-        Container::Little => Sizes {
+        Class::Elf32 => Sizes {
             header: elf32::header::SIZEOF_EHDR,
             section_header: elf32::section_header::SIZEOF_SHDR,
             symbol: elf32::sym::SIZEOF_SYM,
             rel: elf32::reloc::SIZEOF_REL,
             rela: elf32::reloc::SIZEOF_RELA,
         },
-        Container::Big => Sizes {
+        Class::Elf64 => Sizes {
             header: elf64::header::SIZEOF_EHDR,
             section_header: elf64::section_header::SIZEOF_SHDR,
             symbol: elf64::sym::SIZEOF_SYM,
@@ -75,8 +75,8 @@ impl<'a, A: Arch> Fields<'a, A> {
     fn half(&mut self) -> Option<u16> {
         let bytes = self.take()?;
         Some(match A::ORDER {
-            Endian::Little => u16::from_le_bytes(bytes),
-            Endian::Big => u16::from_be_bytes(bytes),
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
         })
     }
 
@@ -84,8 +84,8 @@ impl<'a, A: Arch> Fields<'a, A> {
     pub fn word(&mut self) -> Option<u32> {
         let bytes = self.take()?;
         Some(match A::ORDER {
-            Endian::Little => u32::from_le_bytes(bytes),
-            Endian::Big => u32::from_be_bytes(bytes),
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+            ByteOrder::Big => u32::from_be_bytes(bytes),
         })
     }
 
@@ -93,8 +93,8 @@ impl<'a, A: Arch> Fields<'a, A> {
     fn xword(&mut self) -> Option<u64> {
         let bytes = self.take()?;
         Some(match A::ORDER {
-            Endian::Little => u64::from_le_bytes(bytes),
-            Endian::Big => u64::from_be_bytes(bytes),
+            ByteOrder::Little => u64::from_le_bytes(bytes),
+            ByteOrder::Big => u64::from_be_bytes(bytes),
         })
     }
 
@@ -102,8 +102,8 @@ impl<'a, A: Arch> Fields<'a, A> {
     #[inline(always)]
     pub fn native(&mut self) -> Option<u64> {
         match A::CLASS {
-            Container::Little => self.word().map(u64::from),
-            Container::Big => self.xword(),
+            Class::Elf32 => self.word().map(u64::from),
+            Class::Elf64 => self.xword(),
         }
     }
 }
@@ -149,13 +149,13 @@ pub(crate) fn symbol<A: Arch>(bytes: &[u8]) -> Option<Sym> {
     let mut fields = Fields::<A>::new(bytes);
     let st_name = fields.word()? as usize;
     Some(match A::CLASS {
-        Container::Little => {
+        Class::Elf32 => {
             let (st_value, st_size) = (fields.native()?, fields.native()?);
             let (st_info, st_other) = (fields.byte()?, fields.byte()?);
             let st_shndx = fields.half()?.into();
             Sym { st_name, st_info, st_other, st_shndx, st_value, st_size }
         }
-        Container::Big => {
+        Class::Elf64 => {
             let (st_info, st_other) = (fields.byte()?, fields.byte()?);
             let st_shndx = fields.half()?.into();
             let (st_value, st_size) = (fields.native()?, fields.native()?);
@@ -172,16 +172,16 @@ pub(crate) fn relocation<A: Arch>(
     let mut fields = Fields::<A>::new(bytes);
     let r_offset = fields.native()?;
     let (r_sym, r_type) = match A::CLASS {
-        Container::Little => {
+        Class::Elf32 => {
             let info = fields.word()?;
             (info >> 8, info & 0xff)
         }
         // One number of 64 bits, the symbol in its upper half.
-        Container::Big => {
+        Class::Elf64 => {
             let (first, second) = (fields.word()?, fields.word()?);
             match A::ORDER {
-                Endian::Little => (second, first),
-                Endian::Big => (first, second),
+                ByteOrder::Little => (second, first),
+                ByteOrder::Big => (first, second),
             }
         }
     };

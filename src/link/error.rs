@@ -8,6 +8,7 @@ use core::fmt;
 
 /// A module could not be placed or relocated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// The memory given for a part is too small, or not aligned as its layout asks.
     Block(Part),
@@ -24,6 +25,7 @@ pub enum Error {
 
 /// Why a relocation cannot be applied (gABI, "Relocation").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Problem {
     /// The architecture does not know its type, or modules cannot have it.
     UnknownType,
@@ -45,6 +47,7 @@ pub enum Problem {
 
 /// A symbol could not be given a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResolveError<E> {
     /// Nobody defines these.
     Unknown(UnknownSymbols),

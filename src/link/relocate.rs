@@ -8,9 +8,8 @@ use super::place::Placed;
 use super::plan::Plan;
 use super::resolve::Values;
 use crate::arch::data::{Data, Overflow};
-use crate::arch::{Arch, Encoding, Handler, Operation, Word};
+use crate::arch::{Arch, Class, Encoding, Handler, Operation, Word};
 use crate::image::{Image, Relocation, Relocations};
-use goblin::container::Container;
 
 impl Placed<'_, '_> {
     /// Applies all relocations and returns how many there were.
@@ -38,8 +37,8 @@ impl Placed<'_, '_> {
         let plan = self.plan;
         let got = self.bytes_mut(location);
         let word = match A::CLASS {
-            Container::Little => Data::word(Overflow::Unchecked),
-            Container::Big => Data::XWORD,
+            Class::Elf32 => Data::word(Overflow::Unchecked),
+            Class::Elf64 => Data::XWORD,
         };
         for (symbol, offset) in plan.got.slots() {
             let slot = got.get_mut(offset as usize..).unwrap_or_default();

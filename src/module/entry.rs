@@ -29,6 +29,7 @@ pub(crate) struct EntryPoints {
 
 /// Why a symbol is not, or does not tell, where a module starts or stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EntryProblem {
     /// It is not in the module's code, or in code that is gone when it is called.
     NotInCode,

@@ -1,7 +1,7 @@
 //! Who a module says it is: its name, and what else is in `.modinfo`.
 
 use super::namespace::MAX_NAMESPACES;
-use crate::arch::{Arch, Container};
+use crate::arch::{Arch, Class};
 use crate::image::ModInfo;
 use core::fmt;
 
@@ -9,8 +9,8 @@ use core::fmt;
 /// bytes less a word and the NUL.
 pub const fn max_name<A: Arch>() -> usize {
     match A::CLASS {
-        Container::Little => 59,
-        Container::Big => 55,
+        Class::Elf32 => 59,
+        Class::Elf64 => 55,
     }
 }
 
@@ -23,6 +23,7 @@ pub(crate) struct Identity<'a> {
 
 /// Why a module cannot be identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdentityProblem {
     /// `.modinfo` has no `name`.
     NoName,

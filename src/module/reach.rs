@@ -4,7 +4,7 @@
 //! without regard to carries, so that what lies near the end of the space reaches what lies near
 //! its start. On 32-bit architectures the ring has 2³² addresses, on others 2⁶⁴.
 
-use crate::arch::{Arch, Container};
+use crate::arch::{Arch, Class};
 use core::ops::RangeInclusive;
 
 /// Some addresses in a row, which may go around the end of the address space.
@@ -18,8 +18,8 @@ pub(crate) struct Span {
 /// The highest address, and what keeps an address or a distance within the ring.
 const fn highest<A: Arch>() -> u64 {
     match A::CLASS {
-        Container::Little => u32::MAX as u64,
-        Container::Big => u64::MAX,
+        Class::Elf32 => u32::MAX as u64,
+        Class::Elf64 => u64::MAX,
     }
 }
 

@@ -131,6 +131,7 @@ pub enum Protection {
 
 /// There is no memory for a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AllocateError {
     /// None is left.
     Exhausted,

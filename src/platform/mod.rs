@@ -1,8 +1,8 @@
 //! What an embedding kernel implements: the only door from the loader to the machine.
 //!
 //! Everything else in the crate is arithmetic on bytes. Memory and its protection, caches, calls
-//! into module code, the calling process with its credentials, memory and files, and the log are
-//! reached through [`Platform`] alone.
+//! into module code and the log are reached through [`Platform`] alone; a kernel with processes
+//! adds [`ProcessPlatform`](crate::syscall::ProcessPlatform) for the system calls.
 
 mod memory;
 pub mod region;
@@ -14,6 +14,8 @@ pub use memory::{
 pub use region::Region;
 
 use crate::arch::Arch;
+use crate::errno::Errno;
+use crate::image::Image;
 use crate::module::Module;
 use crate::symbols::Symbol;
 use core::fmt;
@@ -22,17 +24,19 @@ use core::ops::RangeInclusive;
 /// The kernel that the loader is part of.
 ///
 /// # Safety
-/// The loader runs module code in memory that [`allocate`](Platform::allocate) returned, and lets
-/// modules call the addresses that [`symbol`](Platform::symbol) returned. An implementation
-/// promises that this memory is used by nobody else until it is dropped, and that these addresses
-/// stay what they are said to be for as long as the platform lives.
+/// The loader runs the code of each module that [`verify`](Platform::verify) and
+/// [`permit`](Platform::permit) let pass, whoever hands the file to it: an implementation vouches for
+/// that code, which can do whatever the kernel can.
+///
+/// The code is run in memory that [`allocate`](Platform::allocate) returned, and may use the
+/// addresses that [`symbol`](Platform::symbol) returned. An implementation promises that this memory
+/// is used by nobody else until it is dropped, and that these addresses stay what they are said to
+/// be for as long as the platform lives.
 pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The architecture whose modules this kernel runs.
     type Arch: Arch;
     /// Memory that holds a module, or its init part: [`region::Memory`], or a type of its own.
     type Memory: ModuleMemory;
-    /// A file from which a module is read; dropping it closes it.
-    type File: ModuleFile;
 
     /// The granularity of memory protection in bytes, a power of two.
     const PAGE_SIZE: u64;
@@ -67,21 +71,50 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The kernel's own exported symbol of that name.
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>>;
 
-    /// Calls a function `int f(void)` of a module, in the kernel's C calling convention.
+    /// Decides whether a file may become a module, as it was handed in and before anything of it
+    /// has been looked at: where signatures are verified. A kernel that trusts whoever may call the
+    /// loader lets all pass, and says so in what it promises for this trait. Called once a load,
+    /// first of all but for [`Loader::disable`](crate::Loader::disable), with no lock held.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the load ends with it as [`LoadError::Refused`](crate::LoadError::Refused).
+    fn verify(&self, file: &[u8]) -> Result<(), Refusal>;
+
+    /// Decides whether a module may be loaded, once it has been checked and before anything has
+    /// been taken for it: policy, by what it says of itself ([`Image::modinfo`]), by its sections,
+    /// and by who asks. Called once a load, with no lock held.
+    ///
+    /// # Errors
+    /// As for [`verify`](Platform::verify).
+    fn permit(&self, image: &Image<'_, Self::Arch>) -> Result<(), Refusal> {
+        let _ = image;
+        Ok(())
+    }
+
+    /// Calls a function `int f(void)` of a module: by default by the C convention of the target that
+    /// the kernel is compiled for.
     ///
     /// # Safety
     /// `entry` is the address of such a function in a module whose memory is executable and whose
     /// relocations have all been applied.
-    unsafe fn call_init(&self, entry: u64) -> i32;
+    unsafe fn call_init(&self, entry: u64) -> i32 {
+        let entry = core::ptr::with_exposed_provenance::<()>(entry as usize);
+        // SAFETY: the caller promises that it is such a function, which is at no null address.
+        let init: extern "C" fn() -> i32 = unsafe { core::mem::transmute(entry) };
+        init()
+    }
 
-    /// Calls a function `void f(void)` of a module, in the kernel's C calling convention.
+    /// Calls a function `void f(void)` of a module, by default as [`call_init`](Platform::call_init)
+    /// does.
     ///
     /// # Safety
     /// As for [`call_init`](Platform::call_init); nothing uses the module any more.
-    unsafe fn call_exit(&self, entry: u64);
-
-    /// Whether the calling process may load and remove modules (Linux: `CAP_SYS_MODULE`).
-    fn may_manage_modules(&self) -> bool;
+    unsafe fn call_exit(&self, entry: u64) {
+        let entry = core::ptr::with_exposed_provenance::<()>(entry as usize);
+        // SAFETY: as above.
+        let exit: extern "C" fn() = unsafe { core::mem::transmute(entry) };
+        exit();
+    }
 
     /// The names of modules that may not be loaded, separated by commas (Linux: the boot parameter
     /// `module_blacklist`). A name has to be the module's own, byte for byte. Asked once a load, with
@@ -89,18 +122,6 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     fn denied_modules(&self) -> &str {
         ""
     }
-
-    /// Copies bytes from the calling process, from the address `from` on.
-    ///
-    /// # Errors
-    /// [`Fault`] if any of them cannot be read.
-    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault>;
-
-    /// Opens the file behind a descriptor of the calling process for reading a module from it.
-    ///
-    /// # Errors
-    /// The first of [`OpenError`]'s variants that is true of the descriptor.
-    fn open(&self, descriptor: i32) -> Result<Self::File, OpenError>;
 
     /// What the kernel does about a kind of section that the loader leaves to it: one whose
     /// [treatment](crate::image::Treatment) is `Refused` or `Reported`, by its name in the table
@@ -116,8 +137,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         let _ = (level, line);
     }
 
-    /// Is told when a module enters a state, before anything else happens in it (Linux: the
-    /// module notifier chain).
+    /// Is told what has become of a module, on the thread that loads or unloads it and with no lock
+    /// held (Linux: the module notifier chain, whose `GOING` comes after the exit function too).
     fn notify(&self, event: Event, module: &Module<Self>) {
         let _ = (event, module);
     }
@@ -125,24 +146,6 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
 /// A module's memory once the module may run.
 pub(crate) type Protected<P> = <<P as Platform>::Memory as ModuleMemory>::Protected;
-
-/// A file from which a module is read. It cannot be written while this value lives.
-pub trait ModuleFile {
-    /// Its size in bytes.
-    fn size(&self) -> u64;
-
-    /// Fills `to` with the bytes from `offset` on.
-    ///
-    /// # Errors
-    /// [`ReadError`] if they cannot all be read.
-    fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError>;
-
-    /// All its bytes, if the kernel has them in memory, where nobody writes them: that spares
-    /// clearing the room that they are read to.
-    fn contents(&self) -> Option<&[u8]> {
-        None
-    }
-}
 
 /// Whether the kernel does what a kind of section asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +159,18 @@ pub enum Provision {
     Provided,
 }
 
+/// Why a kernel does not let a module pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the process that asked gets.
+    pub errno: Errno,
+    /// What the log says.
+    pub reason: &'static str,
+}
+
 /// What has become of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// It is linked and protected, and about to be started.
     Coming,
@@ -165,7 +178,8 @@ pub enum Event {
     Live,
     /// Its init memory has been given back.
     Settled,
-    /// It is about to be stopped, or its start has failed.
+    /// Its exit function has returned, if it has one; or its init function has failed. Its memory is
+    /// about to be given back.
     Going,
 }
 
@@ -178,24 +192,4 @@ pub enum Level {
     Warning,
     /// For the curious.
     Info,
-}
-
-/// An address of the calling process cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault;
-
-/// A file could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadError;
-
-/// A descriptor does not lead to a file that a module can be read from. In this order Linux
-/// finds out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// The process has no such descriptor open, or not for reading.
-    BadDescriptor,
-    /// It is not a regular file.
-    NotRegular,
-    /// Somebody has it open for writing.
-    OpenForWriting,
 }

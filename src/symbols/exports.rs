@@ -6,7 +6,7 @@
 //! the module, so that they can be searched where they are.
 
 use super::Symbol;
-use crate::arch::{Arch, Container};
+use crate::arch::{Arch, Class};
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
 use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME, Section};
@@ -79,6 +79,7 @@ struct Addresses {
 
 /// What is wrong with the symbols that a module exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExportProblem {
     /// The table of that name is not among the constants of the core part, or has half an entry.
     Table(&'static str),
@@ -379,7 +380,7 @@ fn entries<A: Arch>(table: &Range<u32>) -> usize {
 
 const fn entry_size<A: Arch>() -> usize {
     match (A::KSYMTAB, A::CLASS) {
-        (KsymtabFormat::Words, Container::Big) => FIELDS * 8,
+        (KsymtabFormat::Words, Class::Elf64) => FIELDS * 8,
         _ => FIELDS * 4,
     }
 }

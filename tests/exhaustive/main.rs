@@ -5,7 +5,7 @@
 //! All of them are some millions (`make test-exhaustive`); `cargo test` takes a sample.
 
 use modlink::Errno;
-use modlink::arch::{Arch, Container, Endian, I386, M68k, X86_64};
+use modlink::arch::{Arch, ByteOrder, Class, I386, M68k, X86_64};
 use modlink_host::{HostKernel, Trial, corpus};
 use object::Object;
 use rand::{Rng, SeedableRng};
@@ -128,13 +128,13 @@ fn try_all<A: Arch>(which: Which) -> (Count, Count) {
 /// thing in a module but for a signature.
 fn elf_size<A: Arch>(file: &[u8]) -> usize {
     let native = |at: usize| match (A::CLASS, A::ORDER) {
-        (Container::Big, _) => u64::from_le_bytes(*file[at..].first_chunk().unwrap()),
-        (_, Endian::Little) => u32::from_le_bytes(*file[at..].first_chunk().unwrap()).into(),
-        (_, Endian::Big) => u32::from_be_bytes(*file[at..].first_chunk().unwrap()).into(),
+        (Class::Elf64, _) => u64::from_le_bytes(*file[at..].first_chunk().unwrap()),
+        (_, ByteOrder::Little) => u32::from_le_bytes(*file[at..].first_chunk().unwrap()).into(),
+        (_, ByteOrder::Big) => u32::from_be_bytes(*file[at..].first_chunk().unwrap()).into(),
     };
     let (start, entry) = match A::CLASS {
-        Container::Big => (native(40), 64),
-        Container::Little => (native(32), 40),
+        Class::Elf64 => (native(40), 64),
+        Class::Elf32 => (native(32), 40),
     };
     let object = object::File::parse(file).expect("an ELF file");
     // The `object` crate leaves out the first, which is null.

@@ -4,8 +4,8 @@ use crate::real::{Architecture, PAGE};
 use modlink::Platform;
 use modlink::arch::Arch;
 use modlink::platform::{
-    AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    ProtectedMemory, Protection, ReadError, ReadOnlyPages,
+    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    ReadOnlyPages, Refusal,
 };
 use modlink::symbols::Symbol;
 use std::marker::PhantomData;
@@ -43,9 +43,6 @@ pub struct Memory {
     home: Pool,
 }
 
-/// There are no files.
-pub enum NoFile {}
-
 impl<A: Arch> BareKernel<A> {
     /// A kernel that exports what the real module needs.
     pub fn new(on: Architecture) -> Self {
@@ -67,7 +64,6 @@ impl<A: Arch> BareKernel<A> {
 unsafe impl<A: Arch> Platform for BareKernel<A> {
     type Arch = A;
     type Memory = Memory;
-    type File = NoFile;
 
     const PAGE_SIZE: u64 = PAGE;
 
@@ -89,23 +85,15 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
         Some(Symbol { name: name.as_bytes(), address, gpl_only: false, namespace: b"" })
     }
 
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     unsafe fn call_init(&self, _entry: u64) -> i32 {
         0
     }
 
     unsafe fn call_exit(&self, _entry: u64) {}
-
-    fn may_manage_modules(&self) -> bool {
-        true
-    }
-
-    fn copy_from_user(&self, _from: u64, _to: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
-
-    fn open(&self, _descriptor: i32) -> Result<NoFile, OpenError> {
-        Err(OpenError::BadDescriptor)
-    }
 }
 
 impl Memory {
@@ -152,15 +140,5 @@ impl Drop for Memory {
     fn drop(&mut self) {
         // The pool has room for all pieces, so that this does not allocate.
         self.home.lock().unwrap().extend(self.piece.take());
-    }
-}
-
-impl ModuleFile for NoFile {
-    fn size(&self) -> u64 {
-        match *self {}
-    }
-
-    fn read(&self, _offset: u64, _to: &mut [u8]) -> Result<(), ReadError> {
-        match *self {}
     }
 }

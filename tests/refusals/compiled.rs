@@ -1,7 +1,7 @@
 //! What compilers and assemblers make of sources that loaders have met in the field.
 
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
-use modlink::arch::{Arch, Container, Endian};
+use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::link::{Block, Plan};
 use modlink::platform::Provision;
@@ -88,7 +88,7 @@ fn load(
     with_arch!(on, A => {
         let kernel = HostKernel::<A>::new().with_all_sections(provision);
         let loader = kernel.export_all_for(file, &[]).boot();
-        loader.load(file, || Ok(Vec::new()))?;
+        loader.load(file)?;
         Ok(loader.platform().look("compiled", |module| module.ignored_sections().collect()))
     })
 }
@@ -166,13 +166,13 @@ fn placed<A: Arch>(on: Architecture, file: &[u8]) -> (u64, u64, Vec<u32>) {
     };
     let (tab, data) = (location(b".rodata.tab"), location(b".data"));
     let word = |bytes: &[u8; 4]| match A::ORDER {
-        Endian::Little => u32::from_le_bytes(*bytes),
-        Endian::Big => u32::from_be_bytes(*bytes),
+        ByteOrder::Little => u32::from_le_bytes(*bytes),
+        ByteOrder::Big => u32::from_be_bytes(*bytes),
     };
     let words = placed.bytes(data).as_chunks().0.iter().map(word).collect();
     let address = |location| match A::CLASS {
-        Container::Big => placed.address(location),
-        Container::Little => placed.address(location) & u64::from(u32::MAX),
+        Class::Elf64 => placed.address(location),
+        Class::Elf32 => placed.address(location) & u64::from(u32::MAX),
     };
     (address(tab), address(data), words)
 }

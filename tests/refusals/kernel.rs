@@ -56,6 +56,8 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             disabled::<A>(on),
             unloaded_while_disabled::<A>(on),
             denied::<A>(on),
+            not_verified::<A>(on),
+            not_permitted::<A>(on),
             for_others_licences::<A>(on),
             of_a_proprietary_module::<A>(on),
             in_a_namespace::<A>(on),
@@ -103,10 +105,6 @@ impl Outcome {
 
 type Loader<A> = Arc<HostLoader<A>>;
 
-fn nothing() -> Result<Vec<u8>, Errno> {
-    Ok(Vec::new())
-}
-
 /// Loads a file that has to be refused.
 fn load<A: Arch>(
     loader: &Loader<A>,
@@ -115,10 +113,10 @@ fn load<A: Arch>(
     errno: Errno,
     says: &str,
 ) -> Outcome {
-    load_with(loader, file, nothing, want, errno, says)
+    load_reading(loader, file, || Ok(Vec::new()), want, errno, says)
 }
 
-fn load_with<A: Arch>(
+fn load_reading<A: Arch>(
     loader: &Loader<A>,
     file: &[u8],
     arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
@@ -127,7 +125,7 @@ fn load_with<A: Arch>(
     says: &str,
 ) -> Outcome {
     let before = loader.platform().snapshot();
-    let got = loader.load(file, arguments).err();
+    let got = loader.load_reading(file, arguments).err();
     Outcome {
         name: format!("{want:?}"),
         got: got.map(Refusal::Load),
@@ -207,7 +205,7 @@ fn not_provided_for<A: Arch>(on: Architecture) -> Outcome {
 
 fn loaded_already<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
-    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
     let want = LoadError::Exists(name("crc_itu_t"));
     load(&loader, on.signed_module(), want, Errno::EEXIST, "module crc_itu_t is loaded already")
 }
@@ -224,7 +222,7 @@ fn while_coming<A: Arch>(
         *kept.lock().unwrap() = Some(request(loader));
         0
     });
-    loader.load(&exporter::<A>(), nothing).expect("it starts");
+    loader.load(&exporter::<A>()).expect("it starts");
     outcome.lock().unwrap().take().expect("the start has run")
 }
 
@@ -252,7 +250,7 @@ fn exporter_is_going<A: Arch>(on: Architecture) -> Outcome {
         let result = load(loader, user(on).bytes(), want, Errno::ENOENT, says);
         *kept.lock().unwrap() = Some(result);
     });
-    loader.load(&exporter::<A>(), nothing).expect("it loads");
+    loader.load(&exporter::<A>()).expect("it loads");
     loader.unload(b"exporter", false).expect("nobody uses it");
     outcome.lock().unwrap().take().expect("the stop has run")
 }
@@ -272,7 +270,7 @@ fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {
 
 fn exported_by_a_module<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
-    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
     let mut file = on.module();
     file.set_modinfo("name", "other");
     let want = LoadError::Duplicate { symbol: name("crc_itu_t"), owner: Some(name("crc_itu_t")) };
@@ -314,7 +312,7 @@ fn of_a_proprietary_module<A: Arch>(on: Architecture) -> Outcome {
     let kernel = kernel_for::<A>(on).export_gpl("for_the_gpl");
     let exporter = ModuleFile::<A>::new("exporter").says("license", "Proprietary");
     let loader = kernel.boot();
-    loader.load(&exporter.exports("crc_itu_t").build(), nothing).expect("it loads");
+    loader.load(&exporter.exports("crc_itu_t").build()).expect("it loads");
     let mut file = user(on);
     let second = file.symbol("crc_itu_t_table");
     undefine(&mut file, second);
@@ -334,7 +332,7 @@ fn disabled<A: Arch>(on: Architecture) -> Outcome {
 
 fn unloaded_while_disabled<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
-    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
     loader.disable();
     unload(&loader, "crc_itu_t", UnloadError::Disabled, Errno::EPERM, "disabled")
 }
@@ -343,6 +341,18 @@ fn denied<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).deny("other,crc_itu_t").boot();
     let want = LoadError::Denied(name("crc_itu_t"));
     load(&loader, on.signed_module(), want, Errno::EPERM, "crc_itu_t is on the deny list")
+}
+
+fn not_verified<A: Arch>(on: Architecture) -> Outcome {
+    let refusal = modlink::platform::Refusal { errno: Errno::EPERM, reason: "no signature" };
+    let loader = kernel_for::<A>(on).verify_by(move |_| Err(refusal)).boot();
+    load(&loader, on.signed_module(), LoadError::Refused(refusal), Errno::EPERM, "no signature")
+}
+
+fn not_permitted<A: Arch>(on: Architecture) -> Outcome {
+    let refusal = modlink::platform::Refusal { errno: Errno::E2BIG, reason: "not a driver" };
+    let loader = kernel_for::<A>(on).permit_by(move |_| Err(refusal)).boot();
+    load(&loader, on.signed_module(), LoadError::Refused(refusal), Errno::E2BIG, "not a driver")
 }
 
 fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
@@ -393,7 +403,7 @@ fn no_arguments<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let loader = kernel_for::<A>(on).boot();
     let refuse = |errno: Errno| {
         let want = LoadError::Arguments(errno);
-        load_with(&loader, on.signed_module(), || Err(errno), want, errno, &errno.to_string())
+        load_reading(&loader, on.signed_module(), || Err(errno), want, errno, &errno.to_string())
     };
     vec![refuse(Errno::EFAULT), refuse(Errno::E2BIG)]
 }
@@ -414,15 +424,15 @@ fn failing_starts<A: Arch>(on: Architecture) -> Vec<Outcome> {
 fn used_by_another<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
     let user = ModuleFile::<A>::new("user").imports("crc_itu_t").build();
-    loader.load(on.signed_module(), nothing).expect("it loads");
-    loader.load(&user, nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
+    loader.load(&user).expect("it loads");
     let want = UnloadError::UsedBy(name("user"));
     unload(&loader, "crc_itu_t", want, Errno::EWOULDBLOCK, "module user uses it")
 }
 
 fn referenced<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
-    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
     let _held = loader.symbol(b"crc_itu_t").expect("it is exported");
     let _again = loader.symbol(b"crc_itu_t_table").expect("it is exported");
     unload(&loader, "crc_itu_t", UnloadError::Referenced(2), Errno::EWOULDBLOCK, "2 references")
@@ -433,13 +443,13 @@ fn permanent<A: Arch>(on: Architecture) -> Outcome {
     let mut file = on.module();
     let function = file.symbol("crc_itu_t");
     file.rename_symbol(function, "init_module");
-    loader.load(file.bytes(), nothing).expect("it loads");
+    loader.load(file.bytes()).expect("it loads");
     unload(&loader, "crc_itu_t", UnloadError::Permanent, Errno::EBUSY, "no exit function")
 }
 
 fn not_loaded<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
-    loader.load(on.signed_module(), nothing).expect("it loads");
+    loader.load(on.signed_module()).expect("it loads");
     unload(&loader, "crc_itu", UnloadError::NotFound, Errno::ENOENT, "no such module")
 }
 
@@ -448,14 +458,14 @@ fn a_module_that_was_used_before_the_refusal_is_free_again() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => {
             let loader = kernel_for::<A>(architecture).boot();
-            loader.load(&exporter::<A>(), nothing).expect("it loads");
+            loader.load(&exporter::<A>()).expect("it loads");
             // Its first import is found, its second is not.
             let mut file = user(architecture);
             let second = file.symbol("crc_itu_t_table");
             undefine(&mut file, second);
             file.rename_symbol(second, "nobody_has_this");
             let before = loader.platform().snapshot();
-            let error = loader.load(file.bytes(), nothing).expect_err("a symbol is unknown");
+            let error = loader.load(file.bytes()).expect_err("a symbol is unknown");
             assert_eq!(error, unknown([crate::case::symbol(second, "nobody_has_this")]));
             assert_eq!(loader.platform().snapshot(), before);
             loader.unload(b"exporter", false).expect("nobody uses it");

@@ -19,7 +19,7 @@ type Loaded = (Vec<&'static str>, Vec<(Level, String)>);
 /// Loads a file into a kernel.
 fn load<A: Arch>(kernel: HostKernel<A>, file: &[u8]) -> Result<Loaded, LoadError> {
     let loader = kernel.export_all_for(file, &[]).boot();
-    loader.load(file, || Ok(Vec::new()))?;
+    loader.load(file)?;
     let mut ignored = Vec::new();
     loader.for_each(|module| ignored.extend(module.ignored_sections()));
     Ok((ignored, loader.platform().take_log()))
@@ -90,7 +90,7 @@ fn refused(on: Architecture, file: &Edit, index: usize, name: &str, known: Known
     let (result, before, after) = with_arch!(on, A => {
         let loader = bare::<A>().export_all_for(file.bytes(), &[]).boot();
         let before = loader.platform().snapshot();
-        let result = loader.load(file.bytes(), || Ok(Vec::new()));
+        let result = loader.load(file.bytes()).map(drop);
         (result, before, loader.platform().snapshot())
     });
     let section = section(index, name);

@@ -43,9 +43,8 @@ fn no_exhausted_heap_lets_a_module_use_what_it_may_not() {
             let (exporter, user) = (exporter.build(), user(architecture));
             for nth in 0.. {
                 let loader = Loader::new(BareKernel::<A>::new(architecture));
-                let nothing = || Ok(Vec::new());
-                loader.load(&exporter, nothing).expect("it loads");
-                let load = || loader.load(user.bytes(), nothing);
+                loader.load(&exporter).expect("it loads");
+                let load = || loader.load(user.bytes()).map(drop);
                 let (result, has_failed) = with_failure(nth, Some(without_fallible_form::<A>()), load);
                 assert!(result.is_err(), "{architecture:?}: accepted as allocation {nth} failed");
                 if !has_failed {
@@ -125,10 +124,9 @@ fn loading<A: Arch>(on: Architecture) -> Outcomes {
     let user = user(on);
     Outcomes::of(|nth| {
         let loader = Loader::new(BareKernel::<A>::new(on));
-        let nothing = || Ok(Vec::new());
-        loader.load(&exporter, nothing).expect("it loads");
+        loader.load(&exporter).expect("it loads");
         let pieces = loader.platform().pieces_in_use();
-        let load = || loader.load(user.bytes(), nothing);
+        let load = || loader.load(user.bytes()).map(drop);
         let (result, has_failed) = with_failure(nth, Some(without_fallible_form::<A>()), load);
         if result.is_err() {
             assert_eq!(loader.platform().pieces_in_use(), pieces);

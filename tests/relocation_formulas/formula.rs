@@ -2,7 +2,7 @@
 
 use crate::edit::{At, Edit, SHT_REL, SHT_RELA};
 use crate::linked::{Linked, Place, object, word};
-use modlink::arch::{Arch, Endian};
+use modlink::arch::{Arch, ByteOrder};
 use modlink::link::{Error, Problem};
 use std::collections::BTreeSet;
 
@@ -254,7 +254,7 @@ fn reduced<A: Arch>(value: i128) -> i128 {
 /// The lowest bytes of a value in the byte order of the architecture.
 fn number<A: Arch>(value: i128, width: usize) -> Vec<u8> {
     let mut bytes = value.to_le_bytes()[..width].to_vec();
-    if A::ORDER == Endian::Big {
+    if A::ORDER == ByteOrder::Big {
         bytes.reverse();
     }
     bytes

@@ -1,7 +1,7 @@
 //! Objects that are made for a test, and what linking makes of them.
 
 use modlink::ImportProblem;
-use modlink::arch::{Arch, Container, Endian};
+use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::link::{Block, Error, Plan};
 use object::write::{Object, Relocation, Symbol, SymbolSection};
@@ -32,8 +32,8 @@ pub fn object<A: Arch>(text: &[u8], places: &[Place]) -> Vec<u8> {
         other => panic!("no objects are made for {other}"),
     };
     let order = match A::ORDER {
-        Endian::Little => Endianness::Little,
-        Endian::Big => Endianness::Big,
+        ByteOrder::Little => Endianness::Little,
+        ByteOrder::Big => Endianness::Big,
     };
     let mut object = Object::new(BinaryFormat::Elf, architecture, order);
     let section = object.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
@@ -109,7 +109,7 @@ impl Linked {
     /// The number at an address, in the byte order of the architecture, sign-extended.
     pub fn number<A: Arch>(&self, address: u64, width: usize) -> i64 {
         let mut bytes = self.at(address, width).to_vec();
-        if A::ORDER == Endian::Big {
+        if A::ORDER == ByteOrder::Big {
             bytes.reverse();
         }
         let sign = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
@@ -136,7 +136,7 @@ impl Linked {
 /// The size of a word in bytes.
 pub fn word<A: Arch>() -> usize {
     match A::CLASS {
-        Container::Little => 4,
-        Container::Big => 8,
+        Class::Elf32 => 4,
+        Class::Elf64 => 8,
     }
 }

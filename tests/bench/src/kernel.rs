@@ -7,8 +7,8 @@ use crate::resolver::undefined;
 use crate::symvers::Symvers;
 use modlink::arch::X86_64;
 use modlink::platform::{
-    AllocateError, Fault, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    ProtectedMemory, Protection, Provision, ReadError, ReadOnlyPages,
+    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    Provision, ReadOnlyPages, Refusal,
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Platform};
@@ -84,25 +84,10 @@ unsafe impl ProtectedMemory for Room {
     }
 }
 
-/// There are no files.
-#[derive(Debug)]
-pub enum NoFile {}
-
-impl ModuleFile for NoFile {
-    fn size(&self) -> u64 {
-        match *self {}
-    }
-
-    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), ReadError> {
-        match *self {}
-    }
-}
-
 // SAFETY: no module runs, and the arena gives memory to nobody else.
 unsafe impl Platform for Kernel {
     type Arch = X86_64;
     type Memory = Room;
-    type File = NoFile;
 
     const PAGE_SIZE: u64 = 4096;
 
@@ -121,23 +106,15 @@ unsafe impl Platform for Kernel {
         self.ksymtab.find(name)
     }
 
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     unsafe fn call_init(&self, _: u64) -> i32 {
         0
     }
 
     unsafe fn call_exit(&self, _: u64) {}
-
-    fn may_manage_modules(&self) -> bool {
-        true
-    }
-
-    fn copy_from_user(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
-
-    fn open(&self, _: i32) -> Result<NoFile, OpenError> {
-        Err(OpenError::BadDescriptor)
-    }
 
     fn section(&self, _: &str) -> Provision {
         Provision::LossAccepted

@@ -3,7 +3,7 @@
 use crate::HostKernel;
 use crate::user::PAGE;
 use modlink::Module;
-use modlink::arch::{Arch, Container, Endian};
+use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::link::{Location, Part, Plan};
 use modlink::platform::{Event, Protection};
@@ -42,8 +42,8 @@ pub fn audit<A: Arch>(
     file: &[u8],
 ) {
     let sections = match A::CLASS {
-        Container::Little => raw_sections::<FileHeader32<Endianness>>(file),
-        Container::Big => raw_sections::<FileHeader64<Endianness>>(file),
+        Class::Elf32 => raw_sections::<FileHeader32<Endianness>>(file),
+        Class::Elf64 => raw_sections::<FileHeader64<Endianness>>(file),
     };
     let image = Image::<A>::check(file, u64::MAX >> 1).expect("it has been loaded");
     let plan = Plan::new(&image, PAGE).expect("it has been loaded");
@@ -187,16 +187,16 @@ fn contents<A: Arch>(
 /// end of the section.
 fn places<A: Arch>(section: &Raw<'_>) -> Vec<Range<usize>> {
     let word = match A::CLASS {
-        Container::Little => 4,
-        Container::Big => 8,
+        Class::Elf32 => 4,
+        Class::Elf64 => 8,
     };
     let entry = if section.kind == SHT_RELA { 3 * word } else { 2 * word };
     let offset = |entry: &[u8]| {
         let bytes = entry[..word].iter();
         let more = |all: usize, byte: &u8| all << 8 | usize::from(*byte);
         match A::ORDER {
-            Endian::Little => bytes.rev().fold(0, more),
-            Endian::Big => bytes.fold(0, more),
+            ByteOrder::Little => bytes.rev().fold(0, more),
+            ByteOrder::Big => bytes.fold(0, more),
         }
     };
     section.data.chunks_exact(entry).map(|entry| offset(entry)..offset(entry) + word).collect()

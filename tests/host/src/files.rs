@@ -1,7 +1,7 @@
 //! The open files of the calling process.
 
 use crate::failures::{Failures, Operation};
-use modlink::platform::{ModuleFile, OpenError, ReadError};
+use modlink::syscall::{ModuleFile, OpenError, ReadError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -6,11 +6,13 @@ use crate::memory::{HostMemory, Memory, NotAllowed};
 use crate::snapshot::{ModuleRow, Snapshot};
 use crate::trace::Step;
 use crate::user::{PAGE, User};
-use modlink::arch::{Arch, Container, Endian};
+use modlink::arch::{Arch, ByteOrder, Class};
+use modlink::image::Image;
 use modlink::platform::{
-    AllocateError, Event, Fault, Level, MemoryRequest, OpenError, Protection, Provision, Purpose,
+    AllocateError, Event, Level, MemoryRequest, Protection, Provision, Purpose, Refusal,
 };
 use modlink::symbols::Symbol;
+use modlink::syscall::{Fault, OpenError, ProcessPlatform};
 use modlink::{Loader, Module, Name, Platform};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +29,8 @@ pub const OUT_OF_REACH: RangeInclusive<u64> = 0x1_0000_0000..=0x1_0fff_ffff;
 
 type Start<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync>;
 type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
+type Verify = Box<dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync>;
+type Permit<A> = Box<dyn Fn(&Image<'_, A>) -> Result<(), Refusal> + Send + Sync>;
 
 /// A kernel of the architecture `A` on the build machine.
 pub struct HostKernel<A: Arch> {
@@ -43,6 +47,8 @@ pub struct HostKernel<A: Arch> {
     files: Files,
     privileged: AtomicBool,
     denied: String,
+    verify: Verify,
+    permit: Permit<A>,
     called: Mutex<Vec<u64>>,
     log: Mutex<Vec<(Level, String)>>,
     /// The address ranges of the modules that have been started, the last one last.
@@ -66,11 +72,11 @@ impl<A: Arch> HostKernel<A> {
     /// A kernel that exports nothing, with its code, and room for modules, where Linux has them.
     pub fn new() -> Self {
         let (kernel, modules) = match A::CLASS {
-            Container::Big => (
+            Class::Elf64 => (
                 0xffff_ffff_8100_0000..=0xffff_ffff_82ff_ffff,
                 0xffff_ffff_c000_0000..=0xffff_ffff_feff_ffff,
             ),
-            Container::Little => (0xc010_0000..=0xc1ff_ffff, 0xf800_0000..=0xfeff_ffff),
+            Class::Elf32 => (0xc010_0000..=0xc1ff_ffff, 0xf800_0000..=0xfeff_ffff),
         };
         let failures = Arc::new(Failures::default());
         let trace = Arc::new(Mutex::new(Vec::new()));
@@ -88,6 +94,8 @@ impl<A: Arch> HostKernel<A> {
             files: Files::default(),
             privileged: AtomicBool::new(true),
             denied: String::new(),
+            verify: Box::new(|_| Ok(())),
+            permit: Box::new(|_| Ok(())),
             called: Mutex::default(),
             log: Mutex::default(),
             started: Mutex::default(),
@@ -128,6 +136,24 @@ impl<A: Arch> HostKernel<A> {
     /// is where it was.
     pub fn with_modules_at(mut self, modules: RangeInclusive<u64>) -> Self {
         self.modules = modules;
+        self
+    }
+
+    /// The same kernel, which lets only those files pass that `verify` does.
+    pub fn verify_by(
+        mut self,
+        verify: impl Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.verify = Box::new(verify);
+        self
+    }
+
+    /// The same kernel, which lets only those modules pass that `permit` does.
+    pub fn permit_by(
+        mut self,
+        permit: impl Fn(&Image<'_, A>) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.permit = Box::new(permit);
         self
     }
 
@@ -280,14 +306,14 @@ impl<A: Arch> HostKernel<A> {
     /// If they are not in memory.
     pub fn peek_words(&self, address: u64, count: usize) -> Vec<u64> {
         let width = match A::CLASS {
-            Container::Little => 4,
-            Container::Big => 8,
+            Class::Elf32 => 4,
+            Class::Elf64 => 8,
         };
         let word = |bytes: &[u8]| {
             let most_significant_first = |all, byte: &u8| all << 8 | u64::from(*byte);
             match A::ORDER {
-                Endian::Little => bytes.iter().rev().fold(0, most_significant_first),
-                Endian::Big => bytes.iter().fold(0, most_significant_first),
+                ByteOrder::Little => bytes.iter().rev().fold(0, most_significant_first),
+                ByteOrder::Big => bytes.iter().fold(0, most_significant_first),
             }
         };
         let bytes = self.peek(address, count * width).expect("words in memory");
@@ -420,11 +446,10 @@ impl<A: Arch> fmt::Debug for HostKernel<A> {
     }
 }
 
-// SAFETY: no module code runs; the memory has no other user until it is dropped.
+// SAFETY: no module code runs, whatever passes; the memory has no other user until it is dropped.
 unsafe impl<A: Arch> Platform for HostKernel<A> {
     type Arch = A;
     type Memory = HostMemory;
-    type File = File;
 
     const PAGE_SIZE: u64 = PAGE;
 
@@ -450,6 +475,14 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         })
     }
 
+    fn verify(&self, file: &[u8]) -> Result<(), Refusal> {
+        (self.verify)(file)
+    }
+
+    fn permit(&self, image: &Image<'_, A>) -> Result<(), Refusal> {
+        (self.permit)(image)
+    }
+
     unsafe fn call_init(&self, entry: u64) -> i32 {
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
@@ -468,23 +501,8 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         }
     }
 
-    fn may_manage_modules(&self) -> bool {
-        self.privileged.load(Ordering::SeqCst)
-    }
-
     fn denied_modules(&self) -> &str {
         &self.denied
-    }
-
-    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
-        if self.failures.strikes(Operation::CopyFromUser) {
-            return Err(Fault);
-        }
-        self.user.copy(from, to)
-    }
-
-    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
-        self.files.open(descriptor, self.failures.clone())
     }
 
     fn section(&self, name: &str) -> Provision {
@@ -506,5 +524,24 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         for watcher in watchers {
             watcher(self, event, module);
         }
+    }
+}
+
+impl<A: Arch> ProcessPlatform for HostKernel<A> {
+    type File = File;
+
+    fn may_manage_modules(&self) -> bool {
+        self.privileged.load(Ordering::SeqCst)
+    }
+
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        if self.failures.strikes(Operation::CopyFromUser) {
+            return Err(Fault);
+        }
+        self.user.copy(from, to)
+    }
+
+    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        self.files.open(descriptor, self.failures.clone())
     }
 }

@@ -16,7 +16,7 @@
 //! kernel.on_init("greeter", |_| -19);
 //!
 //! let file = ModuleFile::<X86_64>::new("greeter").imports("printk").init().build();
-//! let refused = loader.load(&file, || Ok(Vec::new())).unwrap_err();
+//! let refused = loader.load(&file).unwrap_err();
 //!
 //! assert_eq!(refused.errno(), modlink::Errno::ENODEV);
 //! assert_eq!(kernel.snapshot(), before);

@@ -2,7 +2,7 @@
 
 use crate::HostKernel;
 use modlink::Module;
-use modlink::arch::{Arch, Endian};
+use modlink::arch::{Arch, ByteOrder};
 use modlink::image::Image;
 use modlink::link::{Part, Plan};
 use modlink::symbols::KsymtabFormat;
@@ -402,8 +402,8 @@ impl Writer {
             other => panic!("no files are made for {other}"),
         };
         let order = match A::ORDER {
-            Endian::Little => Endianness::Little,
-            Endian::Big => Endianness::Big,
+            ByteOrder::Little => Endianness::Little,
+            ByteOrder::Big => Endianness::Big,
         };
         Self {
             object: Object::new(BinaryFormat::Elf, architecture, order),

@@ -1,6 +1,6 @@
 //! The memory of the calling process: whole pages, with holes between them.
 
-use modlink::platform::Fault;
+use modlink::syscall::Fault;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

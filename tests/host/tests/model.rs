@@ -3,9 +3,9 @@
 use modlink::Platform;
 use modlink::arch::X86_64;
 use modlink::platform::{
-    AllocateError, Fault, MemoryRequest, ModuleFile as _, ModuleMemory, OpenError, ProtectError,
-    ProtectedMemory, Protection, Purpose,
+    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection, Purpose,
 };
+use modlink::syscall::{Fault, ModuleFile as _, OpenError, ProcessPlatform};
 use modlink_host::{FileKind, HostKernel, HostMemory, NotAllowed, Operation};
 
 const ROOM: std::ops::RangeInclusive<u64> = 0x1000..=0x8fff;

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use modlink::arch::{
-    Addends, Arch, DoesNotFit, Encoding, Endian, Handler, I386, M68k, Names, Relocation,
+    Addends, Arch, ByteOrder, DoesNotFit, Encoding, Handler, I386, M68k, Names, Relocation,
     SyscallNumbers, Word, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
@@ -30,7 +30,7 @@ struct Skewed<E> {
 impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const NAME: &'static str = A::NAME;
     const MACHINE: u16 = A::MACHINE;
-    const ORDER: Endian = A::ORDER;
+    const ORDER: ByteOrder = A::ORDER;
     const ADDENDS: Addends = A::ADDENDS;
     const ADDRESSES: RangeInclusive<u64> = A::ADDRESSES;
     const REACH: u64 = A::REACH;

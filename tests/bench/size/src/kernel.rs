@@ -4,6 +4,7 @@ use core::hint::black_box;
 use core::ops::{Range, RangeInclusive};
 use modlink::platform::*;
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
+use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Platform, arch, syscall};
 
 struct Kernel(spin::Once<Ksymtab>);
@@ -81,7 +82,6 @@ unsafe impl Platform for Kernel {
     #[cfg(target_arch = "m68k")]
     type Arch = arch::M68k;
     type Memory = Memory;
-    type File = File;
 
     const PAGE_SIZE: u64 = 4096;
 
@@ -102,6 +102,10 @@ unsafe impl Platform for Kernel {
     }
 
     #[inline(never)]
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        black_box(Ok(()))
+    }
+
     unsafe fn call_init(&self, entry: u64) -> i32 {
         black_box(entry) as i32
     }
@@ -112,22 +116,8 @@ unsafe impl Platform for Kernel {
     }
 
     #[inline(never)]
-    fn may_manage_modules(&self) -> bool {
-        black_box(true)
-    }
-
     #[inline(never)]
-    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
-        black_box((from, to));
-        black_box(Ok(()))
-    }
-
     #[inline(never)]
-    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
-        black_box(descriptor);
-        black_box(Ok(File))
-    }
-
     #[inline(never)]
     fn section(&self, name: &str) -> Provision {
         black_box(name);
@@ -137,6 +127,24 @@ unsafe impl Platform for Kernel {
     #[cfg(feature = "messages")]
     fn log(&self, _: Level, line: core::fmt::Arguments<'_>) {
         let _ = core::fmt::write(&mut Console, line);
+    }
+}
+
+impl ProcessPlatform for Kernel {
+    type File = File;
+
+    fn may_manage_modules(&self) -> bool {
+        black_box(true)
+    }
+
+    fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        black_box((from, to));
+        black_box(Ok(()))
+    }
+
+    fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        black_box(descriptor);
+        black_box(Ok(File))
     }
 }
 

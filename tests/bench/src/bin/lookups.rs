@@ -236,7 +236,7 @@ fn watched_with_modules(list: &Path, symvers: &Symvers, of_kernel: &[&str]) -> R
     let (of_loaded, of_others) = exports_of(symvers, &modules);
     let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
     for module in &modules {
-        loader.load(&module.file, || Ok(Vec::new())).map_err(|error| anyhow!("{error}"))?;
+        loader.load(&module.file).map_err(|error| anyhow!("{error}"))?;
     }
     let export = |name: &&str| Export::new(1, (*name).to_owned().leak(), false);
     let exports: Vec<Export> = of_loaded.iter().map(export).collect();

@@ -64,10 +64,10 @@ fn main() -> Result<()> {
     for module in order {
         HEAP.reset_peak_usage();
         let before = HEAP.current_usage();
-        let loaded = loader.load(&module.file, || Ok(Vec::new()));
+        let loaded = loader.load(&module.file);
         let (kept, peak) = (HEAP.current_usage() - before, HEAP.peak_usage() - before);
         match loaded {
-            Ok(()) => loads.push(Taken { name: &module.name, file: module.file.len(), kept, peak }),
+            Ok(_) => loads.push(Taken { name: &module.name, file: module.file.len(), kept, peak }),
             Err(error) => refused.push(format!("{}: {error}", module.name)),
         }
     }

@@ -16,11 +16,12 @@ use core::panic::PanicInfo;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::platform::{
-    AllocateError, Fault, Level, MemoryRequest, ModuleFile, ModuleMemory, OpenError, ProtectError,
-    ProtectedMemory, Protection, Provision, ReadError,
+    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    Provision, Refusal,
 };
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
-use modlink::{Loader, Platform};
+use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
+use modlink::{Errno, Loader, Platform};
 
 // What the compiler cannot see into: any of these may return anything.
 core::arch::global_asm!(
@@ -166,7 +167,6 @@ impl fmt::Write for Console {
 unsafe impl<A: Arch> Platform for Opaque<A> {
     type Arch = A;
     type Memory = OpaqueMemory;
-    type File = OpaqueFile;
 
     const PAGE_SIZE: u64 = 4096;
 
@@ -194,6 +194,13 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         (size != 0).then_some(symbol)
     }
 
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        match number(0, 3) {
+            0 => Ok(()),
+            _ => Err(Refusal { errno: Errno::EPERM, reason: "opaque" }),
+        }
+    }
+
     unsafe fn call_init(&self, entry: u64) -> i32 {
         number(entry, 0) as i32
     }
@@ -201,6 +208,23 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
     unsafe fn call_exit(&self, entry: u64) {
         number(entry, 1);
     }
+
+    fn section(&self, name: &str) -> Provision {
+        match number(name.as_ptr() as u64, name.len() as u64) {
+            0 => Provision::Provided,
+            1 => Provision::LossAccepted,
+            _ => Provision::Missing,
+        }
+    }
+
+    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        let written = fmt::Write::write_fmt(&mut Console, line);
+        number(level as u64, written.is_ok().into());
+    }
+}
+
+impl<A: Arch> ProcessPlatform for Opaque<A> {
+    type File = OpaqueFile;
 
     fn may_manage_modules(&self) -> bool {
         number(0, 0) == 0
@@ -220,19 +244,6 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
             2 => Err(OpenError::OpenForWriting),
             file => Ok(OpaqueFile(file)),
         }
-    }
-
-    fn section(&self, name: &str) -> Provision {
-        match number(name.as_ptr() as u64, name.len() as u64) {
-            0 => Provision::Provided,
-            1 => Provision::LossAccepted,
-            _ => Provision::Missing,
-        }
-    }
-
-    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
-        let written = fmt::Write::write_fmt(&mut Console, line);
-        number(level as u64, written.is_ok().into());
     }
 }
 
@@ -297,6 +308,17 @@ fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6
     }
     // SAFETY: never runs.
     let name = unsafe { core::slice::from_raw_parts(arguments.as_ptr().cast(), arguments[1]) };
+    if let Ok(module) = loader.load(name) {
+        number(module.references().into(), 1);
+    }
+    if let Ok(module) = loader.load_with(name, name) {
+        number(module.references().into(), 2);
+    }
+    // SAFETY: never runs.
+    if let Some(function) = unsafe { loader.function::<extern "C" fn()>(name) } {
+        function();
+        number(function.holder().is_some().into(), 3);
+    }
     if let Some(module) = loader.find(name) {
         number(module.references().into(), module.core().start);
     }

@@ -1,17 +1,21 @@
 //! The system calls `init_module`, `finit_module` and `delete_module`, with the checks of Linux in
 //! its order (init_module(2), delete_module(2)).
 //!
-//! Addresses are those of the calling process; [`Platform::copy_from_user`] reads there. Each byte
+//! Addresses are those of the calling process; [`ProcessPlatform::copy_from_user`] reads there. Each byte
 //! of the image is copied once and never looked at again where the process could change it.
+
+mod process;
 
 use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::image::raw;
 use crate::loader::Loader;
 use crate::module::max_name;
-use crate::platform::{Level, ModuleFile, OpenError, Platform};
+use crate::platform::Level;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+
+pub use process::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 
 bitflags! {
     /// The flags of `finit_module`.
@@ -54,7 +58,7 @@ const PIECE: usize = 64 << 10;
 /// `EPERM` if the process may not or modules are disabled, `ENOEXEC` if the file is shorter than an
 /// ELF header, `ENOMEM` if it is longer than any that `finit_module` would read or than there is
 /// memory, `EFAULT`, and then those of [`LoadError`](crate::LoadError).
-pub fn init_module<P: Platform>(
+pub fn init_module<P: ProcessPlatform>(
     loader: &Loader<P>,
     image: u64,
     length: u64,
@@ -79,7 +83,7 @@ pub fn init_module<P: Platform>(
 /// `EPERM`, `EINVAL` for unknown flags, `EBADF`, `EINVAL` for what is no regular file or empty,
 /// `ETXTBSY`, `EFBIG`, `ENOMEM`, `EIO`, `EOPNOTSUPP` for a compressed file, and then those of
 /// [`LoadError`](crate::LoadError).
-pub fn finit_module<P: Platform>(
+pub fn finit_module<P: ProcessPlatform>(
     loader: &Loader<P>,
     descriptor: i32,
     arguments: u64,
@@ -100,7 +104,11 @@ pub fn finit_module<P: Platform>(
 /// # Errors
 /// `EPERM`, `EFAULT`, `ENOENT`, `EWOULDBLOCK` if it is in use, `EBUSY` if it is coming or going or
 /// has a start and no stop and `O_TRUNC` is not among `flags`.
-pub fn delete_module<P: Platform>(loader: &Loader<P>, name: u64, flags: u32) -> Result<(), Errno> {
+pub fn delete_module<P: ProcessPlatform>(
+    loader: &Loader<P>,
+    name: u64,
+    flags: u32,
+) -> Result<(), Errno> {
     let platform = loader.platform();
     permitted(loader)?;
     let name = string(platform, name, max_name::<P::Arch>(), Excess::Cut)?;
@@ -114,7 +122,11 @@ pub fn delete_module<P: Platform>(loader: &Loader<P>, name: u64, flags: u32) -> 
 
 /// Carries out the system call of that number in the architecture's table. Returns what the
 /// process gets: 0, or an error number negated; `ENOSYS` if the number is none of the three.
-pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usize; 6]) -> isize {
+pub fn dispatch<P: ProcessPlatform>(
+    loader: &Loader<P>,
+    number: usize,
+    arguments: [usize; 6],
+) -> isize {
     let [a, b, c, ..] = arguments;
     let numbers = <P::Arch as Arch>::SYSCALLS;
     let result = if number == numbers.init_module {
@@ -132,12 +144,12 @@ pub fn dispatch<P: Platform>(loader: &Loader<P>, number: usize, arguments: [usiz
     }
 }
 
-fn permitted<P: Platform>(loader: &Loader<P>) -> Result<(), Errno> {
+fn permitted<P: ProcessPlatform>(loader: &Loader<P>) -> Result<(), Errno> {
     let permitted = loader.platform().may_manage_modules() && !loader.is_disabled();
     if permitted { Ok(()) } else { Err(Errno::EPERM) }
 }
 
-fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
+fn read<P: ProcessPlatform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
     let file = platform.open(descriptor).map_err(|error| match error {
         OpenError::BadDescriptor => Errno::EBADF,
         OpenError::NotRegular => Errno::EINVAL,
@@ -160,10 +172,10 @@ fn read<P: Platform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-fn load<P: Platform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<(), Errno> {
+fn load<P: ProcessPlatform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<(), Errno> {
     let platform = loader.platform();
     let read_arguments = || string(platform, arguments, MAX_ARGUMENTS, Excess::Refuse);
-    match loader.load(file, read_arguments) {
+    match loader.load_reading(file, read_arguments) {
         Ok(_) => Ok(()),
         Err(error) => {
             platform.log(Level::Error, format_args!("module not loaded: {error}"));
@@ -173,7 +185,7 @@ fn load<P: Platform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<
 }
 
 /// So many bytes of the calling process, from an address on.
-fn copy<P: Platform>(platform: &P, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+fn copy<P: ProcessPlatform>(platform: &P, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = room(length)?;
     while bytes.len() < length {
         let done = bytes.len();
@@ -194,7 +206,7 @@ enum Excess {
 
 /// The NUL-terminated string at an address of the calling process, without its NUL. No more than
 /// `limit` bytes are read, nor any page behind the one with the NUL, since those need not be there.
-fn string<P: Platform>(
+fn string<P: ProcessPlatform>(
     platform: &P,
     address: u64,
     limit: usize,

@@ -1,0 +1,137 @@
+//! A label for each variant of each error.
+//!
+//! Compiled twice: within the crate, where no wildcard hides a variant that has no label, and within
+//! the tests, for which the errors may have more variants than they know.
+
+use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
+use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
+use modlink::module::{EntryProblem, IdentityProblem};
+use modlink::platform::AllocateError;
+use modlink::symbols::ExportProblem;
+use modlink::{ImportProblem, LoadError, UnloadError};
+
+labels! { header_label, HEADER, HeaderProblem:
+    HeaderProblem::Truncated => "header: Truncated",
+    HeaderProblem::Magic => "header: Magic",
+    HeaderProblem::Class(_) => "header: Class",
+    HeaderProblem::ByteOrder(_) => "header: ByteOrder",
+    HeaderProblem::IdentVersion(_) => "header: IdentVersion",
+    HeaderProblem::Version(_) => "header: Version",
+    HeaderProblem::Type(_) => "header: Type",
+    HeaderProblem::Machine(_) => "header: Machine",
+    HeaderProblem::HeaderSize { .. } => "header: HeaderSize",
+    HeaderProblem::SectionHeaderSize { .. } => "header: SectionHeaderSize",
+    HeaderProblem::SectionCount(_) => "header: SectionCount",
+    HeaderProblem::TooManySections(_) => "header: TooManySections",
+    HeaderProblem::SectionTable => "header: SectionTable",
+    HeaderProblem::NameTable(_) => "header: NameTable",
+}
+
+labels! { section_label, SECTION, SectionProblem:
+    SectionProblem::NotNull => "section: NotNull",
+    SectionProblem::OutsideFile => "section: OutsideFile",
+    SectionProblem::Alignment(_) => "section: Alignment",
+    SectionProblem::AlignmentLimit(_) => "section: AlignmentLimit",
+    SectionProblem::TooLarge(_) => "section: TooLarge",
+    SectionProblem::EntrySize(_) => "section: EntrySize",
+    SectionProblem::PartialEntry => "section: PartialEntry",
+    SectionProblem::Name => "section: Name",
+    SectionProblem::StringTable => "section: StringTable",
+    SectionProblem::Link(_) => "section: Link",
+    SectionProblem::Target(_) => "section: Target",
+    SectionProblem::RelocationFormat(_) => "section: RelocationFormat",
+    SectionProblem::Overlap => "section: Overlap",
+    SectionProblem::AddendKind => "section: AddendKind",
+    SectionProblem::ThreadLocal => "section: ThreadLocal",
+    SectionProblem::Compressed => "section: Compressed",
+    SectionProblem::Nonconforming(_) => "section: Nonconforming",
+    SectionProblem::UnknownType(_) => "section: UnknownType",
+    SectionProblem::NotAllocated => "section: NotAllocated",
+    SectionProblem::WritableCode => "section: WritableCode",
+    SectionProblem::Repeated => "section: Repeated",
+    SectionProblem::NoBytes => "section: NoBytes",
+    SectionProblem::Type(_) => "section: Type",
+    SectionProblem::ModInfo(_) => "section: ModInfo",
+}
+
+labels! { symbol_label, SYMBOL, SymbolProblem:
+    SymbolProblem::Name => "symbol: Name",
+    SymbolProblem::Section(_) => "symbol: Section",
+    SymbolProblem::ExtendedIndex => "symbol: ExtendedIndex",
+    SymbolProblem::Common { .. } => "symbol: Common",
+    SymbolProblem::SlimLto => "symbol: SlimLto",
+    SymbolProblem::ThreadLocal => "symbol: ThreadLocal",
+    SymbolProblem::IndirectFunction => "symbol: IndirectFunction",
+    SymbolProblem::Binding(_) => "symbol: Binding",
+    SymbolProblem::NotNull => "symbol: NotNull",
+}
+
+labels! { link_label, LINK, LinkError:
+    LinkError::Block(Part::Core) => "link: core Block",
+    LinkError::Block(Part::Init) => "link: init Block",
+    LinkError::Relocation { problem: Problem::UnknownType, .. } => "link: UnknownType",
+    LinkError::Relocation { problem: Problem::OutsideSection, .. } => "link: OutsideSection",
+    LinkError::Relocation { problem: Problem::NoSymbol, .. } => "link: NoSymbol",
+    LinkError::Relocation { problem: Problem::OutOfReach { .. }, .. } => "link: OutOfReach",
+    LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
+    LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
+    LinkError::OutOfMemory => "link: OutOfMemory",
+}
+
+labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
+    ResolveError::Unknown(_) => "resolve: Unknown",
+    ResolveError::Refused { reason: ImportProblem::GplOnly, .. } => "resolve: GplOnly",
+    ResolveError::Refused { reason: ImportProblem::Proprietary(_), .. } => "resolve: Proprietary",
+    ResolveError::Refused { reason: ImportProblem::Namespace(_), .. } => "resolve: Namespace",
+    ResolveError::Refused { reason: ImportProblem::Coming(_), .. } => "resolve: Coming",
+    ResolveError::Refused { reason: ImportProblem::Going(_), .. } => "resolve: Going",
+    ResolveError::Refused { reason: ImportProblem::OutOfMemory, .. } => "resolve: no room to hold",
+    ResolveError::OutOfMemory => "resolve: OutOfMemory",
+}
+
+labels! { unload_label, UNLOAD, UnloadError:
+    UnloadError::Disabled => "unload: Disabled",
+    UnloadError::NotFound => "unload: NotFound",
+    UnloadError::UsedBy(_) => "unload: UsedBy",
+    UnloadError::Busy => "unload: Busy",
+    UnloadError::Permanent => "unload: Permanent",
+    UnloadError::Referenced(_) => "unload: Referenced",
+}
+
+labels! { load_label, LOAD, LoadError:
+    LoadError::Image(ImageError::SymbolTables(_)) => "image: SymbolTables",
+    LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
+    LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
+    LoadError::Unsupported { .. } => "load: Unsupported",
+    LoadError::Refused(_) => "load: Refused",
+    LoadError::Disabled => "load: Disabled",
+    LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
+    LoadError::Identity(IdentityProblem::NameLength(_)) => "load: NameLength",
+    LoadError::Identity(IdentityProblem::Namespaces) => "load: Namespaces",
+    LoadError::Denied(_) => "load: Denied",
+    LoadError::ModuleNamespace(_) => "load: ModuleNamespace",
+    LoadError::Exists(_) => "load: Exists",
+    LoadError::Busy(_) => "load: Busy",
+    LoadError::Memory(AllocateError::Exhausted) => "load: no memory",
+    LoadError::Memory(AllocateError::OutOfReach) => "load: no memory within reach",
+    LoadError::Unreachable(_) => "load: Unreachable",
+    LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
+    LoadError::Export(ExportProblem::Flags { .. }) => "load: export Flags",
+    LoadError::Export(ExportProblem::String { .. }) => "load: export String",
+    LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
+    LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
+    LoadError::Export(ExportProblem::Outside(_)) => "load: export Outside",
+    LoadError::Duplicate { .. } => "load: Duplicate",
+    LoadError::Entry { problem: EntryProblem::NotInCode, .. } => "load: entry NotInCode",
+    LoadError::Entry { problem: EntryProblem::Contradiction, .. } => "load: entry Contradiction",
+    LoadError::Entry { problem: EntryProblem::Undecided, .. } => "load: entry Undecided",
+    LoadError::Arguments(_) => "load: Arguments",
+    LoadError::Protect => "load: Protect",
+    LoadError::Init(_) => "load: Init",
+    ;
+    LoadError::Image(ImageError::Header(problem)) => header_label(problem),
+    LoadError::Image(ImageError::Section { problem, .. }) => section_label(problem),
+    LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
+    LoadError::Link(error) => link_label(error),
+    LoadError::Symbol(error) => resolve_label(error),
+}
