@@ -91,7 +91,8 @@ pub fn follow(event: Event, module: &Module<TestKernel>) {
                 form.is_settled = true;
             }
         }
-        Event::Live | Event::Going => {}
+        // The others move nothing.
+        _ => {}
     }
     drop(forms);
     if AT_EVERY_EVENT.load(Ordering::Relaxed) {

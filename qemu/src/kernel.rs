@@ -9,9 +9,7 @@ use crate::{audit, policy, report, stubs};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
-use modlink::platform::{
-    AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal,
-};
+use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal};
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};

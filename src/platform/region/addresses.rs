@@ -49,6 +49,8 @@ struct Request {
 
 impl Taken {
     pub const fn new(addresses: Range<usize>, page_size: usize) -> Self {
+        // A page has a byte.
+        let page_size = page_size.saturating_add((page_size == 0) as usize);
         let pages =
             match (addresses.start.div_ceil(page_size), addresses.end.checked_div(page_size)) {
                 (start, Some(end)) if start < end => start..end,
@@ -71,7 +73,7 @@ impl Taken {
     /// Takes the lowest addresses that suit.
     pub fn reserve(&self, request: &MemoryRequest) -> Result<Addresses<'_>, AllocateError> {
         let (first, last) = (*request.window.start(), *request.window.end());
-        let page = self.page_size as u64;
+        let page = (self.page_size as u64).max(1);
         let count = usize::try_from(request.size.div_ceil(page).max(1).saturating_add(1));
         let align = usize::try_from(request.align.checked_div(page).unwrap_or(1).max(1));
         let (Ok(count), Ok(align)) = (count, align) else { return Err(AllocateError::Exhausted) };
