@@ -1,4 +1,4 @@
-//! The deny list: modules that may not be loaded, whatever is in them.
+//! The deny list: modules that may not be loaded, though nothing is wrong with them.
 
 use crate::error::LoadError;
 use crate::platform::Platform;

@@ -121,10 +121,10 @@ impl<A: Arch> Module<'_, '_, A> {
         };
         let bytes = self.plan.location(target).map(|place| self.placed.bytes(place));
         self.image.visit_relocations(target, &mut |relocation, symbol| {
-            let is_code = self.is_code(symbol);
             if self.section(symbol).is_some_and(|section| section.known == Some(FIXUPS)) {
                 return;
             }
+            let is_code = self.is_code(symbol);
             let (offset, symbol) = (relocation.offset, relocation.symbol);
             let field = bytes.and_then(|bytes| bytes.get(offset..)).unwrap_or_default();
             let address = Fields::<A>::new(field).native().unwrap_or(0);

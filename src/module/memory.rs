@@ -20,9 +20,9 @@ pub(crate) struct Room<M> {
 }
 
 impl<M: ModuleMemory> Room<M> {
-    #[inline(never)]
     /// Finds room for both parts of a plan: core within reach of the kernel, init within reach of
     /// both; and if there is none so close, room for both in one block.
+    #[inline(never)]
     pub fn allocate<P: Platform<Memory = M>>(platform: &P, plan: &Plan) -> Result<Self, LoadError> {
         let near_kernel = Span::of::<P::Arch>(&platform.kernel());
         Self::near(platform, near_kernel, plan).map_err(|why| no_room(platform, why))

@@ -287,6 +287,17 @@ const SHF_COMPRESSED: u64 = 0x800;
 /// Linux's, for relocations of a module that patches another.
 const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 
+fn format(cases: &mut Cases, name: &str, kind: u64, flags: u64) {
+    cases.add(format!("{name} of type {kind:#x}"), format!("sh_type {kind:#x}"), |file| {
+        let (_, table) = text(file);
+        file.rename_section(table, name);
+        file.set(Section(table, "sh_type"), kind);
+        file.set(Section(table, "sh_flags"), flags);
+        let problem = SectionProblem::RelocationFormat(kind as u32);
+        Error::Section { section: section(table, name), problem }
+    });
+}
+
 fn formats(cases: &mut Cases) {
     for (kind, says) in FORMATS {
         refuse(cases, "sh_type", kind, says, SectionProblem::RelocationFormat(kind as u32));
@@ -295,27 +306,12 @@ fn formats(cases: &mut Cases) {
         for (name, flags) in
             [(".rela.text", 0), (".crel.text", 0), (".rel.text", 0), (".other", SHF_INFO_LINK)]
         {
-            let says = format!("sh_type {kind:#x}");
-            cases.add(format!("{name} of type {kind:#x}"), says, |file| {
-                let (_, table) = text(file);
-                file.rename_section(table, name);
-                file.set(Section(table, "sh_type"), kind);
-                file.set(Section(table, "sh_flags"), flags);
-                let problem = SectionProblem::RelocationFormat(kind as u32);
-                Error::Section { section: section(table, name), problem }
-            });
+            format(cases, name, kind, flags);
         }
     }
     // All but the type says that these are relocations.
     for (kind, name) in [(SHT_PROGBITS, ".rela.text"), (17, ".rel.text"), (7, ".crel.text")] {
-        cases.add(format!("{name} of type {kind}"), format!("sh_type {kind:#x}"), |file| {
-            let (_, table) = text(file);
-            file.rename_section(table, name);
-            file.set(Section(table, "sh_type"), kind);
-            file.set(Section(table, "sh_flags"), SHF_INFO_LINK);
-            let problem = SectionProblem::RelocationFormat(kind as u32);
-            Error::Section { section: section(table, name), problem }
-        });
+        format(cases, name, kind, SHF_INFO_LINK);
     }
     for (flags, name) in [(SHF_RELA_LIVEPATCH, ".other"), (SHF_RELA_LIVEPATCH | 2, ".klp.rela.x.y")]
     {

@@ -8,6 +8,7 @@ use super::bits;
 use crate::platform::memory::{AllocateError, MemoryRequest};
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::hint::spin_loop;
+use core::num::NonZero;
 use core::ops::Range;
 use core::ptr;
 use core::slice;
@@ -22,7 +23,7 @@ const ATTEMPTS: usize = 1 << 20;
 pub struct Taken {
     /// The numbers of the pages: their addresses in units of the page size.
     pages: Range<usize>,
-    page_size: usize,
+    page_size: NonZero<usize>,
     /// A bit for each page, from the heap when they are first needed.
     bits: AtomicPtr<AtomicUsize>,
     /// How many reservations are setting bits now, which they may have to clear again.
@@ -48,14 +49,12 @@ struct Request {
 }
 
 impl Taken {
-    pub const fn new(addresses: Range<usize>, page_size: usize) -> Self {
-        // A page has a byte.
-        let page_size = page_size.saturating_add((page_size == 0) as usize);
-        let pages =
-            match (addresses.start.div_ceil(page_size), addresses.end.checked_div(page_size)) {
-                (start, Some(end)) if start < end => start..end,
-                _ => 0..0,
-            };
+    pub const fn new(addresses: Range<usize>, page_size: NonZero<usize>) -> Self {
+        let size = page_size.get();
+        let pages = match (addresses.start.div_ceil(size), addresses.end.checked_div(size)) {
+            (start, Some(end)) if start < end => start..end,
+            _ => 0..0,
+        };
         Self {
             pages,
             page_size,
@@ -73,7 +72,7 @@ impl Taken {
     /// Takes the lowest addresses that suit.
     pub fn reserve(&self, request: &MemoryRequest) -> Result<Addresses<'_>, AllocateError> {
         let (first, last) = (*request.window.start(), *request.window.end());
-        let page = (self.page_size as u64).max(1);
+        let page = self.page_size.get() as u64;
         let count = usize::try_from(request.size.div_ceil(page).max(1).saturating_add(1));
         let align = usize::try_from(request.align.checked_div(page).unwrap_or(1).max(1));
         let (Ok(count), Ok(align)) = (count, align) else { return Err(AllocateError::Exhausted) };
@@ -180,7 +179,8 @@ impl Taken {
     }
 
     fn to_addresses(&self, pages: &Range<usize>) -> Range<usize> {
-        pages.start.wrapping_mul(self.page_size)..pages.end.wrapping_mul(self.page_size)
+        let size = self.page_size.get();
+        pages.start.wrapping_mul(size)..pages.end.wrapping_mul(size)
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn pages_that_somebody_takes_and_gives_up_again_are_not_refused() {
         let rounds = if cfg!(miri) { 20 } else { 20_000 };
-        let taken = Taken::new(0..200, 1);
+        let taken = Taken::new(0..200, NonZero::<usize>::MIN);
         let bits = taken.bits().unwrap();
         // Whoever wants all of two words fails at the second, having set the first.
         assert!(bits::set(bits, &(100..101), &taken.undone));

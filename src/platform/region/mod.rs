@@ -97,6 +97,7 @@ use super::memory::{
 };
 use addresses::{Addresses, Taken};
 use core::fmt;
+use core::num::NonZero;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use core::slice;
@@ -198,7 +199,12 @@ impl<P: Pages> Region<P> {
     /// As long as there is the region or memory of it, nobody else maps or uses any of these
     /// addresses; page 0 is not among them.
     pub const unsafe fn new(pages: P, addresses: Range<usize>) -> Self {
-        Self { pages, taken: Taken::new(addresses, P::SIZE) }
+        // A page has a byte.
+        let page_size = match NonZero::new(P::SIZE) {
+            Some(size) => size,
+            None => NonZero::<usize>::MIN,
+        };
+        Self { pages, taken: Taken::new(addresses, page_size) }
     }
 
     /// The kernel's pages.
