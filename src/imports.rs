@@ -2,11 +2,10 @@
 
 use crate::error::ImportProblem;
 use crate::image::Binding;
-use crate::module::{Identity, License, Namespaces, Reference, Work};
+use crate::module::{Identity, License, Module, Namespaces, Reference, State, Work};
 use crate::platform::Platform;
-use crate::registry::{Holder, Registry};
+use crate::registry::Registry;
 use crate::symbols::Symbol;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Looks up the undefined symbols of a module that is being linked.
@@ -14,6 +13,8 @@ pub(crate) struct Imports<'l, P: Platform> {
     platform: &'l P,
     registry: &'l Registry<P>,
     namespaces: &'l Namespaces<'l>,
+    /// The number of the load.
+    load: u32,
     license: License,
     uses: Vec<Reference<P>>,
     work: Work,
@@ -28,7 +29,8 @@ impl<'l, P: Platform> Imports<'l, P> {
     ) -> Self {
         let license = License::stated(&identity.modinfo);
         let (uses, work) = (Vec::new(), Work::default());
-        Self { platform, registry, namespaces, license, uses, work }
+        let load = registry.number_of_load();
+        Self { platform, registry, namespaces, load, license, uses, work }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -51,22 +53,24 @@ impl<'l, P: Platform> Imports<'l, P> {
     // Out of line, as `hash` is: together that makes a loader 0.7 KiB smaller.
     #[inline(never)]
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
-        let Self { platform, registry, namespaces, license, .. } = self;
-        let mut may_use = |symbol: &Symbol<'_>| {
-            license.uses(symbol)?;
-            namespaces.may_use(symbol.namespace)
-        };
+        let Self { platform, registry, .. } = *self;
         if let Some(symbol) = platform.symbol(name) {
-            may_use(&symbol)?;
+            self.may_use(&symbol)?;
             self.work.from_kernel = self.work.from_kernel.saturating_add(1);
             return Ok(Some(symbol.address));
         }
-        let Some(export) = registry.exporter(name, may_use)? else {
-            return Ok(None);
-        };
-        self.hold(export.holder)?;
-        self.work.from_modules = self.work.from_modules.saturating_add(1);
-        Ok(Some(export.address))
+        let found = registry.exporter(name, |symbol, module| {
+            self.may_use(symbol)?;
+            self.hold(module)?;
+            self.work.from_modules = self.work.from_modules.saturating_add(1);
+            Ok(symbol.address)
+        });
+        found.transpose()
+    }
+
+    fn may_use(&mut self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
+        self.license.uses(symbol)?;
+        self.namespaces.may_use(symbol.namespace)
     }
 
     /// Whether the module and all that it uses are GPL-compatible.
@@ -75,19 +79,21 @@ impl<'l, P: Platform> Imports<'l, P> {
     }
 
     /// What has been used: the modules, held, and the numbers of symbols.
-    pub fn into_uses(self) -> (Box<[Reference<P>]>, Work) {
-        (self.uses.into_boxed_slice(), self.work)
+    pub fn into_uses(self) -> (Vec<Reference<P>>, Work) {
+        (self.uses, self.work)
     }
 
-    fn hold(&mut self, holder: Holder<P>) -> Result<(), ImportProblem> {
-        let reference = match holder {
-            Holder::Coming(name) => return Err(ImportProblem::Coming(name)),
-            Holder::Going(name) => return Err(ImportProblem::Going(name)),
-            Holder::Live(reference) => reference,
-        };
-        self.license.inherit(reference.is_gpl_compatible());
-        if !self.uses.iter().any(|used| used.is_same(&reference)) {
-            self.uses.try_reserve_exact(1).map_err(|_| ImportProblem::OutOfMemory)?;
+    /// Holds a module, whether or not it is held already.
+    fn hold(&mut self, module: &Module<P>) -> Result<(), ImportProblem> {
+        let name = || module.name().clone();
+        if module.state() == State::Coming {
+            return Err(ImportProblem::Coming(name()));
+        }
+        let reference = Reference::take(module).ok_or_else(|| ImportProblem::Going(name()))?;
+        self.license.inherit(module.is_gpl_compatible());
+        let is_held = || self.uses.iter().any(|used| used.is_to(module));
+        if module.is_new_to(self.load).unwrap_or_else(|| !is_held()) {
+            self.uses.try_reserve(1).map_err(|_| ImportProblem::OutOfMemory)?;
             self.uses.push(reference);
         }
         Ok(())

@@ -125,11 +125,12 @@ mod name;
 pub mod platform;
 mod registry;
 pub mod symbols;
+mod sync;
 pub mod syscall;
 
 pub use errno::Errno;
 pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};
 pub use loader::{Exported, Function, Loader};
-pub use module::{Module, Reference, State};
-pub use name::Name;
+pub use module::{Handle, Module, Reference, State};
+pub use name::{ModuleName, Name};
 pub use platform::Platform;

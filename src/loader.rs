@@ -4,20 +4,24 @@ use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
 use crate::image::{self, Image};
 use crate::imports::Imports;
-use crate::link::{Layout, Plan};
+use crate::link::{self, Layout, Plan};
 use crate::module::{
-    Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, References, Room,
+    Content, Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, Room, State,
     Work, denied,
 };
-use crate::name::Name;
+use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected};
-use crate::registry::{Holder, Listed, Registry};
-use crate::symbols::{Exports, Symbol};
+use crate::registry::{Listed, Registry, boxed};
+use crate::symbols::Exports;
+use crate::sync::AtomicU32;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::convert::Infallible;
 use core::ops::Deref;
 
 /// The module loader of a kernel.
+///
+/// Dropping it leaves the modules that are loaded where they are, for ever: their code may be
+/// running.
 pub struct Loader<P: Platform> {
     platform: P,
     registry: Registry<P>,
@@ -70,8 +74,12 @@ impl<P: Platform> Loader<P> {
     /// Loads the module that `file` holds, without arguments, and runs its init function. Returns a
     /// reference to it: the module can be unloaded once that has been dropped.
     ///
+    /// From a thread: it allocates, and calls the platform, which may sleep. It holds no lock, and
+    /// what others change at the same time is looked at again instead of waited for.
+    ///
     /// # Errors
-    /// The first step that fails. Everything that was taken by then has been given back.
+    /// The first step that fails. Everything that was taken by then has been given back, or is by
+    /// [`reap`](Self::reap) if somebody was looking at it.
     pub fn load(&self, file: &[u8]) -> Result<Reference<P>, LoadError> {
         self.load_reading(file, || Ok(Vec::new()))
     }
@@ -107,7 +115,7 @@ impl<P: Platform> Loader<P> {
         denied::check(&self.platform, identity.name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
         let ignored = Ignored::check(&self.platform, &image)?;
-        let (reservation, name) = self.registry.reserve(identity.name)?;
+        let reservation = self.registry.reserve(identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
         let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
@@ -127,26 +135,30 @@ impl<P: Platform> Loader<P> {
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
+        let arguments = match arguments.is_empty() {
+            true => None,
+            false => Some(boxed(arguments).ok_or(link::Error::OutOfMemory)?),
+        };
         let Room { parts, init } =
             room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let gpl_compatible = imports.is_gpl_compatible();
         let (uses, work) = imports.into_uses();
+        let uses = exact(uses).ok_or(link::Error::OutOfMemory)?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
-        let module = Module {
-            name,
+        let content = Content {
             arguments,
             gpl_compatible,
             starts: entry.init.is_some(),
             exit: entry.exit.map(|address| parts.core_offset(address)),
             ignored,
             uses,
+            last_load: AtomicU32::new(0),
             work: Work { relocations, ..work },
             exports,
-            references: References::new(),
             parts,
         };
-        let coming = reservation.list(&self.platform, module)?;
+        let coming = reservation.list(&self.platform, content)?;
         self.start(coming, entry.init, init, &plan.core)
     }
 
@@ -161,8 +173,8 @@ impl<P: Platform> Loader<P> {
     ) -> Result<Reference<P>, LoadError> {
         let module = coming.module();
         // It cannot be taken out before all of this is done.
-        let starting = coming.hold().ok_or_else(|| LoadError::Busy(module.name().clone()))?;
-        if let Some(losses) = module.ignored.losses() {
+        let starting = coming.hold();
+        if let Some(losses) = module.content().ignored.losses() {
             self.warn(module, format_args!("{losses}"));
         }
         self.platform.notify(Event::Coming, module);
@@ -172,20 +184,20 @@ impl<P: Platform> Loader<P> {
             None => 0,
         };
         if status < 0 {
-            module.references.fail();
+            module.count().fail();
             self.platform.notify(Event::Going, module);
-            module.parts.discard_init(init);
+            module.content().parts.discard_init(init);
             return Err(LoadError::Init(status));
         }
         if status > 0 {
             self.warn(module, format_args!("its start returned {status}, which means nothing"));
         }
-        module.references.go_live();
+        module.count().go_live();
         self.platform.notify(Event::Live, module);
-        if module.parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
+        if module.content().parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
-        module.parts.discard_init(init);
+        module.content().parts.discard_init(init);
         self.platform.notify(Event::Settled, module);
         coming.stay();
         Ok(starting)
@@ -193,6 +205,8 @@ impl<P: Platform> Loader<P> {
 
     /// Stops the module of that name and takes it out; with `force` even if it has a start and no
     /// stop.
+    ///
+    /// From a thread, as [`load`](Self::load). That the heap is exhausted does not stop it.
     ///
     /// # Errors
     /// The first reason for which it has to stay.
@@ -210,42 +224,51 @@ impl<P: Platform> Loader<P> {
 
     /// Disables modules: from now on none is loaded or unloaded, for as long as the kernel runs
     /// (Linux: writing 1 to the sysctl `kernel.modules_disabled`). A load or unload that has begun
-    /// goes on. May be called from anywhere: it takes no lock and allocates nothing.
+    /// goes on. From any context: it takes no lock and allocates nothing.
     pub fn disable(&self) {
         self.disabled.set();
     }
 
-    /// Whether modules have been disabled. May be called from anywhere.
+    /// Whether modules have been disabled. From any context.
     pub fn is_disabled(&self) -> bool {
         self.disabled.is_set()
     }
 
     /// A reference to the module of that name, with which it cannot be unloaded; `None` if there
     /// is none or it is going.
+    ///
+    /// From any context: a thread, with interrupts off, a fault or an NMI. It takes no lock, does not
+    /// wait or allocate, calls nothing of the platform, and costs a bounded number of instructions.
     pub fn find(&self, name: &[u8]) -> Option<Reference<P>> {
         self.registry.get(name)
     }
 
-    /// Calls `visit` for each module, the one loaded last first. `visit` must not call the loader:
-    /// the registry is locked meanwhile.
+    /// Calls `visit` for each module, the one loaded last first, as they are when this is called;
+    /// `visit` may load and unload others. What was unloaded meanwhile is freed after this.
+    ///
+    /// From any context in which `visit` can be called: this takes no lock, does not wait or
+    /// allocate, and calls nothing of the platform.
     pub fn for_each(&self, visit: impl FnMut(&Module<P>)) {
         self.registry.visit(visit);
     }
 
     /// The exported symbol of that name, the kernel's before any live module's.
+    ///
+    /// From any context in which [`Platform::symbol`] can be called, which is all of the platform
+    /// that this calls: it takes no lock, does not wait or allocate, and costs a bounded number of
+    /// instructions, whatever is loaded and whatever the name is.
     pub fn symbol(&self, name: &[u8]) -> Option<Exported<P>> {
+        if name.len() > image::MAX_SYMBOL_NAME {
+            return None;
+        }
         if let Some(symbol) = self.platform.symbol(name) {
             return Some(Exported { address: symbol.address, holder: None });
         }
-        let anybody = |_: &Symbol<'_>| Ok::<_, Infallible>(());
-        let Ok(export) = self.registry.exporter(name, anybody);
-        let export = export?;
-        match export.holder {
-            Holder::Live(holder) => {
-                Some(Exported { address: export.address, holder: Some(holder) })
-            }
-            Holder::Coming(_) | Holder::Going(_) => None,
-        }
+        self.registry.exporter(name, |symbol, module| {
+            let live = module.state() == State::Live;
+            let holder = if live { Reference::take(module) } else { None };
+            Some(Exported { address: symbol.address, holder: Some(holder?) })
+        })?
     }
 
     /// The function of that name that a live module or the kernel exports, to be called as an `F`:
@@ -265,20 +288,35 @@ impl<P: Platform> Loader<P> {
     }
 
     /// The module in whose memory an address lies, and the offset from the start of its core or
-    /// init part. Never waits, so that a fault handler can ask.
-    pub fn locate(&self, address: u64) -> Option<(Name, u64)> {
-        let mut found = None;
-        self.registry.try_visit(|module| {
-            for range in [Some(module.core()), module.init()].into_iter().flatten() {
-                if range.contains(&address) {
-                    found = Some((module.name().clone(), address.saturating_sub(range.start)));
-                }
-            }
-        });
-        found
+    /// init part.
+    ///
+    /// From any context, as [`find`](Self::find), whatever is being loaded or unloaded on any CPU: so
+    /// a fault handler can ask.
+    pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
+        self.registry.locate(address)
+    }
+
+    /// Frees what unloaded modules had and somebody was still using when they were unloaded. The
+    /// next load or unload does the same. If somebody is reading at every moment that this looks, it
+    /// gives up and leaves them for the next time.
+    ///
+    /// From a thread: it allocates, and drops [`Platform::Memory`]. It holds no lock.
+    pub fn reap(&self) {
+        self.registry.reap();
     }
 
     fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {
         self.platform.log(Level::Warning, format_args!("module {}: {what}", module.name()));
     }
+}
+
+/// The values without room for more; `None` if that takes memory and the heap has none.
+fn exact<T>(mut values: Vec<T>) -> Option<Box<[T]>> {
+    if values.len() != values.capacity() {
+        let mut exact = Vec::new();
+        exact.try_reserve_exact(values.len()).ok()?;
+        exact.append(&mut values);
+        values = exact;
+    }
+    Some(values.into_boxed_slice())
 }

@@ -22,6 +22,12 @@ impl Name {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The name, kept whole; `None` if the heap has no room for it.
+    pub(crate) fn whole(bytes: &[u8]) -> Option<Self> {
+        let name = Self::from(bytes);
+        (name.0.len() == bytes.len()).then_some(name)
+    }
 }
 
 impl From<&[u8]> for Name {
@@ -58,6 +64,43 @@ impl fmt::Display for Name {
 }
 
 impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// The longest name of a module in bytes, in any architecture.
+const LONGEST: usize = 59;
+
+/// The name of a module, kept without the heap. Anything but printable ASCII is shown escaped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ModuleName {
+    length: u8,
+    bytes: [u8; LONGEST],
+}
+
+impl ModuleName {
+    /// The bytes as they stand in the module's file.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length.into()).unwrap_or_default()
+    }
+}
+
+impl From<&Name> for ModuleName {
+    fn from(name: &Name) -> Self {
+        let mut bytes = [0; LONGEST];
+        bytes.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+        Self { length: name.as_bytes().len().min(LONGEST) as u8, bytes }
+    }
+}
+
+impl fmt::Display for ModuleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().escape_ascii().fmt(f)
+    }
+}
+
+impl fmt::Debug for ModuleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }

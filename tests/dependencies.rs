@@ -1,10 +1,12 @@
 //! Modules that use each other, and references that keep them loaded.
 
+use modlink::arch::X86_64;
 use modlink::platform::Event;
 use modlink::{Errno, ImportProblem, LoadError, State, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, corpus, on_every_architecture};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 /// A loader with a module that exports `f` and one that uses it.
 fn with_provider_and_user<A: modlink::arch::Arch>() -> Arc<HostLoader<A>> {
@@ -14,6 +16,31 @@ fn with_provider_and_user<A: modlink::arch::Arch>() -> Arc<HostLoader<A>> {
     loader.load(&provider.build()).unwrap();
     loader.load(&user.build()).unwrap();
     loader
+}
+
+/// Each uses the one before it. Their loader is dropped on a stack that a call for each of them
+/// would not fit on; live modules stay nevertheless, since their code may be running.
+#[test]
+fn a_chain_of_ten_thousand_users_overflows_no_stack_and_outlives_its_loader() {
+    const MODULES: usize = if cfg!(miri) { 10 } else { 10_000 };
+    let loader = HostKernel::<X86_64>::new().boot();
+    for number in 0..MODULES {
+        let file = ModuleFile::<X86_64>::new(&format!("m{number}")).exports(&format!("f{number}"));
+        let file = match number.checked_sub(1) {
+            Some(used) => file.imports(&format!("f{used}")),
+            None => file,
+        };
+        loader.load(&file.build()).unwrap();
+    }
+    let last = loader.find(format!("m{}", MODULES - 1).as_bytes()).unwrap();
+    let small = thread::Builder::new().stack_size(128 << 10);
+    small.spawn(move || drop(loader)).unwrap().join().unwrap();
+    let (mut module, mut count) = (&*last, 1);
+    while let Some(used) = module.uses().next() {
+        (module, count) = (used, count + 1);
+    }
+    assert_eq!((count, module.name().as_bytes()), (MODULES, &b"m0"[..]));
+    assert!(module.export(b"f0").is_some());
 }
 
 on_every_architecture! {
@@ -146,8 +173,88 @@ on_every_architecture! {
         assert!(loader.find(b"m").is_none());
         let core = reference.core();
         assert!(loader.platform().peek(core.start, 1).is_ok(), "its memory is there as long as it");
+        loader.reap();
+        assert_eq!(reference.core(), core, "it is held");
 
         drop(reference);
+        assert!(loader.platform().peek(core.start, 1).is_ok(), "dropping frees nothing");
+        loader.reap();
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
+    fn what_is_left_of_a_failed_start_is_freed_by_the_next_load<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let kept = Arc::new(Mutex::new(None));
+        let keeps = kept.clone();
+        loader.platform().on_init("m", move |loader| {
+            *keeps.lock().unwrap() = loader.find(b"m");
+            -19
+        });
+        loader.load(&ModuleFile::<A>::new("m").init().build()).map(drop).unwrap_err();
+        drop(kept.lock().unwrap().take());
+        assert_eq!(loader.platform().snapshot().blocks.len(), 1);
+        loader.load(&ModuleFile::<A>::new("n").build()).unwrap();
+        let left = loader.platform().snapshot();
+        assert_eq!((left.blocks.len(), left.modules.len()), (1, 1));
+        loader.unload(b"n", false).unwrap();
+    }
+
+    fn every_clone_of_a_reference_counts<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
+        let first = loader.find(b"m").unwrap();
+        let second = first.clone();
+        assert_eq!(first.references(), 2);
+        drop(first);
+        assert_eq!(loader.unload(b"m", false), Err(UnloadError::Referenced(1)));
+        drop(second);
+        loader.unload(b"m", false).unwrap();
+    }
+
+    fn a_handle_gives_references_until_its_module_goes<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let before = loader.platform().snapshot();
+        let file = ModuleFile::<A>::new("m").init().exit().build();
+        loader.load(&file).unwrap();
+        let handle = loader.find(b"m").unwrap().handle();
+        let copy = handle.clone();
+        let reference = handle.try_get().unwrap();
+        assert_eq!((reference.name().as_bytes(), reference.references()), (&b"m"[..], 1));
+        drop(reference);
+        let in_exit = copy.clone();
+        loader.platform().on_exit("m", move |_| assert!(in_exit.try_get().is_none()));
+
+        loader.unload(b"m", false).unwrap();
+        assert_eq!(loader.platform().snapshot(), before, "a handle keeps nothing loaded");
+        assert!(handle.try_get().is_none() && copy.try_get().is_none());
+        loader.load(&file).unwrap();
+        assert!(handle.try_get().is_none(), "another module of that name is another module");
+        drop((handle, copy));
+        loader.unload(b"m", false).unwrap();
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
+    fn who_visits_modules_may_load_and_unload_them<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let before = loader.platform().snapshot();
+        for name in ["a", "b"] {
+            loader.load(&ModuleFile::<A>::new(name).build()).unwrap();
+        }
+        let new = ModuleFile::<A>::new("new").exports("f").build();
+        let mut seen = Vec::new();
+        loader.for_each(|module| {
+            seen.push(module.name().to_string());
+            if module.name().as_bytes() == b"b" {
+                loader.load(&new).unwrap();
+                loader.unload(b"b", false).unwrap();
+                assert_eq!(module.state(), State::Going);
+                assert!(module.core().start > 0, "it is there as long as it is visited");
+                assert!(loader.find(b"b").is_none() && loader.symbol(b"f").is_some());
+            }
+        });
+        assert_eq!(seen, ["b", "a"], "as they were at the call");
+        loader.unload(b"a", false).unwrap();
+        loader.unload(b"new", false).unwrap();
         assert_eq!(loader.platform().snapshot(), before);
     }
 
@@ -264,6 +371,7 @@ on_every_architecture! {
         let during = loader.platform().snapshot();
         assert_eq!(during.bytes(), before.bytes() + module.figures().core);
         drop(module);
+        loader.reap();
         assert_eq!(loader.platform().snapshot(), before);
     }
 

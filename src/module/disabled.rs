@@ -1,7 +1,7 @@
 //! A switch after which no module is loaded or unloaded any more (Linux: the sysctl
 //! `kernel.modules_disabled`).
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 
 /// The switch. It cannot be switched back.
 #[derive(Debug)]

@@ -31,6 +31,8 @@ pub enum IdentityProblem {
     NameLength(usize),
     /// It imports more than [`MAX_NAMESPACES`] namespaces.
     Namespaces,
+    /// So many names of loaded modules collide with its name that finding it would take too long.
+    Collision,
 }
 
 impl fmt::Display for IdentityProblem {
@@ -40,6 +42,7 @@ impl fmt::Display for IdentityProblem {
             Self::NameLength(0) => f.write_str("its name is empty"),
             Self::NameLength(length) => write!(f, "its name is too long: {length} bytes"),
             Self::Namespaces => write!(f, "it imports more than {MAX_NAMESPACES} namespaces"),
+            Self::Collision => f.write_str("its name has the hash of too many others"),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! A loaded module: the memory that it owns, its state, who uses it and whom it uses.
 
+mod count;
 pub(crate) mod denied;
 mod disabled;
 mod entry;
+mod header;
 mod identity;
 mod ignored;
 mod license;
@@ -11,6 +13,7 @@ pub(crate) mod namespace;
 mod parts;
 mod reach;
 mod references;
+mod state;
 
 pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
@@ -23,16 +26,20 @@ pub(crate) use memory::Room;
 pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
 pub(crate) use parts::Parts;
-pub use references::{Reference, State};
+pub use references::{Handle, Reference};
+pub use state::State;
 
 use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{Platform, Protected, ProtectedMemory};
 use crate::symbols::{ExportTables, Exports, Symbol};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
-pub(crate) use references::References;
+use core::ptr;
+use count::Count;
+use header::Header;
 
 /// What a load did, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,23 +67,69 @@ pub(crate) struct Work {
 }
 
 /// A module in the registry.
+///
+/// Who has one from outside of `registry` and this file has a reference to it, or the registry
+/// pinned: its content is there.
 pub struct Module<P: Platform> {
-    pub(crate) name: Name,
-    pub(crate) arguments: Vec<u8>,
-    pub(crate) gpl_compatible: bool,
+    /// The next that waits to be freed.
+    pub(crate) next: AtomicPtr<Self>,
+    header: Header<Content<P>>,
+    name: Name,
+}
+
+/// What there is of a module from when it is listed until it is out of use.
+pub(crate) struct Content<P: Platform> {
+    #[expect(clippy::box_collection, reason = "half the room when there are none")]
+    pub arguments: Option<Box<Vec<u8>>>,
+    pub gpl_compatible: bool,
     /// Whether it has a start.
-    pub(crate) starts: bool,
+    pub starts: bool,
     /// Where its exit function is, as an offset in its core part.
-    pub(crate) exit: Option<u32>,
-    pub(crate) ignored: Ignored,
-    pub(crate) work: Work,
-    pub(crate) exports: Exports<P::Arch>,
-    pub(crate) uses: Box<[Reference<P>]>,
-    pub(crate) references: References,
-    pub(crate) parts: Parts<Protected<P>>,
+    pub exit: Option<u32>,
+    pub ignored: Ignored,
+    pub work: Work,
+    pub exports: Exports<P::Arch>,
+    pub uses: Box<[Reference<P>]>,
+    /// The highest number of a load that has used it.
+    pub last_load: AtomicU32,
+    pub parts: Parts<Protected<P>>,
 }
 
 impl<P: Platform> Module<P> {
+    /// A module of which the name alone is known.
+    pub(crate) fn named(name: Name) -> Self {
+        Self { next: AtomicPtr::new(ptr::null_mut()), header: Header::new(), name }
+    }
+
+    /// What all can see who see the name.
+    pub(crate) fn count(&self) -> &Count {
+        &self.header.count
+    }
+
+    pub(crate) fn content(&self) -> &Content<P> {
+        // SAFETY: it is there for whoever has a module.
+        unsafe { self.header.content() }
+    }
+
+    /// Puts the content in.
+    ///
+    /// # Safety
+    /// There is none, and nobody looks at it yet.
+    pub(crate) unsafe fn fill(&self, content: Content<P>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.header.fill(content) };
+    }
+
+    /// Drops the content, unless somebody has a reference. Whether nobody has a reference or a
+    /// handle.
+    ///
+    /// # Safety
+    /// The module is gone, and who has pinned before that is done.
+    pub(crate) unsafe fn empty(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.header.empty() }
+    }
+
     /// Its name.
     pub fn name(&self) -> &Name {
         &self.name
@@ -84,37 +137,38 @@ impl<P: Platform> Module<P> {
 
     /// The arguments that it was loaded with.
     pub fn arguments(&self) -> &[u8] {
-        &self.arguments
+        self.content().arguments.as_ref().map_or(&[][..], |arguments| arguments)
     }
 
     /// The address of its exit function, if it has one.
     pub(crate) fn exit(&self) -> Option<u64> {
-        self.exit.map(|offset| self.core().start.wrapping_add(offset.into()))
+        self.content().exit.map(|offset| self.core().start.wrapping_add(offset.into()))
     }
 
     /// Its state.
     pub fn state(&self) -> State {
-        self.references.state()
+        self.count().state()
     }
 
     /// How many references to it there are: one for each module that uses it, and those that
     /// somebody got from the loader.
     pub fn references(&self) -> u32 {
-        self.references.count()
+        self.count().references()
     }
 
     /// The modules whose symbols it uses.
     pub fn uses(&self) -> impl Iterator<Item = &Module<P>> {
-        self.uses.iter().map(|used| &**used)
+        self.content().uses.iter().map(|used| &**used)
     }
 
     /// What its load did.
     pub fn figures(&self) -> Figures {
-        let Work { relocations, from_kernel, from_modules } = self.work;
+        let Content { work, parts, .. } = self.content();
+        let Work { relocations, from_kernel, from_modules } = *work;
         Figures {
-            core: self.parts.core_size.into(),
-            init: self.parts.init_size.into(),
-            joined: self.parts.joined,
+            core: parts.core_size.into(),
+            init: parts.init_size.into(),
+            joined: parts.joined,
             relocations: relocations as usize,
             from_kernel: from_kernel as usize,
             from_modules: from_modules as usize,
@@ -124,23 +178,23 @@ impl<P: Platform> Module<P> {
     /// Whether its licence is compatible with the GPL, and so are those of the modules that it
     /// uses.
     pub fn is_gpl_compatible(&self) -> bool {
-        self.gpl_compatible
+        self.content().gpl_compatible
     }
 
     /// The sections that it has and that nobody does anything about, by their names in the
     /// [table](crate::image::KnownSection::name).
     pub fn ignored_sections(&self) -> impl Iterator<Item = &'static str> {
-        self.ignored.all().map(KnownSection::name)
+        self.content().ignored.all().map(KnownSection::name)
     }
 
     /// The addresses of its core part.
     pub fn core(&self) -> Range<u64> {
-        self.parts.core_range()
+        self.content().parts.core_range()
     }
 
     /// The addresses of its init part, while it is there.
     pub fn init(&self) -> Option<Range<u64>> {
-        self.parts.init_range()
+        self.content().parts.init_range()
     }
 
     /// The symbol of that name that it exports.
@@ -160,10 +214,24 @@ impl<P: Platform> Module<P> {
 
     /// Whether it uses a symbol of `other`.
     pub fn is_user_of(&self, other: &Self) -> bool {
-        self.uses.iter().any(|used| used.is_to(other))
+        self.content().uses.iter().any(|used| used.is_to(other))
+    }
+
+    /// Whether the load of that number uses it for the first time; `None` if that is not known any
+    /// more, since a later one has used it.
+    pub(crate) fn is_new_to(&self, load: u32) -> Option<bool> {
+        let last = self.content().last_load.fetch_max(load, Ordering::Relaxed);
+        (last <= load && load != u32::MAX).then_some(last != load)
     }
 
     fn export_tables(&self) -> ExportTables<'_, P::Arch> {
+        self.content().export_tables()
+    }
+}
+
+impl<P: Platform> Content<P> {
+    /// The symbols that it exports.
+    pub fn export_tables(&self) -> ExportTables<'_, P::Arch> {
         let constants = self.exports.constants();
         let core = &self.parts.core;
         let address = core.address().wrapping_add(constants.start as u64);

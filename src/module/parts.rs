@@ -3,8 +3,8 @@
 use super::memory::read_only_after_init;
 use crate::link::Layout;
 use crate::platform::{ModuleMemory, ProtectError, ProtectedMemory, Protection};
+use crate::sync::{AtomicBool, Ordering};
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The memory of the core part, which dropping it gives back, and where the init part is. An init
 /// part that has memory of its own belongs to the load.

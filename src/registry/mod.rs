@@ -1,150 +1,251 @@
 //! The modules that are loaded, and those that are about to be.
+//!
+//! Readers follow a [snapshot](snapshot) without lock and heap, from any context; changes publish
+//! another one, and have to look again when one has come before them. No lock is held here at all.
+//!
+//! Invariants:
+//! - A module's name is reserved before the module is listed, and no two that are not gone have one
+//!   name.
+//! - A module is taken out in this order: it is closed, becomes gone, is retired, leaves the
+//!   snapshot; its content goes when nobody reads or refers to it, its header when it has left the
+//!   snapshot and has no handles either. Only leaving the snapshot needs the heap: without that the
+//!   header waits for the next change.
 
-mod modules;
+mod index;
+mod published;
+mod retired;
+mod snapshot;
 
 use crate::error::{LoadError, UnloadError};
-use crate::module::{Module, Reference, State};
-use crate::name::Name;
+use crate::link;
+use crate::module::{Content, Module, Reference, State};
+use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
 use crate::symbols::Symbol;
-use alloc::sync::Arc;
-use modules::Modules;
-use spin::Mutex;
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use published::Published;
+use retired::{Retire, Retired};
+pub(crate) use snapshot::boxed;
+use snapshot::{Change, Entry, Snapshot};
 
-pub(crate) struct Registry<P: Platform>(Mutex<Modules<P>>);
+pub(crate) struct Registry<P: Platform> {
+    current: Published<Snapshot<P>>,
+    /// The modules that are gone.
+    gone: Retired<Module<P>>,
+    /// How many of those, at least, a snapshot has that is or was current.
+    listed_gone: AtomicU32,
+    /// How many loads there have been. The highest value stays.
+    loads: AtomicU32,
+}
 
 impl<P: Platform> Registry<P> {
     pub const fn new() -> Self {
-        Self(Mutex::new(Modules::new()))
+        let (listed_gone, loads) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { current: Published::new(), gone: Retired::new(), listed_gone, loads }
     }
 
-    /// Takes a name, so that no other module of that name can be loaded. The module is to have the
-    /// name that is returned.
+    /// Another number of a load, from 1 on. Only the highest is that of several.
+    pub fn number_of_load(&self) -> u32 {
+        let more = |loads: u32| Some(loads.saturating_add(1));
+        let before = self.loads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        before.unwrap_or_default().saturating_add(1)
+    }
+
+    /// A reference to the module of that name, unless it is being linked or going. For any context.
+    pub fn get(&self, name: &[u8]) -> Option<Reference<P>> {
+        Reference::take(self.current.pin().get()?.find(name)?)
+    }
+
+    /// What `look` makes of the symbol of that name that a listed module exports, and of the module.
+    /// For any context in which `look` can be called.
+    pub fn exporter<T>(
+        &self,
+        name: &[u8],
+        look: impl FnOnce(&Symbol<'_>, &Module<P>) -> T,
+    ) -> Option<T> {
+        let pin = self.current.pin();
+        let (module, symbol) = pin.get()?.exporter(name)?;
+        Some(look(&symbol, module))
+    }
+
+    /// The module in whose memory an address lies, and the offset from the start of its core or
+    /// init part. For any context.
+    pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
+        let pin = self.current.pin();
+        let (module, start) = pin.get()?.locate(address)?;
+        Some((ModuleName::from(module.name()), address.saturating_sub(start)))
+    }
+
+    /// Calls `visit` for each module that is listed now, the one listed last first.
+    pub fn visit(&self, visit: impl FnMut(&Module<P>)) {
+        let pin = self.current.pin();
+        pin.get().into_iter().flat_map(|snapshot| snapshot.listed().rev()).for_each(visit);
+    }
+
+    /// Takes a name, so that no other module of that name can be loaded.
     ///
     /// # Errors
     /// [`LoadError::Exists`] if a module of that name is live, [`LoadError::Busy`] if one is
     /// coming or going.
-    pub fn reserve<'r>(&'r self, name: &'r [u8]) -> Result<(Reservation<'r, P>, Name), LoadError> {
-        let kept = self.0.lock().reserve(name)?;
-        Ok((Reservation { registry: self, name }, kept))
-    }
-
-    /// A reference to the module of that name, unless it is going.
-    pub fn get(&self, name: &[u8]) -> Option<Reference<P>> {
-        Reference::take(self.0.lock().find(name)?)
-    }
-
-    /// The symbol of that name that a listed module exports, if `may_use` lets it pass.
-    pub fn exporter<E>(
-        &self,
-        name: &[u8],
-        may_use: impl FnOnce(&Symbol<'_>) -> Result<(), E>,
-    ) -> Result<Option<Export<P>>, E> {
-        let modules = self.0.lock();
-        let Some((module, symbol)) = modules.exporter(name) else { return Ok(None) };
-        may_use(&symbol)?;
-        Ok(Some(Export { address: symbol.address, holder: Holder::of(module) }))
-    }
-
-    /// Calls `visit` for each listed module, the one loaded last first, with the registry locked.
-    pub fn visit(&self, visit: impl FnMut(&Module<P>)) {
-        self.0.lock().listed().rev().map(Arc::as_ref).for_each(visit);
-    }
-
-    /// Calls `visit` for each listed module unless the registry is locked; says whether it did.
-    pub fn try_visit(&self, mut visit: impl FnMut(&Arc<Module<P>>)) -> bool {
-        let Some(modules) = self.0.try_lock() else {
-            return false;
-        };
-        modules.listed().for_each(&mut visit);
-        true
+    pub fn reserve(&self, name: &[u8]) -> Result<Reservation<'_, P>, LoadError> {
+        self.reap();
+        let name = Name::whole(name).ok_or_else(out_of_memory)?;
+        let entry = Entry::new(boxed(Module::named(name)).ok_or_else(out_of_memory)?);
+        match self.change(&Change::Reserve(entry)) {
+            Ok(()) => Ok(Reservation { registry: self, entry }),
+            Err(error) => {
+                // SAFETY: it has not been published.
+                unsafe { entry.discard() };
+                Err(error)
+            }
+        }
     }
 
     /// Stops the module of that name from being used, so that it can be taken out; with `force`
     /// even if it has a start and no stop.
     pub fn close(&self, name: &[u8], force: bool) -> Result<Listed<'_, P>, UnloadError> {
-        let modules = self.0.lock();
-        let module = modules.find(name).ok_or(UnloadError::NotFound)?;
-        if let Some(user) = modules.listed().find(|user| user.is_user_of(module)) {
+        // What is gone and not free yet still uses others.
+        self.reap();
+        let pin = self.current.pin();
+        let found = pin.get().and_then(|snapshot| Some((snapshot, snapshot.find(name)?)));
+        let (snapshot, module) = found.ok_or(UnloadError::NotFound)?;
+        if let Some(user) = snapshot.listed().find(|user| user.is_user_of(module)) {
             return Err(UnloadError::UsedBy(user.name().clone()));
         }
         if module.state() != State::Live {
             return Err(UnloadError::Busy);
         }
-        if module.starts && module.exit.is_none() && !force {
+        let content = module.content();
+        if content.starts && content.exit.is_none() && !force {
             return Err(UnloadError::Permanent);
         }
-        if !Reference::close(module) {
-            // One that is being dropped may be out of the count already.
-            return Err(UnloadError::Referenced(module.references().max(1)));
+        if !module.count().close() {
+            return Err(match module.references() {
+                // Another has closed it, or the reference has just been put.
+                0 if module.state() == State::Going => UnloadError::Busy,
+                references => UnloadError::Referenced(references.max(1)),
+            });
         }
-        Ok(Listed { registry: self, module: module.clone(), stays: false })
+        Ok(Listed { registry: self, entry: Entry::of(module), stays: false })
+    }
+
+    /// Publishes the snapshot after the current one, if it differs from that.
+    // Out of line, which makes a loader smaller.
+    #[inline(never)]
+    fn change(&self, change: &Change<P>) -> Result<(), LoadError> {
+        self.current.change(|old| {
+            // What is gone and has left this snapshot has left the current one: this one is not
+            // current then.
+            let clean = self.listed_gone.load(Ordering::Acquire) == 0;
+            Snapshot::after(old, change, clean)
+        })
+    }
+
+    /// Frees what was kept because somebody was reading it or referred to it. Not from an
+    /// interrupt.
+    // Out of line, which makes a loader smaller.
+    #[inline(never)]
+    pub fn reap(&self) {
+        let gone = self.gone.take();
+        let is_listed = |module: &Module<P>| module.count().is_listed();
+        if gone.iter().any(is_listed) && self.change(&Change::Purge).is_ok() {
+            for module in gone.iter().filter(|module| is_listed(module)) {
+                module.count().unlist();
+                self.listed_gone.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        let alone = self.current.reap();
+        let is_free = |module: &Module<P>| {
+            // SAFETY: it was gone before it was found that nobody reads.
+            alone && unsafe { module.empty() } && !is_listed(module)
+        };
+        // SAFETY: it has no references and handles, and no snapshot that somebody reads has it.
+        unsafe { self.gone.free(gone, is_free) };
+    }
+
+    /// Takes a module out that nobody can get a reference to any more.
+    // Out of line, which makes a loader smaller.
+    #[inline(never)]
+    fn remove(&self, entry: Entry<P>) {
+        self.listed_gone.fetch_add(1, Ordering::AcqRel);
+        entry.named().count().leave();
+        // SAFETY: whoever had the module reserved or listed leaves it here.
+        unsafe { self.gone.push(entry.pointer()) };
+        self.reap();
     }
 }
 
-/// A symbol that a module exports.
-pub(crate) struct Export<P: Platform> {
-    pub address: u64,
-    pub holder: Holder<P>,
+#[cold]
+#[inline(never)]
+fn out_of_memory() -> LoadError {
+    link::Error::OutOfMemory.into()
 }
 
-/// The module that exports a symbol, held if it is live.
-pub(crate) enum Holder<P: Platform> {
-    Coming(Name),
-    Live(Reference<P>),
-    Going(Name),
+impl<P: Platform> Drop for Registry<P> {
+    /// Frees what is gone. What is listed stays for ever: its code may be running.
+    fn drop(&mut self) {
+        self.reap();
+    }
 }
 
-impl<P: Platform> Holder<P> {
-    fn of(module: &Arc<Module<P>>) -> Self {
-        let name = || module.name().clone();
-        match module.state() {
-            State::Coming => Self::Coming(name()),
-            _ => Reference::take(module).map_or_else(|| Self::Going(name()), Self::Live),
-        }
+impl<P: Platform> Retire for Module<P> {
+    fn next(&self) -> &AtomicPtr<Self> {
+        &self.next
     }
 }
 
 /// A name that is taken. Dropping it frees the name, unless a module is listed under it.
 pub(crate) struct Reservation<'r, P: Platform> {
     registry: &'r Registry<P>,
-    name: &'r [u8],
+    entry: Entry<P>,
 }
 
 impl<'r, P: Platform> Reservation<'r, P> {
     /// Lists the module under its name.
     ///
     /// # Errors
-    /// [`LoadError::Duplicate`] if it exports a
-    /// symbol that the kernel or another module exports, or exports it twice.
-    pub fn list(self, platform: &P, module: Module<P>) -> Result<Listed<'r, P>, LoadError> {
-        let module = Arc::new(module);
-        self.registry.0.lock().list(platform, &module)?;
-        Ok(Listed { registry: self.registry, module, stays: false })
+    /// [`LoadError::Duplicate`] if it exports a symbol that the kernel or another module
+    /// exports, or exports it twice; [`ExportProblem::Collision`](crate::symbols::ExportProblem::Collision).
+    pub fn list(self, platform: &P, content: Content<P>) -> Result<Listed<'r, P>, LoadError> {
+        for symbol in content.export_tables().into_iter() {
+            if platform.symbol(symbol.name).is_some() {
+                return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner: None });
+            }
+        }
+        let Self { registry, entry } = &self;
+        let (registry, entry) = (*registry, *entry);
+        // SAFETY: all that others see of a reserved module is its name.
+        unsafe { entry.named().fill(content) };
+        // If that fails, it leaves with its content, which others may have seen by its name.
+        registry.change(&Change::List(entry))?;
+        core::mem::forget(self);
+        registry.reap();
+        Ok(Listed { registry, entry, stays: false })
     }
 }
 
 impl<P: Platform> Drop for Reservation<'_, P> {
     fn drop(&mut self) {
-        self.registry.0.lock().free(self.name);
+        self.registry.remove(self.entry);
     }
 }
 
-/// A module in the registry. Dropping it takes the module out, unless it [stays](Self::stay).
+/// A module in the registry. Dropping it takes the module out, which is closed then, unless it
+/// [stays](Self::stay).
 pub(crate) struct Listed<'r, P: Platform> {
     registry: &'r Registry<P>,
-    module: Arc<Module<P>>,
+    entry: Entry<P>,
     stays: bool,
 }
 
 impl<P: Platform> Listed<'_, P> {
     pub fn module(&self) -> &Module<P> {
-        &self.module
+        self.entry.named()
     }
 
-    /// A reference to the module; `None` if it is going.
-    pub fn hold(&self) -> Option<Reference<P>> {
-        Reference::take(&self.module)
+    /// A reference to the module.
+    pub fn hold(&self) -> Reference<P> {
+        Reference::again(self.module())
     }
 
     /// Leaves the module in the registry.
@@ -156,9 +257,7 @@ impl<P: Platform> Listed<'_, P> {
 impl<P: Platform> Drop for Listed<'_, P> {
     fn drop(&mut self) {
         if !self.stays {
-            let removed = self.registry.0.lock().unlist(&self.module);
-            // Dropping a module gives back memory and references: not with the lock held.
-            drop(removed);
+            self.registry.remove(self.entry);
         }
     }
 }

@@ -71,6 +71,8 @@ pub enum KsymtabError {
     /// There is something in the section `modlink_ksymtab` that [`export!`](crate::export) has not
     /// put there: its size in bytes, which is not one of so many entries.
     Size(usize),
+    /// The names of too many symbols have the hash of this one.
+    Collision(&'static str),
     /// The heap has no room for the index.
     OutOfMemory,
 }
@@ -81,6 +83,9 @@ impl fmt::Display for KsymtabError {
             Self::Duplicate(name) => write!(f, "the kernel exports {name} twice"),
             Self::Size(size) => {
                 write!(f, "section modlink_ksymtab has {size} bytes, which are not whole entries")
+            }
+            Self::Collision(name) => {
+                write!(f, "the kernel exports too many symbols with the hash of {name}")
             }
             Self::OutOfMemory => f.write_str("no memory for an index of the kernel's symbols"),
         }
@@ -150,16 +155,24 @@ impl Ksymtab {
     /// ```
     ///
     /// # Errors
-    /// [`KsymtabError::Duplicate`] and [`KsymtabError::OutOfMemory`].
+    /// [`KsymtabError::Duplicate`], [`KsymtabError::Collision`] and [`KsymtabError::OutOfMemory`].
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, KsymtabError> {
-        let index = Index::with_room(symbols.len()).ok_or(KsymtabError::OutOfMemory)?;
+        Self::with_room(symbols, symbols.len()).or_else(|error| match error {
+            // In twice the room there is a place for names that had none.
+            KsymtabError::Collision(_) => Self::with_room(symbols, symbols.len().saturating_mul(2)),
+            error => Err(error),
+        })
+    }
+
+    fn with_room(symbols: &'static [KernelSymbol], room: usize) -> Result<Self, KsymtabError> {
+        let index = Index::with_room(room).ok_or(KsymtabError::OutOfMemory)?;
         let mut table = Self { symbols, index };
         for symbol in symbols {
             let hash = hash(symbol.name.as_bytes());
             if table.find_hashed(symbol.name.as_bytes(), hash).is_some() {
                 return Err(KsymtabError::Duplicate(symbol.name));
             }
-            table.index.push(hash).ok_or(KsymtabError::OutOfMemory)?;
+            table.index.push(hash).ok_or(KsymtabError::Collision(symbol.name))?;
         }
         Ok(table)
     }
@@ -187,10 +200,13 @@ impl Ksymtab {
     }
 
     fn find_hashed(&self, name: &[u8], hash: u32) -> Option<&'static KernelSymbol> {
-        self.index.find(hash, |position| {
-            let symbol = self.symbols.get(position as usize)?;
-            (symbol.name.as_bytes() == name && !symbol.is_none()).then_some(symbol)
-        })
+        let mut found = None;
+        self.index.find(hash, &mut |position| {
+            let symbol = self.symbols.get(position as usize);
+            found = symbol.filter(|symbol| symbol.name.as_bytes() == name && !symbol.is_none());
+            found.is_some()
+        });
+        found
     }
 }
 

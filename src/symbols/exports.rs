@@ -104,6 +104,8 @@ pub enum ExportProblem {
     Value(Name),
     /// This one and [`MAX_OUTSIDE`] before it have values that are not in the module's memory.
     Outside(Name),
+    /// So many exported names collide with this one that finding it would take too long.
+    Collision(Name),
 }
 
 impl fmt::Display for ExportProblem {
@@ -128,6 +130,9 @@ impl fmt::Display for ExportProblem {
                 f,
                 "exported symbol {name} is one of more than {MAX_OUTSIDE} that are not in its memory"
             ),
+            Self::Collision(name) => {
+                write!(f, "exported symbol {name} has the hash of too many others")
+            }
         }
     }
 }

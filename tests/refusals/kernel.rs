@@ -8,9 +8,11 @@ use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
 use modlink::image::KnownSection;
 use modlink::link::ResolveError;
+use modlink::module::IdentityProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
+use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
-use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot};
+use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, colliding_names};
 use std::sync::{Arc, Mutex};
 
 /// What refused a request.
@@ -53,6 +55,8 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             coming_already::<A>(),
             exported_by_the_kernel::<A>(on),
             exported_by_a_module::<A>(on),
+            colliding_exports::<A>(on),
+            colliding_modules::<A>(on),
             disabled::<A>(on),
             unloaded_while_disabled::<A>(on),
             denied::<A>(on),
@@ -276,6 +280,23 @@ fn exported_by_a_module<A: Arch>(on: Architecture) -> Outcome {
     let want = LoadError::Duplicate { symbol: name("crc_itu_t"), owner: Some(name("crc_itu_t")) };
     let says = "exported symbol crc_itu_t exists already, in module crc_itu_t";
     load(&loader, file.bytes(), want, Errno::ENOEXEC, says)
+}
+
+fn colliding_exports<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let names = colliding_names(3, 511);
+    let file = names.iter().fold(ModuleFile::<A>::new("m"), |file, name| file.exports(name));
+    let want = LoadError::Export(ExportProblem::Collision(name(&names[0])));
+    load(&loader, &file.build(), want, Errno::ENOEXEC, "has the hash of too many others")
+}
+
+fn colliding_modules<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let names = colliding_names(2, 55);
+    loader.load(&ModuleFile::<A>::new(&names[0]).build()).map(drop).expect("it loads");
+    let want = LoadError::Identity(IdentityProblem::Collision);
+    let file = ModuleFile::<A>::new(&names[1]).build();
+    load(&loader, &file, want, Errno::ENOEXEC, "its name has the hash of too many others")
 }
 
 fn for_others_licences<A: Arch>(on: Architecture) -> Outcome {

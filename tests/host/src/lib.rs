@@ -23,6 +23,7 @@
 //! ```
 
 mod audit;
+mod collisions;
 pub mod corpus;
 mod failures;
 mod files;
@@ -36,6 +37,7 @@ mod trial;
 mod user;
 
 pub use audit::audit;
+pub use collisions::colliding_names;
 pub use failures::Operation;
 pub use files::{File, FileKind};
 pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};

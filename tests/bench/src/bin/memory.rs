@@ -30,8 +30,8 @@ struct Arguments {
     modules: PathBuf,
 }
 
-/// Bytes of a module's record, with the two counts of the `Arc` that it is in.
-const RECORD: usize = size_of::<Module<Kernel>>() + size_of::<[usize; 2]>();
+/// Bytes of a module's record.
+const RECORD: usize = size_of::<Module<Kernel>>();
 
 /// What one load took from the heap.
 struct Taken<'m> {

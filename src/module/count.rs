@@ -1,0 +1,218 @@
+//! The word in a module's header that says how far the module is and how many references there
+//! are to it.
+//!
+//! Invariants:
+//! - Once `CLOSED`, a module stays so: no reference comes from nothing ([`Count::take`]), only from
+//!   another one ([`Count::again`]). So a count of 0 that is closed stays 0.
+//! - `GONE` comes after `CLOSED`, and after it nobody who starts to read looks at the module's
+//!   content. That is freed when the count is 0 and whoever read before is done.
+//! - A count that has reached its highest value stays there: the module is then never unloaded.
+
+use super::State;
+use crate::sync::{AtomicU32, Ordering};
+
+/// From the highest bit: [`CLOSED`], the count, the four flags.
+#[derive(Debug)]
+pub(crate) struct Count(AtomicU32);
+
+/// Nobody gets a reference any more.
+const CLOSED: u32 = 1 << 31;
+/// One reference.
+const ONE: u32 = 1 << 4;
+/// All bits of the count.
+const COUNT: u32 = CLOSED - ONE;
+/// `init` has succeeded.
+const LIVE: u32 = 1;
+/// Out of use: not to be read any more.
+const GONE: u32 = 2;
+/// No snapshot that can still be reached has the module.
+const UNLISTED: u32 = 4;
+/// The module's content is there.
+const FILLED: u32 = 8;
+
+impl Count {
+    /// That of a module whose name alone is known.
+    pub fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Takes a reference unless the module is closed (Linux: `try_module_get`).
+    #[inline]
+    pub fn take(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            // One comparison for both: with `CLOSED` a word is larger than any count.
+            if word >= COUNT - ONE {
+                return false;
+            }
+            let more = word.wrapping_add(ONE);
+            match self.0.compare_exchange_weak(word, more, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes another reference for somebody who has one, closed or not.
+    pub fn again(&self) {
+        self.change(|word| word.wrapping_add(ONE), Ordering::Relaxed);
+    }
+
+    /// Gives a reference back (Linux: `module_put`). The module is not touched afterwards.
+    #[inline]
+    pub fn put(&self) {
+        self.change(|word| word.wrapping_sub(ONE), Ordering::Release);
+    }
+
+    fn change(&self, to: impl Fn(u32) -> u32, success: Ordering) {
+        let mut word = self.0.load(Ordering::Relaxed);
+        while word & COUNT != COUNT {
+            match self.0.compare_exchange_weak(word, to(word), success, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// How many references there are. What was done with those that have been given back has
+    /// happened.
+    pub fn references(&self) -> u32 {
+        (self.0.load(Ordering::Acquire) & COUNT) / ONE
+    }
+
+    pub fn state(&self) -> State {
+        match self.0.load(Ordering::Acquire) {
+            word if word & CLOSED != 0 => State::Going,
+            word if word & LIVE != 0 => State::Live,
+            _ => State::Coming,
+        }
+    }
+
+    pub fn go_live(&self) {
+        self.0.fetch_or(LIVE, Ordering::Release);
+    }
+
+    /// Closes a live module if there are no references now; says whether it did.
+    pub fn close(&self) -> bool {
+        let open = LIVE | FILLED;
+        let closed = open | CLOSED;
+        self.0.compare_exchange(open, closed, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Closes the module, whatever references there are.
+    pub fn fail(&self) {
+        self.0.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Takes the module out of use; it is closed or has never been open.
+    pub fn leave(&self) {
+        self.0.fetch_or(CLOSED | GONE, Ordering::AcqRel);
+    }
+
+    /// Whether it is out of use. To be asked with a pin, before the content is looked at.
+    #[inline]
+    pub fn is_gone(&self) -> bool {
+        self.0.load(Ordering::Acquire) & GONE != 0
+    }
+
+    /// Whether the content is there and not out of use. To be asked with a pin, as above.
+    #[inline]
+    pub fn is_there(&self) -> bool {
+        self.0.load(Ordering::Acquire) & (FILLED | GONE) == FILLED
+    }
+
+    /// Notes that no snapshot has the module any more.
+    pub fn unlist(&self) {
+        self.0.fetch_or(UNLISTED, Ordering::Relaxed);
+    }
+
+    pub fn is_listed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & UNLISTED == 0
+    }
+
+    /// Notes whether the content is there.
+    pub fn fill(&self, filled: bool) {
+        if filled {
+            self.0.fetch_or(FILLED, Ordering::Release);
+        } else {
+            self.0.fetch_and(!FILLED, Ordering::Release);
+        }
+    }
+
+    pub fn is_filled(&self) -> bool {
+        self.0.load(Ordering::Acquire) & FILLED != 0
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn live() -> Count {
+        let count = Count::new();
+        count.fill(true);
+        count.go_live();
+        count
+    }
+
+    #[test]
+    fn a_count_goes_up_and_down_and_closes_at_nothing_only() {
+        let count = live();
+        assert!(count.take() && count.take());
+        assert_eq!((count.references(), count.state()), (2, State::Live));
+        assert!(!count.close());
+        count.put();
+        count.put();
+        assert!(count.close() && !count.close());
+        assert!(!count.take());
+        assert_eq!((count.references(), count.state()), (0, State::Going));
+    }
+
+    #[test]
+    fn a_coming_module_can_be_taken_and_not_closed() {
+        let count = Count::new();
+        count.fill(true);
+        assert!(count.take());
+        count.put();
+        assert_eq!(count.state(), State::Coming);
+        assert!(!count.close());
+    }
+
+    #[test]
+    fn who_has_a_reference_to_a_closed_module_gets_another() {
+        let count = live();
+        assert!(count.take());
+        count.fail();
+        assert!(!count.take());
+        count.again();
+        assert_eq!(count.references(), 2);
+        count.put();
+        count.put();
+        assert_eq!((count.references(), count.state()), (0, State::Going));
+    }
+
+    #[test]
+    fn a_full_count_neither_overflows_nor_comes_down() {
+        let count = Count(AtomicU32::new((COUNT - 2 * ONE) | LIVE | FILLED));
+        assert!(count.take());
+        assert!(!count.take(), "the last value is for those who cannot be refused");
+        count.again();
+        count.again();
+        assert_eq!((count.references(), count.state()), (COUNT / ONE, State::Live));
+        count.put();
+        assert_eq!(count.references(), COUNT / ONE);
+        assert!(!count.take() && !count.close());
+    }
+
+    #[test]
+    fn flags_leave_the_count_alone() {
+        let count = live();
+        assert!(count.take());
+        assert!(!count.is_gone() && count.is_listed() && count.is_filled());
+        count.leave();
+        count.unlist();
+        count.fill(false);
+        assert!(count.is_gone() && !count.is_listed() && !count.is_filled());
+        assert_eq!((count.references(), count.state()), (1, State::Going));
+    }
+}

@@ -1,0 +1,125 @@
+//! A value that is read without waiting, and that is replaced as a whole.
+//!
+//! Invariants:
+//! - Readers pin, and only then follow the pointer. They change nothing else, so that one may
+//!   interrupt anything: another reader, or a change by its own CPU.
+//! - What has been published is not changed any more, but for atomics in it.
+//! - What was replaced is freed by somebody who has seen no reader afterwards: those who could have
+//!   seen it are done, and whoever comes sees what replaced it. Both look by read-modify-write
+//!   operations at one counter, so that one comes first and the other sees what it did before.
+//! - Who replaces a value has it pinned: nothing else can have come to its address meanwhile.
+
+use super::retired::{Retire, Retired};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, constructor, spin_loop};
+use alloc::boxed::Box;
+use core::ptr::{self, NonNull};
+
+/// How often it is looked whether there are readers, before what they may see is kept for later.
+const TRIES: usize = if cfg!(loom) { 1 } else { 1000 };
+
+/// The value, none at first, and those that it replaced and that somebody may still read.
+pub(crate) struct Published<T: Retire> {
+    current: AtomicPtr<T>,
+    readers: AtomicU32,
+    replaced: Retired<T>,
+}
+
+/// The value that was current when this was made; it is not freed while this lives.
+pub(crate) struct Pin<'p, T: Retire> {
+    published: &'p Published<T>,
+    current: *mut T,
+}
+
+impl<T: Retire> Published<T> {
+    constructor! {
+        pub fn new() -> Self {
+            let current = AtomicPtr::new(ptr::null_mut());
+            Self { current, readers: AtomicU32::new(0), replaced: Retired::new() }
+        }
+    }
+
+    /// Pins the current value. Neither waits nor allocates; for any context.
+    #[inline]
+    pub fn pin(&self) -> Pin<'_, T> {
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        Pin { published: self, current: self.current.load(Ordering::Acquire) }
+    }
+
+    /// Replaces the value by what `build` makes of it, unless that is nothing. `build` is called
+    /// again when another change has come first; the value that it makes is then dropped.
+    pub fn change<E>(
+        &self,
+        mut build: impl FnMut(Option<&T>) -> Result<Option<Box<T>>, E>,
+    ) -> Result<(), E> {
+        loop {
+            let pin = self.pin();
+            let Some(new) = build(pin.get())? else { return Ok(()) };
+            let (old, new) = (pin.current, Box::into_raw(new));
+            let exchange =
+                self.current.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
+            if exchange.is_err() {
+                // SAFETY: it has just been a box, and nobody has seen it.
+                let new = unsafe { Box::from_raw(new) };
+                new.is_replaced_by(pin.get());
+                continue;
+            }
+            let Some(old) = NonNull::new(old) else { return Ok(()) };
+            // SAFETY: both are pinned: one by `pin`, the other since it replaced that.
+            unsafe { old.as_ref().is_replaced_by(Some(&*new)) };
+            // SAFETY: whoever has replaced a value leaves it here, once.
+            unsafe { self.replaced.push(old) };
+            return Ok(());
+        }
+    }
+
+    /// Frees what was replaced, if there is a moment without readers. Whether there was: what was
+    /// out of their reach before this was called is then free of them.
+    pub fn reap(&self) -> bool {
+        let replaced = self.replaced.take();
+        let alone = self.has_no_readers();
+        // SAFETY: they were replaced before there was no reader.
+        unsafe { self.replaced.free(replaced, |_| alone) };
+        alone
+    }
+
+    /// Whether there has been a moment without readers since this was called. Gives up after some
+    /// tries.
+    fn has_no_readers(&self) -> bool {
+        for _ in 0..TRIES {
+            // Not a load, which need not see a reader that has pinned already.
+            if self.readers.fetch_add(0, Ordering::AcqRel) == 0 {
+                return true;
+            }
+            spin_loop();
+        }
+        false
+    }
+}
+
+impl<T: Retire> Drop for Published<T> {
+    fn drop(&mut self) {
+        let current = self.current.swap(ptr::null_mut(), Ordering::Acquire);
+        if !current.is_null() {
+            // SAFETY: it was a box, and whoever could read it would borrow this.
+            let current = unsafe { Box::from_raw(current) };
+            current.is_replaced_by(None);
+        }
+        // SAFETY: as above.
+        unsafe { self.replaced.free(self.replaced.take(), |_| true) };
+    }
+}
+
+impl<T: Retire> Pin<'_, T> {
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: it has been published, and this is a pin.
+        unsafe { self.current.as_ref() }
+    }
+}
+
+impl<T: Retire> Drop for Pin<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.published.readers.fetch_sub(1, Ordering::Release);
+    }
+}
