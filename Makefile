@@ -111,6 +111,7 @@ bench: setup corpus-amd64 ## Loads, lookups and memory against other loaders, in
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
+	@$(bench) registry
 	@$(with_rust) cargo bench --quiet --package modlink-bench --bench loads
 bench-size: setup ## What modlink adds to a kernel of each architecture, and its lines of code
 	@$(with_rust) cargo build --quiet --release --locked --bin ld-ir2c $(ir2c) \
@@ -153,12 +154,24 @@ test-fuzz: setup corpus-x86_64 corpus-i386 corpus-m68k ## Fuzz in the same way e
 test-miri: setup corpus-m68k ## Undefined behaviour and data races, looked for by Miri (some minutes; nightly Rust)
 	$(with_tools) tests/miri/run
 
+.PHONY: test-loom
+test_parts += test-loom
+lint: lint-loom
+.PHONY: lint-loom
+lint-loom: setup
+	$(with_rust) cargo fmt --check --manifest-path tests/loom/Cargo.toml
+	RUSTFLAGS='--cfg loom' $(with_rust) cargo clippy --quiet --all-targets \
+		--manifest-path tests/loom/Cargo.toml -- -D warnings
+test-loom: setup ## Every order in which threads can run, of small models of the registry's races
+	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(with_rust) \
+		cargo test --quiet --release --manifest-path tests/loom/Cargo.toml
+
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
 	$(with_rust) cargo run --quiet --release --manifest-path tests/peers/Cargo.toml
 
 .PHONY: deny
-lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/m68k/ir2c/Cargo.toml
+lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/loom/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/m68k/ir2c/Cargo.toml
 deny: setup ## Licences, sources and duplicates of what we depend on, by cargo-deny
 	@PATH=$(CACHE)/tools/bin:$$PATH cargo-deny --version > /dev/null 2>&1 || (cd / && \
 		$(abspath $(with_rust)) cargo install --quiet --locked --root $(CACHE)/tools cargo-deny)

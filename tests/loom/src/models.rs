@@ -1,0 +1,387 @@
+//! The models, each named for its race. Each has as few threads and steps as show it.
+
+use crate::module::State;
+use crate::module::header::Header;
+use crate::registry::published::Published;
+use crate::registry::retired::{Retire, Retired};
+use crate::sync::AtomicPtr;
+use loom::cell::UnsafeCell;
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What tells of each use of a module's content: loom refuses one that another does not precede.
+#[derive(Default)]
+struct Watch {
+    content: UnsafeCell<()>,
+    drops: AtomicUsize,
+}
+
+impl Watch {
+    fn drops(&self) -> usize {
+        self.drops.load(Ordering::SeqCst)
+    }
+}
+
+/// The content of a module: looked at by readers, dropped once.
+struct Content(Arc<Watch>);
+
+impl Content {
+    fn look(&self) {
+        self.0.content.with(|_| assert_eq!(self.0.drops(), 0, "it is gone"));
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        self.0.content.with_mut(|_| self.0.drops.fetch_add(1, Ordering::SeqCst));
+    }
+}
+
+/// A module.
+struct Module {
+    next: AtomicPtr<Module>,
+    header: Header<Content>,
+}
+
+impl Retire for Module {
+    fn next(&self) -> &AtomicPtr<Self> {
+        &self.next
+    }
+}
+
+fn module(watch: &Arc<Watch>) -> NonNull<Module> {
+    let next = AtomicPtr::new(ptr::null_mut());
+    let module = Box::new(Module { next, header: Header::new() });
+    unsafe { module.header.fill(Content(watch.clone())) };
+    NonNull::from(Box::leak(module))
+}
+
+/// The modules that are listed.
+struct Snapshot {
+    next: AtomicPtr<Snapshot>,
+    modules: Vec<NonNull<Module>>,
+    content: Content,
+}
+
+impl Retire for Snapshot {
+    fn next(&self) -> &AtomicPtr<Self> {
+        &self.next
+    }
+}
+
+impl Snapshot {
+    /// The modules, for a reader.
+    fn modules(&self) -> &[NonNull<Module>] {
+        self.content.look();
+        &self.modules
+    }
+
+    fn of(modules: Vec<NonNull<Module>>) -> Box<Self> {
+        let content = Content(Arc::new(Watch::default()));
+        Box::new(Self { next: AtomicPtr::new(ptr::null_mut()), modules, content })
+    }
+}
+
+/// The registry with nothing but its list.
+struct Registry {
+    current: Published<Snapshot>,
+    retired: Retired<Module>,
+}
+
+// SAFETY: modules are shared as in the registry.
+unsafe impl Send for Registry {}
+unsafe impl Sync for Registry {}
+
+impl Registry {
+    fn new() -> Self {
+        Self { current: Published::new(), retired: Retired::new() }
+    }
+
+    fn list(&self, module: NonNull<Module>) {
+        let listed = self.current.change(|old| {
+            let mut modules = old.map_or(Vec::new(), |old| old.modules.clone());
+            modules.push(module);
+            Ok::<_, ()>(Some(Snapshot::of(modules)))
+        });
+        listed.unwrap();
+    }
+
+    /// What a reader from any context does: looks at each module that is not gone.
+    fn look(&self) -> usize {
+        let pin = self.current.pin();
+        let modules = pin.get().map_or(&[][..], Snapshot::modules);
+        let modules = modules.iter().map(|module| unsafe { module.as_ref() });
+        let there = modules.filter(|module| !module.header.count.is_gone());
+        there.map(|module| unsafe { module.header.content() }.look()).count()
+    }
+
+    fn retire(&self, module: NonNull<Module>) {
+        unsafe { module.as_ref() }.header.count.leave();
+        unsafe { self.retired.push(module) };
+    }
+
+    /// As the registry's, with a heap that refuses a smaller snapshot or does not.
+    fn reap(&self, heap: bool) {
+        let taken = self.retired.take();
+        if taken.iter().any(|module| module.header.count.is_listed()) {
+            let unlisted = self.current.change(|old| {
+                let is_gone = |module: &&NonNull<Module>| unsafe { module.as_ref() }.header.count.is_gone();
+                let Some(old) = old.filter(|old| old.modules.iter().any(|module| is_gone(&module)))
+                else {
+                    return Ok(None);
+                };
+                let kept = old.modules.iter().filter(|module| !is_gone(module)).copied().collect();
+                if heap { Ok(Some(Snapshot::of(kept))) } else { Err(()) }
+            });
+            if unlisted.is_ok() {
+                taken.iter().for_each(|module| module.header.count.unlist());
+            }
+        }
+        let alone = self.current.reap();
+        let is_free = |module: &Module| {
+            alone && unsafe { module.header.empty() } && !module.header.count.is_listed()
+        };
+        unsafe { self.retired.free(taken, is_free) };
+    }
+}
+
+#[test]
+fn take_and_put_against_unload() {
+    loom::model(|| {
+        let watch = Arc::new(Watch::default());
+        let registry = Arc::new(Registry::new());
+        let module = module(&watch);
+        registry.list(module);
+        let count = unsafe { &module.as_ref().header.count };
+        count.go_live();
+
+        let unloads = {
+            let registry = registry.clone();
+            thread::spawn(move || {
+                let found = {
+                    let pin = registry.current.pin();
+                    pin.get().and_then(|snapshot| {
+                        let module = *snapshot.modules().first()?;
+                        unsafe { module.as_ref() }.header.count.take().then_some(module)
+                    })
+                };
+                // Without pin, the reference alone keeps the module.
+                if let Some(module) = found {
+                    let header = unsafe { &module.as_ref().header };
+                    unsafe { header.content() }.look();
+                    header.count.put();
+                }
+            })
+        };
+        let closed = count.close();
+        if closed {
+            registry.retire(module);
+            registry.reap(true);
+        }
+        unloads.join().unwrap();
+        if !closed {
+            assert!(count.close(), "it has been put");
+            registry.retire(module);
+        }
+        registry.reap(true);
+        assert_eq!(watch.drops(), 1);
+        assert!(registry.retired.take().pop().is_none());
+    });
+}
+
+#[test]
+fn a_handle_against_unload_and_reap() {
+    loom::model(|| {
+        let watch = Arc::new(Watch::default());
+        let registry = Arc::new(Registry::new());
+        let module = module(&watch);
+        registry.list(module);
+        let header = unsafe { &module.as_ref().header };
+        header.count.go_live();
+        header.add_handle();
+
+        let address = module.as_ptr() as usize;
+        let uses = thread::spawn(move || {
+            let header = unsafe { &(*(address as *const Module)).header };
+            if header.count.take() {
+                unsafe { header.content() }.look();
+                header.count.put();
+            }
+            header.drop_handle();
+        });
+        let closed = header.count.close();
+        if closed {
+            registry.retire(module);
+            registry.reap(true);
+        }
+        uses.join().unwrap();
+        if !closed {
+            registry.retire(module);
+        }
+        registry.reap(true);
+        assert_eq!(watch.drops(), 1);
+        assert!(registry.retired.take().pop().is_none());
+    });
+}
+
+/// What is published is the list of names: both look, and build, and one has to look again.
+#[test]
+fn two_loads_of_one_name() {
+    loom::model(|| {
+        let registry = Arc::new(Registry::new());
+        let load = |registry: Arc<Registry>| {
+            // Of the one name the list says only whether it is there.
+            let name = NonNull::dangling();
+            let loaded = registry.current.change(|old| match old {
+                Some(_) => Err(()),
+                None => Ok(Some(Snapshot::of(vec![name]))),
+            });
+            registry.current.reap();
+            loaded.is_ok()
+        };
+        let other = {
+            let registry = registry.clone();
+            thread::spawn(move || load(registry))
+        };
+        let one = load(registry.clone());
+        assert!(one ^ other.join().unwrap(), "one wins");
+    });
+}
+
+#[test]
+fn loads_of_two_names() {
+    loom::model(|| {
+        let registry = Arc::new(Registry::new());
+        let watches = [(); 2].map(|()| Arc::new(Watch::default()));
+        let other = {
+            let (registry, watch) = (registry.clone(), watches[1].clone());
+            thread::spawn(move || registry.list(module(&watch)))
+        };
+        registry.list(module(&watches[0]));
+        other.join().unwrap();
+        assert_eq!(registry.look(), 2, "neither is lost");
+        let modules = registry.current.pin().get().unwrap().modules.clone();
+        for module in modules {
+            registry.retire(module);
+        }
+        registry.reap(true);
+        assert_eq!(registry.look(), 0);
+        assert_eq!(watches.map(|watch| watch.drops()), [1, 1]);
+    });
+}
+
+#[test]
+fn address_lookup_against_list_and_unlist() {
+    for heap in [true, false] {
+        loom::model(move || {
+            let watch = Arc::new(Watch::default());
+            let registry = Arc::new(Registry::new());
+            let module = module(&watch);
+            let looks = {
+                let registry = registry.clone();
+                thread::spawn(move || registry.look())
+            };
+            registry.list(module);
+            registry.retire(module);
+            registry.reap(heap);
+            assert!(looks.join().unwrap() <= 1);
+            registry.reap(true);
+            assert_eq!(watch.drops(), 1);
+            assert!(registry.retired.take().pop().is_none());
+        });
+    }
+}
+
+/// Two reap at once, the module's last reference is put meanwhile.
+#[test]
+fn reap_against_reap_and_put() {
+    loom::model(|| {
+        let watch = Arc::new(Watch::default());
+        let registry = Arc::new(Registry::new());
+        let module = module(&watch);
+        registry.list(module);
+        let count = unsafe { &module.as_ref().header.count };
+        assert!(count.take());
+        // Its init has failed while somebody had it.
+        count.fail();
+        registry.retire(module);
+
+        let other = {
+            let registry = registry.clone();
+            thread::spawn(move || registry.reap(true))
+        };
+        unsafe { module.as_ref().header.content() }.look();
+        count.put();
+        registry.reap(true);
+        other.join().unwrap();
+        registry.reap(true);
+        assert_eq!(watch.drops(), 1);
+        assert!(registry.retired.take().pop().is_none());
+    });
+}
+
+/// The platform's wait and wake, as a kernel with a lock and a queue has them.
+#[derive(Default)]
+struct Queue {
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn wait(&self, ready: impl Fn() -> bool) {
+        let mut lock = self.lock.lock().unwrap();
+        while !ready() {
+            lock = self.changed.wait(lock).unwrap();
+        }
+    }
+
+    fn wake(&self) {
+        drop(self.lock.lock().unwrap());
+        self.changed.notify_all();
+    }
+}
+
+#[test]
+fn waiting_for_a_starting_module() {
+    for succeeds in [true, false] {
+        loom::model(move || {
+            let watch = Arc::new(Watch::default());
+            let queue = Arc::new(Queue::default());
+            let registry = Arc::new(Registry::new());
+            let module = module(&watch);
+            registry.list(module);
+            let waits = {
+                let (queue, registry) = (queue.clone(), registry.clone());
+                thread::spawn(move || {
+                    // Pins for each look, and not while it waits.
+                    let state = || {
+                        let pin = registry.current.pin();
+                        let module = *pin.get().unwrap().modules().first()?;
+                        Some(unsafe { module.as_ref() }.header.count.state())
+                    };
+                    queue.wait(|| state() != Some(State::Coming));
+                    state() == Some(State::Live)
+                })
+            };
+            let count = unsafe { &module.as_ref().header.count };
+            if succeeds {
+                count.go_live();
+                queue.wake();
+            } else {
+                count.fail();
+                queue.wake();
+                registry.retire(module);
+                registry.reap(true);
+            }
+            assert_eq!(waits.join().unwrap(), succeeds);
+            if succeeds {
+                assert!(count.close());
+                registry.retire(module);
+            }
+            registry.reap(true);
+            assert_eq!(watch.drops(), 1);
+        });
+    }
+}
