@@ -99,7 +99,7 @@ fn measured_clone(arc: &Arc<u64>) -> Arc<u64> {
 #[inline(never)]
 #[unsafe(no_mangle)]
 fn measured_doubling(loader: &Loader<Kernel>, file: &[u8]) -> Result<(), LoadError> {
-    loader.load(file, || Ok(Vec::new()))
+    loader.load(file).map(drop)
 }
 
 fn count(function: &str, arguments: &Arguments, words: &[&str]) -> Result<Vec<u64>> {
@@ -220,7 +220,7 @@ fn main() -> Result<()> {
 }
 
 fn load(loader: &Loader<Kernel>, file: ModuleFile<X86_64>) -> Result<()> {
-    loader.load(&file.build(), || Ok(Vec::new())).map_err(|error| anyhow!("{error}"))
+    loader.load(&file.build()).map(drop).map_err(|error| anyhow!("{error}"))
 }
 
 fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> {
