@@ -168,6 +168,10 @@ impl Ksymtab {
         let index = Index::with_room(room).ok_or(KsymtabError::OutOfMemory)?;
         let mut table = Self { symbols, index };
         for symbol in symbols {
+            if symbol.is_none() {
+                table.index.skip();
+                continue;
+            }
             let hash = hash(symbol.name.as_bytes());
             if table.find_hashed(symbol.name.as_bytes(), hash).is_some() {
                 return Err(KsymtabError::Duplicate(symbol.name));
@@ -203,7 +207,7 @@ impl Ksymtab {
         let mut found = None;
         self.index.find(hash, &mut |position| {
             let symbol = self.symbols.get(position as usize);
-            found = symbol.filter(|symbol| symbol.name.as_bytes() == name && !symbol.is_none());
+            found = symbol.filter(|symbol| symbol.name.as_bytes() == name);
             found.is_some()
         });
         found

@@ -82,6 +82,11 @@ impl Index {
         Some(())
     }
 
+    /// Gives the next number to no name.
+    pub fn skip(&mut self) {
+        self.len = self.len.saturating_add(1);
+    }
+
     /// Whether `look` knows a number to be that of the name which has this hash. It is asked twice
     /// at most, and not again when it has said so.
     #[inline]
