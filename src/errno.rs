@@ -36,6 +36,8 @@ errnos! {
     EPERM = 1,
     /// No such module or symbol.
     ENOENT = 2,
+    /// Interrupted while it waited for another load.
+    EINTR = 4,
     /// Input/output error.
     EIO = 5,
     /// Argument list too long.

@@ -40,6 +40,8 @@ pub enum LoadError {
     Exists(Name),
     /// A module of this name is coming or going.
     Busy(Name),
+    /// A module of this name is coming, and waiting for that was interrupted.
+    Interrupted(Name),
     /// There is no memory for it.
     Memory(AllocateError),
     /// The kernel is out of reach of all addresses at which modules may lie.
@@ -94,8 +96,10 @@ pub enum ImportProblem {
     Proprietary(Name),
     /// The symbol is in this namespace, which the module does not import or is not named by.
     Namespace(Name),
-    /// The module that exports it has not started yet.
+    /// The init function of the module that exports it has not returned yet.
     Coming(Name),
+    /// The same, and waiting for that was interrupted.
+    Interrupted(Name),
     /// The module that exports it is being taken out.
     Going(Name),
     /// The heap is exhausted.
@@ -134,6 +138,7 @@ impl LoadError {
             Self::Refused(refusal) => refusal.errno,
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
+            Self::Interrupted(_) => Errno::EINTR,
             Self::Memory(_) | Self::Unreachable(_) | Self::Protect => Errno::ENOMEM,
             Self::Link(error) => error.errno(),
             Self::Symbol(link::ResolveError::Unknown(_)) => Errno::ENOENT,
@@ -152,6 +157,7 @@ impl ImportProblem {
             Self::GplOnly | Self::Proprietary(_) | Self::Going(_) => Errno::ENOENT,
             Self::Namespace(_) => Errno::EINVAL,
             Self::Coming(_) => Errno::EBUSY,
+            Self::Interrupted(_) => Errno::EINTR,
             Self::OutOfMemory => Errno::ENOMEM,
         }
     }
@@ -190,6 +196,9 @@ impl fmt::Display for LoadError {
             }
             Self::Exists(name) => write!(f, "module {name} is loaded already"),
             Self::Busy(name) => write!(f, "module {name} is coming or going"),
+            Self::Interrupted(name) => {
+                write!(f, "interrupted while it waited for the load of another module {name}")
+            }
             Self::Memory(AllocateError::Exhausted) => f.write_str("no memory for modules left"),
             Self::Memory(AllocateError::OutOfReach) => {
                 f.write_str("no memory within reach of the kernel left")
@@ -235,7 +244,12 @@ impl fmt::Display for ImportProblem {
                 write!(f, "in namespace {name}, which does not name this module")
             }
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
-            Self::Coming(name) => write!(f, "its module {name} has not started yet"),
+            Self::Coming(name) => {
+                write!(f, "the init function of its module {name} has not returned yet")
+            }
+            Self::Interrupted(name) => {
+                write!(f, "interrupted while it waited for the init function of module {name}")
+            }
             Self::Going(name) => write!(f, "its module {name} is being taken out"),
             Self::OutOfMemory => f.write_str("out of memory"),
         }

@@ -3,7 +3,8 @@
 use crate::error::ImportProblem;
 use crate::image::Binding;
 use crate::module::{Identity, License, Module, Namespaces, Reference, State, Work};
-use crate::platform::Platform;
+use crate::name::Name;
+use crate::platform::{Platform, WaitError};
 use crate::registry::Registry;
 use crate::symbols::Symbol;
 use alloc::vec::Vec;
@@ -37,10 +38,26 @@ impl<'l, P: Platform> Imports<'l, P> {
     /// provides one is held from then on. A weak symbol that the module may not see for its
     /// licence is as good as undefined.
     pub fn find(&mut self, name: &[u8], binding: Binding) -> Result<Option<u64>, ImportProblem> {
-        match self.find_exported(name) {
+        let found = match self.find_exported(name) {
+            Err(ImportProblem::Coming(owner)) => self.find_waiting(name, owner),
+            found => found,
+        };
+        match found {
             Err(ImportProblem::GplOnly) if binding == Binding::Weak => Ok(None),
             Ok(_) if self.license.is_violated() => Err(self.proprietary()),
             found => found,
+        }
+    }
+
+    /// As [`find_exported`](Self::find_exported), once the init function of the module that exports
+    /// it has returned.
+    #[cold]
+    #[inline(never)]
+    fn find_waiting(&mut self, symbol: &[u8], owner: Name) -> Result<Option<u64>, ImportProblem> {
+        match self.registry.wait_for_exporter(self.platform, symbol) {
+            Ok(()) => self.find_exported(symbol),
+            Err(WaitError::Interrupted) => Err(ImportProblem::Interrupted(owner)),
+            Err(WaitError::Unsupported | WaitError::TimedOut) => Err(ImportProblem::Coming(owner)),
         }
     }
 

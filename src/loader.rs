@@ -115,7 +115,7 @@ impl<P: Platform> Loader<P> {
         denied::check(&self.platform, identity.name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
         let ignored = Ignored::check(&self.platform, &image)?;
-        let reservation = self.registry.reserve(identity.name)?;
+        let reservation = self.registry.reserve(&self.platform, identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
         let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
@@ -158,7 +158,7 @@ impl<P: Platform> Loader<P> {
             exports,
             parts,
         };
-        let coming = reservation.list(&self.platform, content)?;
+        let coming = reservation.list(content)?;
         self.start(coming, entry.init, init, &plan.core)
     }
 
@@ -193,6 +193,7 @@ impl<P: Platform> Loader<P> {
             self.warn(module, format_args!("its start returned {status}, which means nothing"));
         }
         module.count().go_live();
+        self.platform.wake();
         self.platform.notify(Event::Live, module);
         if module.content().parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
@@ -212,7 +213,7 @@ impl<P: Platform> Loader<P> {
     /// The first reason for which it has to stay.
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
         self.disabled.check(UnloadError::Disabled)?;
-        let going = self.registry.close(name, force)?;
+        let going = self.registry.close(&self.platform, name, force)?;
         let module = going.module();
         if let Some(entry) = module.exit() {
             // SAFETY: nobody has a reference to the module or can get one.

@@ -20,6 +20,7 @@ use crate::module::Module;
 use crate::symbols::Symbol;
 use core::fmt;
 use core::ops::RangeInclusive;
+use core::time::Duration;
 
 /// The kernel that the loader is part of.
 ///
@@ -132,6 +133,34 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         Provision::Missing
     }
 
+    /// Lets the calling thread, which loads a module, sleep until `is_done` says that what it waits
+    /// for has happened, for no longer than `limit`, if there is one. Called for a symbol of a module
+    /// whose init function has not returned, with Linux's limit of 30 s, and for a name that another
+    /// load has taken, without one. Called with nothing of the crate's held, by a load that may have
+    /// memory and references.
+    ///
+    /// `is_done` is asked again after each [`wake`](Self::wake) from any thread. It neither waits nor
+    /// allocates and calls nothing of the platform, so that it may be asked with interrupts off and
+    /// with the lock held that keeps a wake from getting lost: who is in the queue of waiters asks,
+    /// and then sleeps.
+    ///
+    /// A kernel that cannot wait leaves this as it is: such loads then fail with `EBUSY`.
+    ///
+    /// # Errors
+    /// [`WaitError`]: the load fails, with `EINTR` if it was interrupted and `EBUSY` else.
+    fn wait(
+        &self,
+        is_done: &(dyn Fn() -> bool + Sync),
+        limit: Option<Duration>,
+    ) -> Result<(), WaitError> {
+        let _ = (is_done, limit);
+        Err(WaitError::Unsupported)
+    }
+
+    /// Lets all threads that [`wait`](Self::wait) ask again. Called by the thread of a load or an
+    /// unload after each change that somebody may wait for, with nothing of the crate's held.
+    fn wake(&self) {}
+
     /// Writes one line to the kernel's log.
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
         let _ = (level, line);
@@ -166,6 +195,17 @@ pub struct Refusal {
     pub errno: Errno,
     /// What the log says.
     pub reason: &'static str,
+}
+
+/// Why what a load has waited for has not happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitError {
+    /// The kernel cannot wait.
+    Unsupported,
+    /// It has taken longer than the limit.
+    TimedOut,
+    /// The process that asked for the load is to do something else, as for a signal.
+    Interrupted,
 }
 
 /// What has become of a module.

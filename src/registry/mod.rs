@@ -15,6 +15,7 @@ mod index;
 mod published;
 mod retired;
 mod snapshot;
+mod waiting;
 
 use crate::error::{LoadError, UnloadError};
 use crate::link;
@@ -82,28 +83,40 @@ impl<P: Platform> Registry<P> {
         pin.get().into_iter().flat_map(|snapshot| snapshot.listed().rev()).for_each(visit);
     }
 
-    /// Takes a name, so that no other module of that name can be loaded.
+    /// Takes a name, so that no other module of that name can be loaded. If another load has it, that
+    /// is waited for.
     ///
     /// # Errors
-    /// [`LoadError::Exists`] if a module of that name is live, [`LoadError::Busy`] if one is
-    /// coming or going.
-    pub fn reserve(&self, name: &[u8]) -> Result<Reservation<'_, P>, LoadError> {
+    /// [`LoadError::Exists`] if a module of that name is live, [`LoadError::Busy`] if one was
+    /// coming or is going, [`LoadError::Interrupted`].
+    pub fn reserve<'r>(
+        &'r self,
+        platform: &'r P,
+        name: &[u8],
+    ) -> Result<Reservation<'r, P>, LoadError> {
         self.reap();
-        let name = Name::whole(name).ok_or_else(out_of_memory)?;
-        let entry = Entry::new(boxed(Module::named(name)).ok_or_else(out_of_memory)?);
-        match self.change(&Change::Reserve(entry)) {
-            Ok(()) => Ok(Reservation { registry: self, entry }),
-            Err(error) => {
-                // SAFETY: it has not been published.
-                unsafe { entry.discard() };
-                Err(error)
-            }
-        }
+        let kept = Name::whole(name).ok_or_else(out_of_memory)?;
+        let entry = Entry::new(boxed(Module::named(kept)).ok_or_else(out_of_memory)?);
+        let error = match self.change(&Change::Reserve(entry)) {
+            Ok(()) => return Ok(Reservation { registry: self, platform, entry }),
+            Err(error) => error,
+        };
+        // SAFETY: it has not been published.
+        unsafe { entry.discard() };
+        Err(match error {
+            LoadError::Busy(_) => self.taken(platform, name),
+            error => error,
+        })
     }
 
     /// Stops the module of that name from being used, so that it can be taken out; with `force`
     /// even if it has a start and no stop.
-    pub fn close(&self, name: &[u8], force: bool) -> Result<Listed<'_, P>, UnloadError> {
+    pub fn close<'r>(
+        &'r self,
+        platform: &'r P,
+        name: &[u8],
+        force: bool,
+    ) -> Result<Listed<'r, P>, UnloadError> {
         // What is gone and not free yet still uses others.
         self.reap();
         let pin = self.current.pin();
@@ -126,7 +139,7 @@ impl<P: Platform> Registry<P> {
                 references => UnloadError::Referenced(references.max(1)),
             });
         }
-        Ok(Listed { registry: self, entry: Entry::of(module), stays: false })
+        Ok(Listed { registry: self, platform, entry: Entry::of(module), stays: false })
     }
 
     /// Publishes the snapshot after the current one, if it differs from that.
@@ -166,12 +179,13 @@ impl<P: Platform> Registry<P> {
     /// Takes a module out that nobody can get a reference to any more.
     // Out of line, which makes a loader smaller.
     #[inline(never)]
-    fn remove(&self, entry: Entry<P>) {
+    fn remove(&self, platform: &P, entry: Entry<P>) {
         self.listed_gone.fetch_add(1, Ordering::AcqRel);
         entry.named().count().leave();
         // SAFETY: whoever had the module reserved or listed leaves it here.
         unsafe { self.gone.push(entry.pointer()) };
         self.reap();
+        platform.wake();
     }
 }
 
@@ -197,6 +211,7 @@ impl<P: Platform> Retire for Module<P> {
 /// A name that is taken. Dropping it frees the name, unless a module is listed under it.
 pub(crate) struct Reservation<'r, P: Platform> {
     registry: &'r Registry<P>,
+    platform: &'r P,
     entry: Entry<P>,
 }
 
@@ -206,27 +221,27 @@ impl<'r, P: Platform> Reservation<'r, P> {
     /// # Errors
     /// [`LoadError::Duplicate`] if it exports a symbol that the kernel or another module
     /// exports, or exports it twice; [`ExportProblem::Collision`](crate::symbols::ExportProblem::Collision).
-    pub fn list(self, platform: &P, content: Content<P>) -> Result<Listed<'r, P>, LoadError> {
+    pub fn list(self, content: Content<P>) -> Result<Listed<'r, P>, LoadError> {
+        let Self { registry, platform, entry } = &self;
+        let (registry, platform, entry) = (*registry, *platform, *entry);
         for symbol in content.export_tables().into_iter() {
             if platform.symbol(symbol.name).is_some() {
                 return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner: None });
             }
         }
-        let Self { registry, entry } = &self;
-        let (registry, entry) = (*registry, *entry);
         // SAFETY: all that others see of a reserved module is its name.
         unsafe { entry.named().fill(content) };
         // If that fails, it leaves with its content, which others may have seen by its name.
         registry.change(&Change::List(entry))?;
         core::mem::forget(self);
         registry.reap();
-        Ok(Listed { registry, entry, stays: false })
+        Ok(Listed { registry, platform, entry, stays: false })
     }
 }
 
 impl<P: Platform> Drop for Reservation<'_, P> {
     fn drop(&mut self) {
-        self.registry.remove(self.entry);
+        self.registry.remove(self.platform, self.entry);
     }
 }
 
@@ -234,6 +249,7 @@ impl<P: Platform> Drop for Reservation<'_, P> {
 /// [stays](Self::stay).
 pub(crate) struct Listed<'r, P: Platform> {
     registry: &'r Registry<P>,
+    platform: &'r P,
     entry: Entry<P>,
     stays: bool,
 }
@@ -257,7 +273,7 @@ impl<P: Platform> Listed<'_, P> {
 impl<P: Platform> Drop for Listed<'_, P> {
     fn drop(&mut self) {
         if !self.stays {
-            self.registry.remove(self.entry);
+            self.registry.remove(self.platform, self.entry);
         }
     }
 }

@@ -92,10 +92,7 @@ impl<P: Platform> Snapshot<P> {
         let one = match *change {
             Change::Reserve(entry) => {
                 let name = entry.named().name().as_bytes();
-                let is_it = |module: &&Module<P>| module.name().as_bytes() == name;
-                let reserved = reserved.iter().filter(|row| !row.is_gone());
-                let mut reserved = reserved.map(|row| row.entry.named());
-                if let Some(other) = old.find(name).or_else(|| reserved.find(is_it)) {
+                if let Some(other) = old.named(name) {
                     let live = other.state() == State::Live;
                     return Err(if live { LoadError::Exists } else { LoadError::Busy }(
                         name.into(),
@@ -164,6 +161,16 @@ impl<P: Platform> Snapshot<P> {
             found.is_some()
         });
         found.map(|(module, _)| module)
+    }
+
+    /// The module that has taken this name, of which there may be no more than that.
+    pub fn named(&self, name: &[u8]) -> Option<&Module<P>> {
+        let [reserved, ..] = &self.tables;
+        self.find(name).or_else(|| {
+            let reserved = reserved.iter().filter(|row| !row.is_gone());
+            let mut reserved = reserved.map(|row| row.entry.named());
+            reserved.find(|module| module.name().as_bytes() == name)
+        })
     }
 
     /// The modules that are listed, in that order.

@@ -6,10 +6,11 @@ use crate::memory::{HostMemory, Memory, NotAllowed};
 use crate::snapshot::{ModuleRow, Snapshot};
 use crate::trace::Step;
 use crate::user::{PAGE, User};
+use crate::waiting::Queue;
 use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::platform::{
-    AllocateError, Event, Level, MemoryRequest, Protection, Provision, Purpose, Refusal,
+    AllocateError, Event, Level, MemoryRequest, Protection, Provision, Purpose, Refusal, WaitError,
 };
 use modlink::symbols::Symbol;
 use modlink::syscall::{Fault, OpenError, ProcessPlatform};
@@ -20,6 +21,7 @@ use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// A loader that is part of a [`HostKernel`].
 pub type HostLoader<A> = Loader<HostKernel<A>>;
@@ -55,6 +57,7 @@ pub struct HostKernel<A: Arch> {
     started: Mutex<Vec<(Range<u64>, String)>>,
     starts: Mutex<BTreeMap<String, Start<A>>>,
     stops: Mutex<BTreeMap<String, Stop<A>>>,
+    queue: Queue,
     watchers: Mutex<Vec<Watcher<A>>>,
     arch: PhantomData<A>,
 }
@@ -101,6 +104,7 @@ impl<A: Arch> HostKernel<A> {
             started: Mutex::default(),
             starts: Mutex::default(),
             stops: Mutex::default(),
+            queue: Queue::default(),
             watchers: Mutex::default(),
             arch: PhantomData,
         }
@@ -154,6 +158,13 @@ impl<A: Arch> HostKernel<A> {
         permit: impl Fn(&Image<'_, A>) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         self.permit = Box::new(permit);
+        self
+    }
+
+    /// The same kernel, in which a load can wait for another; where Linux's limit is 30 s, for as long
+    /// as this.
+    pub fn with_waiting(self, limit: Duration) -> Self {
+        self.queue.open(limit);
         self
     }
 
@@ -241,6 +252,21 @@ impl<A: Arch> HostKernel<A> {
     /// Calls `watcher` at each event.
     pub fn on_event(&self, watcher: impl Fn(&Self, Event, &Module<Self>) + Send + Sync + 'static) {
         self.watchers.lock().unwrap().push(Arc::new(watcher));
+    }
+
+    /// Interrupts the loads that wait for another, and those that will.
+    pub fn interrupt_waiting(&self) {
+        self.queue.interrupt();
+    }
+
+    /// How many loads wait for another.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// The limit of each wait so far, as the loader has given it.
+    pub fn limits(&self) -> Vec<Option<Duration>> {
+        self.queue.limits()
     }
 
     /// Lets the `nth` operation of this kind from now on fail, the first being 1.
@@ -508,6 +534,18 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn section(&self, name: &str) -> Provision {
         let (sections, others) = &self.sections;
         *sections.get(name).unwrap_or(others)
+    }
+
+    fn wait(
+        &self,
+        is_done: &(dyn Fn() -> bool + Sync),
+        limit: Option<Duration>,
+    ) -> Result<(), WaitError> {
+        self.queue.wait(is_done, limit)
+    }
+
+    fn wake(&self) {
+        self.queue.wake();
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {

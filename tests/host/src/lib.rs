@@ -35,6 +35,7 @@ mod snapshot;
 mod trace;
 mod trial;
 mod user;
+mod waiting;
 
 pub use audit::audit;
 pub use collisions::colliding_names;
