@@ -6,8 +6,8 @@ use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{self, Layout, Plan};
 use crate::module::{
-    Content, Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, Room, State,
-    Work, denied,
+    Content, Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, Room,
+    Sections, State, Work, denied,
 };
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected};
@@ -114,7 +114,7 @@ impl<P: Platform> Loader<P> {
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
         denied::check(&self.platform, identity.name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
-        let ignored = Ignored::check(&self.platform, &image)?;
+        let (ignored, provided) = Ignored::check(&self.platform, &image)?;
         let reservation = self.registry.reserve(&self.platform, identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
@@ -132,6 +132,8 @@ impl<P: Platform> Loader<P> {
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
+        let all = self.platform.keep_all_sections();
+        let sections = Sections::of(&image, &plan, provided, all)?;
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
@@ -152,6 +154,10 @@ impl<P: Platform> Loader<P> {
             starts: entry.init.is_some(),
             exit: entry.exit.map(|address| parts.core_offset(address)),
             ignored,
+            sections: match sections.is_empty() {
+                true => None,
+                false => Some(boxed(sections).ok_or(link::Error::OutOfMemory)?),
+            },
             uses,
             last_load: AtomicU32::new(0),
             work: Work { relocations, ..work },

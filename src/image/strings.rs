@@ -45,6 +45,11 @@ impl<'a> Text<'a> {
         until_nul(self.0).unwrap_or_default()
     }
 
+    /// The table from its first byte on.
+    pub fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     /// Whether it is this.
     #[inline]
     pub fn is(self, string: &[u8]) -> bool {
@@ -79,7 +84,7 @@ pub(crate) fn until_nul_within(bytes: &[u8], limit: usize) -> Option<&[u8]> {
 
 /// The bytes before the first NUL; `None` if there is none. Names are short and there are many, so
 /// this looks at a word at a time.
-pub(super) fn until_nul(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn until_nul(bytes: &[u8]) -> Option<&[u8]> {
     const WORD: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 0xff;
     const HIGHS: usize = ONES << 7;

@@ -11,10 +11,14 @@ pub(crate) struct Ignored(KnownSections);
 
 impl Ignored {
     /// Asks the kernel about each section that is allocated and not empty. The error names the
-    /// first that the module cannot do without and the kernel does not provide for.
+    /// first that the module cannot do without and the kernel does not provide for. The second
+    /// result are those that it provides for.
     #[inline(never)]
-    pub fn check<P: Platform>(platform: &P, image: &Image<'_, P::Arch>) -> Result<Self, LoadError> {
-        let mut ignored = Self::default();
+    pub fn check<P: Platform>(
+        platform: &P,
+        image: &Image<'_, P::Arch>,
+    ) -> Result<(Self, KnownSections), LoadError> {
+        let (mut ignored, mut provided) = (Self::default(), KnownSections::default());
         for (index, section) in image.sections().iter().enumerate() {
             let matters = section.flags.contains(Flags::ALLOC) && section.size != 0;
             let Some(known) = section.known.filter(|_| matters) else { continue };
@@ -23,7 +27,10 @@ impl Ignored {
                 Treatment::Handled => continue,
                 Treatment::Harmless => {}
                 Treatment::Reported | Treatment::Refused => match platform.section(known.name()) {
-                    Provision::Provided => continue,
+                    Provision::Provided => {
+                        provided.insert(known);
+                        continue;
+                    }
                     Provision::Missing if treatment == Treatment::Refused => {
                         let section = image.section_ref(index);
                         return Err(LoadError::Unsupported { section, known });
@@ -33,7 +40,7 @@ impl Ignored {
             }
             ignored.0.insert(known);
         }
-        Ok(ignored)
+        Ok((ignored, provided))
     }
 
     /// All of them, by name.

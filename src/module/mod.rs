@@ -13,6 +13,7 @@ pub(crate) mod namespace;
 mod parts;
 mod reach;
 mod references;
+mod sections;
 mod state;
 
 pub(crate) use disabled::Disabled;
@@ -27,6 +28,8 @@ pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
 pub(crate) use parts::Parts;
 pub use references::{Handle, Reference};
+pub use sections::LoadedSection;
+pub(crate) use sections::Sections;
 pub use state::State;
 
 use crate::image::KnownSection;
@@ -87,6 +90,7 @@ pub(crate) struct Content<P: Platform> {
     /// Where its exit function is, as an offset in its core part.
     pub exit: Option<u32>,
     pub ignored: Ignored,
+    pub sections: Option<Box<Sections>>,
     pub work: Work,
     pub exports: Exports<P::Arch>,
     pub uses: Box<[Reference<P>]>,
@@ -185,6 +189,21 @@ impl<P: Platform> Module<P> {
     /// [table](crate::image::KnownSection::name).
     pub fn ignored_sections(&self) -> impl Iterator<Item = &'static str> {
         self.content().ignored.all().map(KnownSection::name)
+    }
+
+    /// The sections that the kernel has said it [provides](crate::platform::Provision::Provided) for,
+    /// or all that are loaded if it [keeps all](Platform::keep_all_sections), in the order of their
+    /// headers; those of the init part while that is there. Not those that the loader alone reads,
+    /// such as `.modinfo`.
+    pub fn sections(&self) -> impl Iterator<Item = LoadedSection<'_>> {
+        let Content { sections, parts, .. } = self.content();
+        let (core, init) = (parts.core_range().start, parts.init_range().map(|init| init.start));
+        sections.iter().flat_map(move |sections| sections.iter(core, init))
+    }
+
+    /// The first of [these](Self::sections) that has that name.
+    pub fn section(&self, name: &[u8]) -> Option<LoadedSection<'_>> {
+        self.sections().find(|section| section.name == name)
     }
 
     /// The addresses of its core part.

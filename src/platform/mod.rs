@@ -133,6 +133,14 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         Provision::Missing
     }
 
+    /// Whether a module keeps account of all its sections, by name and address
+    /// ([`Module::sections`]), as a debugger needs them: that takes 16 bytes for each, and the names.
+    /// By default of those alone that [`section`](Self::section) says are provided for. Asked once a
+    /// load, with no lock held.
+    fn keep_all_sections(&self) -> bool {
+        false
+    }
+
     /// Lets the calling thread, which loads a module, sleep until `is_done` says that what it waits
     /// for has happened, for no longer than `limit`, if there is one. Called for a symbol of a module
     /// whose init function has not returned, with Linux's limit of 30 s, and for a name that another
@@ -184,7 +192,8 @@ pub enum Provision {
     /// It does not, and accepts what a module then lacks, or does wrong. That the section is
     /// ignored is said when a module with one is loaded.
     LossAccepted,
-    /// It does, when it is [notified](Platform::notify) of the module.
+    /// It does, when it is [notified](Platform::notify) of the module, which then has the
+    /// [section](Module::section).
     Provided,
 }
 

@@ -41,6 +41,7 @@ pub struct HostKernel<A: Arch> {
     exports: BTreeMap<Vec<u8>, Export>,
     /// What it says of sections; of all others the second.
     sections: (BTreeMap<String, Provision>, Provision),
+    keeps_all_sections: bool,
     loader: Weak<HostLoader<A>>,
     memory: Arc<Memory>,
     failures: Arc<Failures>,
@@ -89,6 +90,7 @@ impl<A: Arch> HostKernel<A> {
             exports: BTreeMap::new(),
             // No module code runs that could miss anything.
             sections: (BTreeMap::new(), Provision::LossAccepted),
+            keeps_all_sections: false,
             loader: Weak::new(),
             memory: Arc::new(Memory::new(modules, failures.clone(), trace.clone())),
             failures,
@@ -127,6 +129,12 @@ impl<A: Arch> HostKernel<A> {
     /// The same kernel, which says this of sections of that name.
     pub fn with_section(mut self, name: &str, provision: Provision) -> Self {
         self.sections.0.insert(name.into(), provision);
+        self
+    }
+
+    /// The same kernel, whose modules keep account of all their sections.
+    pub fn keep_all_sections(mut self) -> Self {
+        self.keeps_all_sections = true;
         self
     }
 
@@ -534,6 +542,10 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn section(&self, name: &str) -> Provision {
         let (sections, others) = &self.sections;
         *sections.get(name).unwrap_or(others)
+    }
+
+    fn keep_all_sections(&self) -> bool {
+        self.keeps_all_sections
     }
 
     fn wait(
