@@ -116,6 +116,7 @@ extern crate self as modlink;
 pub mod arch;
 pub mod errno;
 pub mod error;
+mod heap;
 pub mod image;
 mod imports;
 pub mod link;

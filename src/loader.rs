@@ -2,6 +2,7 @@
 
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
+use crate::heap::{boxed, exact};
 use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{self, Layout, Plan};
@@ -11,10 +12,9 @@ use crate::module::{
 };
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected};
-use crate::registry::{Listed, Registry, boxed};
+use crate::registry::{Listed, Registry};
 use crate::symbols::Exports;
 use crate::sync::AtomicU32;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
@@ -132,8 +132,6 @@ impl<P: Platform> Loader<P> {
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
-        let all = self.platform.keep_all_sections();
-        let sections = Sections::of(&image, &plan, provided, all)?;
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
@@ -141,6 +139,9 @@ impl<P: Platform> Loader<P> {
             true => None,
             false => Some(boxed(arguments).ok_or(link::Error::OutOfMemory)?),
         };
+        let all = self.platform.keep_all_sections();
+        let sections =
+            Sections::of(&image, &plan, provided, all).ok_or(link::Error::OutOfMemory)?;
         let Room { parts, init } =
             room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
@@ -154,10 +155,7 @@ impl<P: Platform> Loader<P> {
             starts: entry.init.is_some(),
             exit: entry.exit.map(|address| parts.core_offset(address)),
             ignored,
-            sections: match sections.is_empty() {
-                true => None,
-                false => Some(boxed(sections).ok_or(link::Error::OutOfMemory)?),
-            },
+            sections,
             uses,
             last_load: AtomicU32::new(0),
             work: Work { relocations, ..work },
@@ -315,15 +313,4 @@ impl<P: Platform> Loader<P> {
     fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {
         self.platform.log(Level::Warning, format_args!("module {}: {what}", module.name()));
     }
-}
-
-/// The values without room for more; `None` if that takes memory and the heap has none.
-fn exact<T>(mut values: Vec<T>) -> Option<Box<[T]>> {
-    if values.len() != values.capacity() {
-        let mut exact = Vec::new();
-        exact.try_reserve_exact(values.len()).ok()?;
-        exact.append(&mut values);
-        values = exact;
-    }
-    Some(values.into_boxed_slice())
 }

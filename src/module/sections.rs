@@ -1,9 +1,11 @@
 //! The sections of a loaded module, for a kernel that does something about them.
 
 use crate::arch::Arch;
+use crate::heap::boxed;
 use crate::image::strings::until_nul;
 use crate::image::{Image, KnownSections};
-use crate::link::{self, Part, Plan};
+use crate::link::{Part, Plan};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A section of a loaded module.
@@ -28,7 +30,7 @@ pub(crate) struct Sections {
 
 #[derive(Debug)]
 struct Row {
-    /// Where its name starts in the names.
+    /// How long the names are from this one's on.
     name: u32,
     /// The offset from the start of its part. A part has less than 4 GiB.
     offset: u32,
@@ -37,36 +39,39 @@ struct Row {
 }
 
 impl Sections {
-    /// Those of an image that are `kept`; all that are loaded, if `all`.
+    /// Those of an image that are `kept`; all that are loaded, if `all`; `None` if the heap has no room
+    /// for them.
+    #[inline(never)]
     pub fn of<A: Arch>(
         image: &Image<'_, A>,
         plan: &Plan,
         kept: KnownSections,
         all: bool,
-    ) -> Result<Self, link::Error> {
-        let wanted = || {
-            let wanted = image.loaded_sections();
-            let wanted = wanted.filter(move |(_, section)| all || kept.has(section.known));
-            wanted.filter_map(|(index, section)| Some((section.name.rest(), plan.location(index)?)))
-        };
-        let names = wanted().map(|(name, _)| name).max_by_key(|name| name.len());
-        let from = names.unwrap_or_default();
-        let (mut names, mut rows) = (Vec::new(), Vec::new());
-        names.try_reserve_exact(from.len()).map_err(|_| link::Error::OutOfMemory)?;
-        names.extend_from_slice(from);
-        rows.try_reserve_exact(wanted().count()).map_err(|_| link::Error::OutOfMemory)?;
-        rows.extend(wanted().map(|(name, place)| Row {
-            // All end where the table does.
-            name: from.len().saturating_sub(name.len()) as u32,
-            offset: place.offset as u32,
-            size: place.size as u32,
-            part: place.part,
-        }));
-        Ok(Self { names, rows })
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    ) -> Option<Option<Box<Self>>> {
+        let (mut table, mut rows) = (&b""[..], Vec::new());
+        for (index, section) in image.loaded_sections() {
+            let Some(place) = plan.location(index) else { continue };
+            if !all && !kept.has(section.known) {
+                continue;
+            }
+            let name = section.name.rest();
+            // All end where the table of names does.
+            table = if name.len() > table.len() { name } else { table };
+            rows.try_reserve(1).ok()?;
+            rows.push(Row {
+                name: name.len() as u32,
+                offset: place.offset as u32,
+                size: place.size as u32,
+                part: place.part,
+            });
+        }
+        let mut names = Vec::new();
+        names.try_reserve_exact(table.len()).ok()?;
+        names.extend_from_slice(table);
+        if rows.is_empty() {
+            return Some(None);
+        }
+        boxed(Self { names, rows }).map(Some)
     }
 
     /// The sections, in the order of their headers, where the core part starts at `core`, and the
@@ -78,7 +83,9 @@ impl Sections {
                 Part::Init => init?,
             };
             Some(LoadedSection {
-                name: self.names.get(row.name as usize..).and_then(until_nul)?,
+                name: until_nul(
+                    self.names.get(self.names.len().checked_sub(row.name as usize)?..)?,
+                )?,
                 address: start.wrapping_add(row.offset.into()),
                 size: row.size.into(),
             })

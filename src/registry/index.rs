@@ -7,8 +7,9 @@
 //!   those are not used again before the index is made anew.
 
 use super::out_of_memory;
-use super::snapshot::{Row, boxed, exporter, hash_of_module};
+use super::snapshot::{Row, exporter, hash_of_module};
 use crate::error::LoadError;
+use crate::heap::boxed;
 use crate::module::{IdentityProblem, Module};
 use crate::platform::Platform;
 use crate::symbols::{ExportProblem, Index, hash};

@@ -18,6 +18,7 @@ mod snapshot;
 mod waiting;
 
 use crate::error::{LoadError, UnloadError};
+use crate::heap::boxed;
 use crate::link;
 use crate::module::{Content, Module, Reference, State};
 use crate::name::{ModuleName, Name};
@@ -26,7 +27,6 @@ use crate::symbols::Symbol;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use published::Published;
 use retired::{Retire, Retired};
-pub(crate) use snapshot::boxed;
 use snapshot::{Change, Entry, Snapshot};
 
 pub(crate) struct Registry<P: Platform> {

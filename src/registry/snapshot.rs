@@ -9,6 +9,7 @@ use super::index::after;
 use super::out_of_memory;
 use super::retired::Retire;
 use crate::error::LoadError;
+use crate::heap::boxed;
 use crate::module::{Module, State};
 use crate::name::Name;
 use crate::platform::Platform;
@@ -16,7 +17,6 @@ use crate::symbols::{Index, Symbol, hash};
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
@@ -339,18 +339,6 @@ impl<P: Platform> Clone for Row<P> {
 }
 
 impl<P: Platform> Copy for Row<P> {}
-
-/// Puts a value on the heap, if that has room for it.
-pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
-    const { assert!(size_of::<T>() != 0) };
-    // SAFETY: it is not of size 0.
-    let room = unsafe { alloc::alloc::alloc(Layout::new::<T>()) }.cast::<T>();
-    // SAFETY: unless it is null, this is room for such a value from the heap, and holds one then.
-    (!room.is_null()).then(|| unsafe {
-        room.write(value);
-        Box::from_raw(room)
-    })
-}
 
 /// These rows without those that `leaves` says, and with one more in its place; `None` if the heap
 /// does not have the room.
