@@ -15,7 +15,14 @@ const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
 
 /// What an init function waits at until a test lets it return.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<(bool, Option<i32>)>, Condvar)>);
+struct Gate(Arc<(Mutex<Passage>, Condvar)>);
+
+#[derive(Default)]
+struct Passage {
+    reached: bool,
+    /// What the init function returns, once it may.
+    status: Option<i32>,
+}
 
 impl Gate {
     /// A gate in the init function of a module.
@@ -29,21 +36,21 @@ impl Gate {
     fn pass(&self) -> i32 {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap();
-        state.0 = true;
+        state.reached = true;
         changed.notify_all();
-        changed.wait_while(state, |(_, status)| status.is_none()).unwrap().1.unwrap()
+        changed.wait_while(state, |state| state.status.is_none()).unwrap().status.unwrap()
     }
 
     /// Waits until the init function runs.
     fn reached(&self) {
         let (state, changed) = &*self.0;
-        drop(changed.wait_while(state.lock().unwrap(), |(reached, _)| !*reached).unwrap());
+        drop(changed.wait_while(state.lock().unwrap(), |state| !state.reached).unwrap());
     }
 
     /// Lets the init function return this.
     fn open(&self, status: i32) {
         let (state, changed) = &*self.0;
-        state.lock().unwrap().1 = Some(status);
+        state.lock().unwrap().status = Some(status);
         changed.notify_all();
     }
 }
