@@ -245,7 +245,7 @@ impl fmt::Display for ImportProblem {
             }
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
             Self::Coming(name) => {
-                write!(f, "the init function of its module {name} has not returned yet")
+                write!(f, "its module {name} is coming: its init function has not returned yet")
             }
             Self::Interrupted(name) => {
                 write!(f, "interrupted while it waited for the init function of module {name}")

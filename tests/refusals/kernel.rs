@@ -14,6 +14,7 @@ use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, colliding_names};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             in_a_namespace_of_modules::<A>(on),
             imports_a_namespace_of_modules::<A>(on),
             exporter_is_coming::<A>(on),
+            interrupted_while_it_waits_for_a_name::<A>(),
+            interrupted_while_it_waits_for_a_symbol::<A>(on),
             exporter_is_going::<A>(on),
             used_by_another::<A>(on),
             referenced::<A>(on),
@@ -241,6 +244,28 @@ fn exporter_is_coming<A: Arch>(on: Architecture) -> Outcome {
     while_coming(kernel_for::<A>(on), move |loader| {
         let want = refused_import(on, ImportProblem::Coming(name("exporter")));
         load(loader, user(on).bytes(), want, Errno::EBUSY, "(crc_itu_t): its module exporter")
+    })
+}
+
+/// A kernel whose loads are interrupted when they wait.
+fn impatient<A: Arch>(kernel: HostKernel<A>) -> HostKernel<A> {
+    let kernel = kernel.with_waiting(Duration::from_secs(600));
+    kernel.interrupt_waiting();
+    kernel
+}
+
+fn interrupted_while_it_waits_for_a_name<A: Arch>() -> Outcome {
+    while_coming(impatient(HostKernel::<A>::new()), |loader| {
+        let want = LoadError::Interrupted(name("exporter"));
+        load(loader, &exporter::<A>(), want, Errno::EINTR, "another module exporter")
+    })
+}
+
+fn interrupted_while_it_waits_for_a_symbol<A: Arch>(on: Architecture) -> Outcome {
+    while_coming(impatient(kernel_for::<A>(on)), move |loader| {
+        let want = refused_import(on, ImportProblem::Interrupted(name("exporter")));
+        let says = "(crc_itu_t): interrupted while it waited for the init function";
+        load(loader, user(on).bytes(), want, Errno::EINTR, says)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The kernel itself.
 
+use crate::context::needs_a_thread;
 use crate::failures::{Failures, Operation};
 use crate::files::{File, FileKind, Files};
 use crate::memory::{HostMemory, Memory, NotAllowed};
@@ -496,6 +497,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     }
 
     fn allocate(&self, request: &MemoryRequest) -> Result<HostMemory, AllocateError> {
+        needs_a_thread("allocate");
         self.memory.allocate(request)
     }
 
@@ -510,14 +512,17 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     }
 
     fn verify(&self, file: &[u8]) -> Result<(), Refusal> {
+        needs_a_thread("verify");
         (self.verify)(file)
     }
 
     fn permit(&self, image: &Image<'_, A>) -> Result<(), Refusal> {
+        needs_a_thread("permit");
         (self.permit)(image)
     }
 
     unsafe fn call_init(&self, entry: u64) -> i32 {
+        needs_a_thread("call_init");
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Init(name.clone()));
@@ -526,6 +531,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     }
 
     unsafe fn call_exit(&self, entry: u64) {
+        needs_a_thread("call_exit");
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Exit(name.clone()));
@@ -536,15 +542,18 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     }
 
     fn denied_modules(&self) -> &str {
+        needs_a_thread("denied_modules");
         &self.denied
     }
 
     fn section(&self, name: &str) -> Provision {
+        needs_a_thread("section");
         let (sections, others) = &self.sections;
         *sections.get(name).unwrap_or(others)
     }
 
     fn keep_all_sections(&self) -> bool {
+        needs_a_thread("keep_all_sections");
         self.keeps_all_sections
     }
 
@@ -553,18 +562,22 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         is_done: &(dyn Fn() -> bool + Sync),
         limit: Option<Duration>,
     ) -> Result<(), WaitError> {
+        needs_a_thread("wait");
         self.queue.wait(is_done, limit)
     }
 
     fn wake(&self) {
+        needs_a_thread("wake");
         self.queue.wake();
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        needs_a_thread("log");
         self.log.lock().unwrap().push((level, line.to_string()));
     }
 
     fn notify(&self, event: Event, module: &Module<Self>) {
+        needs_a_thread("notify");
         if event == Event::Coming {
             self.remember(module);
         }
@@ -581,10 +594,12 @@ impl<A: Arch> ProcessPlatform for HostKernel<A> {
     type File = File;
 
     fn may_manage_modules(&self) -> bool {
+        needs_a_thread("may_manage_modules");
         self.privileged.load(Ordering::SeqCst)
     }
 
     fn copy_from_user(&self, from: u64, to: &mut [u8]) -> Result<(), Fault> {
+        needs_a_thread("copy_from_user");
         if self.failures.strikes(Operation::CopyFromUser) {
             return Err(Fault);
         }
@@ -592,6 +607,7 @@ impl<A: Arch> ProcessPlatform for HostKernel<A> {
     }
 
     fn open(&self, descriptor: i32) -> Result<File, OpenError> {
+        needs_a_thread("open");
         self.files.open(descriptor, self.failures.clone())
     }
 }

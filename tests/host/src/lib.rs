@@ -24,6 +24,7 @@
 
 mod audit;
 mod collisions;
+pub mod context;
 pub mod corpus;
 mod failures;
 mod files;

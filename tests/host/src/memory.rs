@@ -1,5 +1,6 @@
 //! Memory for modules, with addresses of their architecture and watched protections.
 
+use crate::context::needs_a_thread;
 use crate::failures::{Failures, Operation};
 use crate::guarded::Guarded;
 use crate::snapshot::BlockRow;
@@ -310,6 +311,7 @@ unsafe impl ProtectedMemory for HostProtected {
 
 impl Held {
     fn protect(&self, run: &Range<usize>, protection: Protection) -> Result<(), ProtectError> {
+        needs_a_thread("protecting memory");
         let page = PAGE as usize;
         assert!(
             run.start < run.end
@@ -337,6 +339,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        needs_a_thread("giving memory back");
         let mut state = self.memory.state.lock().unwrap();
         let removed = state.blocks.remove(&self.block.address);
         assert!(removed.is_some(), "memory is given back twice");

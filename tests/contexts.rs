@@ -1,0 +1,322 @@
+//! What may be called from an interrupt, a fault or an NMI neither waits, nor allocates, nor calls
+//! what of the kernel needs a thread, whatever it interrupts.
+
+use modlink::arch::{Arch, X86_64};
+use modlink::{Handle, Loader, Platform, Reference, State};
+use modlink_host::context::{interrupt, is_interrupt};
+use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+/// A heap that is not for interrupts.
+struct Heap;
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+fn needs_a_thread() {
+    modlink_host::context::needs_a_thread("the heap is used");
+}
+
+// SAFETY: everything is the system's, which keeps the promises.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        needs_a_thread();
+        // SAFETY: the caller's promise is the one asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        needs_a_thread();
+        // SAFETY: the caller's promise is the one asked for.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+type Kernel = HostKernel<X86_64>;
+
+/// The crate's page, with the table of contexts.
+const PAGE: &str = include_str!("../src/lib.rs");
+
+/// A row of that table: its functions, and from where they may be called.
+fn table() -> Vec<(Vec<&'static str>, &'static str)> {
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    rows.map(|row| {
+        let mut cells = row.split(" | ");
+        let names = cells.next().expect("functions").split('`').step_by(2);
+        (names.filter(|name| !name.is_empty()).collect(), cells.next().expect("a context"))
+    })
+    .collect()
+}
+
+/// The name of the type in a line that starts with `impl`, of which this is what follows.
+fn implemented_type(line: &str) -> &str {
+    let mut depth = 0;
+    let parameters = line.char_indices().find(|(_, character)| {
+        depth += i32::from(*character == '<') - i32::from(*character == '>');
+        depth == 0
+    });
+    let (end, _) = parameters.expect("all brackets close");
+    let rest = line[end..].trim_start_matches(['>', ' ']);
+    let rest = rest.rsplit(" for ").next().expect("a type");
+    rest.split(['<', ' ']).next().expect("a name")
+}
+
+/// What the files of the loader and of modules make public, as `Type::function`.
+fn public() -> Vec<String> {
+    let files = [
+        include_str!("../src/loader.rs"),
+        include_str!("../src/module/mod.rs"),
+        include_str!("../src/module/references.rs"),
+        include_str!("../src/symbols/builtin.rs"),
+        include_str!("../src/syscall/mod.rs"),
+    ];
+    let mut found = Vec::new();
+    for file in files {
+        let mut of = "syscall";
+        for line in file.lines() {
+            if let Some(rest) = line.strip_prefix("impl") {
+                of = implemented_type(rest);
+            }
+            let words = line.trim_start().split([' ', '(', '<']);
+            let mut words = words.skip_while(|word| ["const", "unsafe"].contains(word));
+            let is_public = line.trim_start().starts_with("pub ");
+            let mut words =
+                words.by_ref().filter(|word| !["pub", "const", "unsafe"].contains(word));
+            if is_public && words.next() == Some("fn") {
+                found.push(format!("{of}::{}", words.next().expect("a name")));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_table_of_contexts_has_each_function_of_the_loader_once() {
+    let table = table();
+    let listed: Vec<_> = table.iter().flat_map(|(names, _)| names.iter().copied()).collect();
+    let internal = ["Content::export_tables", "Ksymtab::with_room"];
+    let public = public();
+    assert!(public.len() > 35, "{public:?}");
+    for name in public.iter().map(String::as_str).filter(|name| !internal.contains(name)) {
+        let count = listed.iter().filter(|listed| **listed == name).count();
+        assert_eq!(count, 1, "{name} in the table of contexts of src/lib.rs");
+    }
+}
+
+/// What an interrupt saw, and how often.
+#[derive(Default)]
+struct Seen {
+    interrupts: AtomicU64,
+    found: AtomicU64,
+    not_found: AtomicU64,
+    exported: AtomicU64,
+    not_exported: AtomicU64,
+    located: AtomicU64,
+    not_located: AtomicU64,
+    got: AtomicU64,
+    not_got: AtomicU64,
+}
+
+impl Seen {
+    fn note(yes: &AtomicU64, no: &AtomicU64, which: bool) {
+        let count = if which { yes } else { no };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn all(&self) -> [u64; 9] {
+        let Self { interrupts, found, not_found, exported, not_exported, .. } = self;
+        let Self { located, not_located, got, not_got, .. } = self;
+        [interrupts, found, not_found, exported, not_exported, located, not_located, got, not_got]
+            .map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// What the handler of the signals looks at.
+struct Subject {
+    loader: Arc<HostLoader<X86_64>>,
+    /// An address in the module that comes and goes, while it is there.
+    address: AtomicU64,
+    /// Of the module that stays, and of one that has left.
+    handles: [Handle<Kernel>; 2],
+    seen: Seen,
+}
+
+static SUBJECT: OnceLock<Subject> = OnceLock::new();
+
+extern "C" fn handler(_: libc::c_int) {
+    if let Some(subject) = SUBJECT.get() {
+        interrupt(|| subject.look());
+    }
+}
+
+impl Subject {
+    /// All that an interrupt may do.
+    fn look(&self) {
+        let Self { loader, seen, .. } = self;
+        seen.interrupts.fetch_add(1, Ordering::Relaxed);
+        let found = loader.find(b"comes");
+        if let Some(module) = &found {
+            assert_eq!(module.name().as_bytes(), b"comes");
+            let twice = module.clone();
+            assert_ne!(twice.state(), State::Going);
+            let core = twice.core();
+            let at = loader.locate(core.start + 8).map(|(name, offset)| (name, offset));
+            assert!(at.is_some_and(|(name, offset)| (name.as_bytes(), offset) == (b"comes", 8)));
+        }
+        Seen::note(&seen.found, &seen.not_found, found.is_some());
+        drop(found);
+
+        let exported = loader.symbol(b"comes_f");
+        if let Some(exported) = &exported {
+            let owner = exported.holder.as_ref().expect("a module's");
+            assert!(owner.core().contains(&exported.address));
+            assert_eq!(owner.export(b"comes_f").expect("it").address, exported.address);
+        }
+        Seen::note(&seen.exported, &seen.not_exported, exported.is_some());
+        drop(exported);
+        assert!(loader.symbol(b"kernels").is_some_and(|exported| exported.holder.is_none()));
+        assert!(loader.symbol(b"nobodys").is_none());
+
+        let located = loader.locate(self.address.load(Ordering::Relaxed));
+        Seen::note(&seen.located, &seen.not_located, located.is_some());
+        let mut modules = 0;
+        loader.for_each(|module| modules += usize::from(!module.core().is_empty()));
+        assert!(modules <= 3);
+
+        for handle in &self.handles {
+            let got = handle.clone().try_get();
+            Seen::note(&seen.got, &seen.not_got, got.is_some());
+        }
+    }
+}
+
+/// Sends the calling thread signals, as many as it can take, until `work` is done.
+fn interrupted(work: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    // SAFETY: it has no requirements.
+    let thread = unsafe { libc::pthread_self() };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                // SAFETY: the thread is in this function until this one has ended.
+                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                thread::sleep(Duration::from_micros(50));
+            }
+        });
+        work();
+        done.store(true, Ordering::SeqCst);
+    });
+}
+
+fn accept_signals() {
+    // SAFETY: all zeros are a valid value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as usize;
+    // The handler may be interrupted by itself, as an interrupt by an NMI.
+    action.sa_flags = libc::SA_RESTART | libc::SA_NODEFER;
+    // SAFETY: the handler does nothing that a handler may not.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+}
+
+#[test]
+fn interrupts_look_modules_symbols_and_addresses_up_whatever_they_interrupt() {
+    let loader = HostKernel::<X86_64>::new().export("kernels").boot();
+    let comes = ModuleFile::<X86_64>::new("comes").init().exit().exports("comes_f").build();
+    let uses = ModuleFile::<X86_64>::new("uses").init().exit().imports("comes_f").build();
+    let stays = ModuleFile::<X86_64>::new("stays").init().exit().build();
+    let first = loader.load(&stays).unwrap();
+    let left = loader.load(&comes).unwrap().handle();
+    loader.unload(b"comes", false).unwrap();
+    let subject = Subject {
+        loader: loader.clone(),
+        address: AtomicU64::new(first.core().start),
+        handles: [first.handle(), left],
+        seen: Seen::default(),
+    };
+    assert!(SUBJECT.set(subject).is_ok());
+    let subject = SUBJECT.get().unwrap();
+    drop(first);
+    accept_signals();
+
+    let enough = |subject: &Subject| subject.seen.all().iter().min() > Some(&100);
+    let both = || {
+        let mut rounds = 0;
+        while rounds < 200 || !enough(subject) {
+            // An interrupt may hold what is to go: it lets go soon.
+            while loader.load(&comes).is_err() {}
+            let module = loader.find(b"comes").expect("it is loaded");
+            subject.address.store(module.core().start, Ordering::Relaxed);
+            drop(module);
+            while loader.load(&uses).is_err() {}
+            while loader.unload(b"uses", false).is_err() {}
+            while loader.unload(b"comes", false).is_err() {}
+            rounds += 1;
+            assert!(rounds < 50_000, "{:?}", subject.seen.all());
+        }
+    };
+    interrupted(both);
+
+    loader.reap();
+    assert_eq!(loader.platform().names(), ["stays"]);
+    loader.unload(b"stays", false).unwrap();
+    loader.reap();
+    assert_eq!(loader.platform().snapshot().blocks, []);
+}
+
+/// That of a module that another uses.
+fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
+    let file = ModuleFile::<A>::new("used").init().exit().exports("f").exports_gpl("g");
+    drop(loader.load(&file.build()).unwrap());
+    drop(loader.load(&ModuleFile::<A>::new("user").imports("f").build()).unwrap());
+    loader.find(b"used").expect("it is loaded")
+}
+
+on_every_architecture! {
+    /// One after the other all functions that the table gives to any context.
+    fn what_any_context_may_call_needs_no_thread<A>() {
+        let loader = HostKernel::<A>::new().export("kernels").keep_all_sections().boot();
+        let module = used(&loader);
+        let loader: &Loader<_> = &loader;
+        interrupt(|| {
+            assert!(is_interrupt());
+            assert!(!loader.platform().kernel().is_empty());
+            assert!(!loader.is_disabled());
+            let handle = module.handle();
+            let again = handle.clone().try_get().expect("it is live");
+            drop(handle);
+            assert_eq!(again.references(), module.references());
+            drop(again.clone());
+            assert_eq!(again.name().as_bytes(), b"used");
+            assert_eq!(again.arguments(), b"");
+            assert_eq!(again.state(), State::Live);
+            assert_eq!(again.uses().count(), 0);
+            assert_eq!(again.figures().from_kernel, 0);
+            assert!(again.is_gpl_compatible());
+            assert!(again.ignored_sections().count() < 10);
+            assert!(again.sections().count() > 1);
+            let text = again.section(b".text").expect("it has code");
+            assert!(again.core().contains(&text.address) && again.init().is_none());
+            assert!(again.export(b"g").expect("it exports it").gpl_only);
+            assert_eq!(again.exports().count(), 2);
+            let user = loader.find(b"user").expect("it is loaded");
+            assert!(user.is_user_of(&again) && !again.is_user_of(&user));
+            drop(user);
+            let exported = loader.symbol(b"f").expect("it is exported");
+            assert!(again.core().contains(&exported.address));
+            drop(exported);
+            assert!(loader.symbol(b"kernels").is_some());
+            let located = loader.locate(text.address).expect("it is there");
+            assert_eq!(located.0.as_bytes(), b"used");
+            let mut names = 0;
+            loader.for_each(|module| names += module.name().as_bytes().len());
+            assert_eq!(names, 8);
+            drop(again);
+            loader.disable();
+            assert!(loader.is_disabled());
+        });
+    }
+}
