@@ -16,6 +16,11 @@ pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
     })
 }
 
+/// Puts a value on the heap if it is needed there; no value at all if the heap has no room for it.
+pub(crate) fn boxed_if<T>(needed: bool, value: T) -> Option<Option<Box<T>>> {
+    if needed { boxed(value).map(Some) } else { Some(None) }
+}
+
 /// The values without room for more; `None` if that takes memory and the heap has none.
 pub(crate) fn exact<T>(mut values: Vec<T>) -> Option<Box<[T]>> {
     if values.len() != values.capacity() {

@@ -2,12 +2,12 @@
 
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
-use crate::heap::{boxed, exact};
+use crate::heap::{boxed_if, exact};
 use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{self, Layout, Plan};
 use crate::module::{
-    Content, Disabled, EntryPoints, Identity, Ignored, Module, Namespaces, Reference, Room,
+    Content, Disabled, EntryPoints, Extra, Identity, Ignored, Module, Namespaces, Reference, Room,
     Sections, State, Work, denied,
 };
 use crate::name::ModuleName;
@@ -135,13 +135,11 @@ impl<P: Platform> Loader<P> {
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         let arguments = arguments().map_err(LoadError::Arguments)?;
-        let arguments = match arguments.is_empty() {
-            true => None,
-            false => Some(boxed(arguments).ok_or(link::Error::OutOfMemory)?),
-        };
         let all = self.platform.keep_all_sections();
-        let sections =
-            Sections::of(&image, &plan, provided, all).ok_or(link::Error::OutOfMemory)?;
+        let sections = Sections::of(&image, &plan, provided, all);
+        let extra = sections.and_then(|sections| Extra::of(arguments, sections));
+        let extra = extra.ok_or(link::Error::OutOfMemory)?;
+        let exports = boxed_if(exports.len() != 0, exports).ok_or(link::Error::OutOfMemory)?;
         let Room { parts, init } =
             room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
@@ -150,12 +148,11 @@ impl<P: Platform> Loader<P> {
         let uses = exact(uses).ok_or(link::Error::OutOfMemory)?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
-            arguments,
+            extra,
             gpl_compatible,
             starts: entry.init.is_some(),
-            exit: entry.exit.map(|address| parts.core_offset(address)),
+            exit: entry.exit.and_then(|address| parts.offset_plus_1(address)),
             ignored,
-            sections,
             uses,
             last_load: AtomicU32::new(0),
             work: Work { relocations, ..work },

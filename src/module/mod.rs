@@ -32,6 +32,7 @@ pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
 pub use state::State;
 
+use crate::heap::boxed_if;
 use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{Platform, Protected, ProtectedMemory};
@@ -39,6 +40,7 @@ use crate::symbols::{ExportTables, Exports, Symbol};
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::ops::Range;
 use core::ptr;
 use count::Count;
@@ -82,21 +84,35 @@ pub struct Module<P: Platform> {
 
 /// What there is of a module from when it is listed until it is out of use.
 pub(crate) struct Content<P: Platform> {
-    #[expect(clippy::box_collection, reason = "half the room when there are none")]
-    pub arguments: Option<Box<Vec<u8>>>,
+    pub extra: Option<Box<Extra>>,
     pub gpl_compatible: bool,
     /// Whether it has a start.
     pub starts: bool,
-    /// Where its exit function is, as an offset in its core part.
-    pub exit: Option<u32>,
+    /// Where its exit function is, as an offset in its core part plus 1, which a part has room for:
+    /// half the size of an offset that may not be there.
+    pub exit: Option<NonZeroU32>,
     pub ignored: Ignored,
-    pub sections: Option<Box<Sections>>,
     pub work: Work,
-    pub exports: Exports<P::Arch>,
+    /// None if it exports nothing.
+    pub exports: Option<Box<Exports<P::Arch>>>,
     pub uses: Box<[Reference<P>]>,
     /// The highest number of a load that has used it.
     pub last_load: AtomicU32,
     pub parts: Parts<Protected<P>>,
+}
+
+/// What few modules have.
+pub(crate) struct Extra {
+    pub arguments: Vec<u8>,
+    pub sections: Sections,
+}
+
+impl Extra {
+    /// These, if there are any; no value if the heap has no room for them.
+    pub fn of(arguments: Vec<u8>, sections: Sections) -> Option<Option<Box<Self>>> {
+        let needed = !arguments.is_empty() || !sections.is_empty();
+        boxed_if(needed, Self { arguments, sections })
+    }
 }
 
 impl<P: Platform> Module<P> {
@@ -141,12 +157,13 @@ impl<P: Platform> Module<P> {
 
     /// The arguments that it was loaded with.
     pub fn arguments(&self) -> &[u8] {
-        self.content().arguments.as_ref().map_or(&[][..], |arguments| arguments)
+        self.content().extra.as_ref().map_or(&[][..], |extra| &extra.arguments)
     }
 
     /// The address of its exit function, if it has one.
     pub(crate) fn exit(&self) -> Option<u64> {
-        self.content().exit.map(|offset| self.core().start.wrapping_add(offset.into()))
+        let offset = self.content().exit?.get().wrapping_sub(1);
+        Some(self.core().start.wrapping_add(offset.into()))
     }
 
     /// Its state.
@@ -196,9 +213,9 @@ impl<P: Platform> Module<P> {
     /// headers; those of the init part while that is there. Not those that the loader alone reads,
     /// such as `.modinfo`.
     pub fn sections(&self) -> impl Iterator<Item = LoadedSection<'_>> {
-        let Content { sections, parts, .. } = self.content();
+        let Content { extra, parts, .. } = self.content();
         let (core, init) = (parts.core_range().start, parts.init_range().map(|init| init.start));
-        sections.iter().flat_map(move |sections| sections.iter(core, init))
+        extra.iter().flat_map(move |extra| extra.sections.iter(core, init))
     }
 
     /// The first of [these](Self::sections) that has that name.
@@ -249,12 +266,17 @@ impl<P: Platform> Module<P> {
 }
 
 impl<P: Platform> Content<P> {
+    /// How many symbols it exports.
+    pub fn export_count(&self) -> usize {
+        self.exports.as_ref().map_or(0, |exports| exports.len())
+    }
+
     /// The symbols that it exports.
     pub fn export_tables(&self) -> ExportTables<'_, P::Arch> {
-        let constants = self.exports.constants();
-        let core = &self.parts.core;
+        let Some(exports) = &self.exports else { return ExportTables::none() };
+        let (core, constants) = (&self.parts.core, exports.constants());
         let address = core.address().wrapping_add(constants.start as u64);
-        self.exports.tables(core.read_only(constants).unwrap_or_default(), address)
+        exports.tables(core.read_only(constants).unwrap_or_default(), address)
     }
 }
 

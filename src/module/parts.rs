@@ -4,6 +4,7 @@ use super::memory::read_only_after_init;
 use crate::link::Layout;
 use crate::platform::{ModuleMemory, ProtectError, ProtectedMemory, Protection};
 use crate::sync::{AtomicBool, Ordering};
+use core::num::NonZeroU32;
 use core::ops::Range;
 
 /// The memory of the core part, which dropping it gives back, and where the init part is. An init
@@ -59,9 +60,9 @@ impl<M: ProtectedMemory> Parts<M> {
         drop(memory);
     }
 
-    /// The offset of an address in the core part, which is less than 4 GiB long.
-    pub fn core_offset(&self, address: u64) -> u32 {
-        address.wrapping_sub(self.core.address()) as u32
+    /// The offset of an address in the core part, which is less than 4 GiB long, plus 1.
+    pub fn offset_plus_1(&self, address: u64) -> Option<NonZeroU32> {
+        NonZeroU32::new(address.wrapping_sub(self.core.address()).wrapping_add(1) as u32)
     }
 
     pub fn core_range(&self) -> Range<u64> {

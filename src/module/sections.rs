@@ -1,11 +1,9 @@
 //! The sections of a loaded module, for a kernel that does something about them.
 
 use crate::arch::Arch;
-use crate::heap::boxed;
 use crate::image::strings::until_nul;
 use crate::image::{Image, KnownSections};
 use crate::link::{Part, Plan};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A section of a loaded module.
@@ -47,7 +45,7 @@ impl Sections {
         plan: &Plan,
         kept: KnownSections,
         all: bool,
-    ) -> Option<Option<Box<Self>>> {
+    ) -> Option<Self> {
         let (mut table, mut rows) = (&b""[..], Vec::new());
         for (index, section) in image.loaded_sections() {
             let Some(place) = plan.location(index) else { continue };
@@ -68,10 +66,11 @@ impl Sections {
         let mut names = Vec::new();
         names.try_reserve_exact(table.len()).ok()?;
         names.extend_from_slice(table);
-        if rows.is_empty() {
-            return Some(None);
-        }
-        boxed(Self { names, rows }).map(Some)
+        Some(Self { names, rows })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// The sections, in the order of their headers, where the core part starts at `core`, and the

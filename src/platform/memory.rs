@@ -73,22 +73,27 @@ pub unsafe trait ProtectedMemory: Send + Sync {
 /// Which pages of a module's memory are [`Protection::ReadOnly`] from before it ran: what an
 /// implementation of [`ProtectedMemory::read_only`] has to know. Takes nothing from the heap.
 #[derive(Clone, Debug, Default)]
-pub struct ReadOnlyPages([Range<usize>; ReadOnlyPages::RUNS]);
+pub struct ReadOnlyPages([Range<u32>; ReadOnlyPages::RUNS]);
 
 impl ReadOnlyPages {
     /// The core part has one run, and an init part in the same block another.
     const RUNS: usize = 2;
 
     /// Those of the pages that [`ModuleMemory::protect`] is given. Of more than two runs the others
-    /// are left out, so that they cannot be read.
+    /// are left out, so that they cannot be read, and so is what lies at 4 GiB or more: a module's
+    /// constants are below that.
     pub fn of(pages: &[(Range<usize>, Protection)]) -> Self {
-        let mut runs = pages.iter().filter(|(_, protection)| *protection == Protection::ReadOnly);
-        Self([(); Self::RUNS].map(|()| runs.next().map_or(0..0, |(run, _)| run.clone())))
+        let runs = pages.iter().filter(|(_, protection)| *protection == Protection::ReadOnly);
+        let mut runs = runs.filter_map(|(run, _)| {
+            Some(u32::try_from(run.start).ok()?..u32::try_from(run.end).ok()?)
+        });
+        Self([(); Self::RUNS].map(|()| runs.next().unwrap_or_default()))
     }
 
     /// Whether `range` lies in one run.
     pub fn contain(&self, range: &Range<usize>) -> bool {
-        let within = |run: &Range<usize>| run.start <= range.start && range.end <= run.end;
+        let within =
+            |run: &Range<u32>| run.start as usize <= range.start && range.end <= run.end as usize;
         range.start <= range.end && self.0.iter().any(within)
     }
 }

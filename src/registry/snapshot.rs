@@ -320,7 +320,7 @@ impl<P: Platform> Row<P> {
 
     /// How many numbers the module has in an index. It has content.
     pub fn numbers(&self) -> usize {
-        self.entry.named().content().exports.len().saturating_add(1)
+        self.entry.named().content().export_count().saturating_add(1)
     }
 
     fn is_gone(&self) -> bool {

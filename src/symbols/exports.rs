@@ -190,6 +190,12 @@ impl<A: Arch> Exports<A> {
 }
 
 impl<'c, A: Arch> ExportTables<'c, A> {
+    /// Those of a module that exports nothing.
+    pub fn none() -> Self {
+        let tables = [const { 0..0 }; TABLES.len()];
+        Self { constants: &[], address: 0, tables, flags: 0, arch: PhantomData }
+    }
+
     /// The exported symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'c>> {
         (0..TABLES.len()).find_map(|table| self.find_in(table, name))
