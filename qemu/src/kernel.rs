@@ -13,7 +13,6 @@ use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Pr
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};
-use spin::Once;
 
 /// The test kernel as the loader sees it.
 #[derive(Debug)]
@@ -22,17 +21,16 @@ pub struct TestKernel;
 /// The one loader.
 pub static LOADER: Loader<TestKernel> = Loader::new(TestKernel);
 
-static EXPORTED: Once<Ksymtab> = Once::new();
 static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
-    EXPORTED.call_once(|| Ksymtab::linked().expect("no symbol is exported twice")).len()
+    Ksymtab::linked().expect("no symbol is exported twice").len()
 }
 
 /// Whether the kernel itself exports a symbol of that name.
 pub fn exports(name: &[u8]) -> bool {
-    EXPORTED.get().is_some_and(|table| table.find(name).is_some())
+    Ksymtab::linked().is_ok_and(|table| table.find(name).is_some())
 }
 
 /// Gives up the right to load and remove modules for ever.
@@ -76,7 +74,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        EXPORTED.get()?.find(name).or_else(|| stubs::find(name))
+        Ksymtab::linked().ok()?.find(name).or_else(|| stubs::find(name))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

@@ -53,6 +53,10 @@ pub unsafe trait ModuleMemory: Send + Sync {
 /// # Safety
 /// An implementation promises that the memory stays as it is and where it is until it is dropped,
 /// and that nobody writes to what [`read_only`](Self::read_only) returns.
+///
+/// [`address`](Self::address) and [`read_only`](Self::read_only) are called in any context, from a
+/// fault or an NMI too: they neither wait nor allocate. The other methods, and dropping it, need a
+/// thread.
 pub unsafe trait ProtectedMemory: Send + Sync {
     /// The address at which the module sees the first byte.
     fn address(&self) -> u64;

@@ -69,7 +69,9 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// [`AllocateError::Exhausted`] if there is none at all.
     fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError>;
 
-    /// The kernel's own exported symbol of that name.
+    /// The kernel's own exported symbol of that name. Called by a load, and in each context from
+    /// which the kernel calls [`Loader::symbol`](crate::Loader::symbol); a
+    /// [`Ksymtab`](crate::symbols::Ksymtab) does without a lock and the heap.
     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>>;
 
     /// Decides whether a file may become a module, as it was handed in and before anything of it

@@ -6,7 +6,10 @@
 
 use super::Symbol;
 use super::index::{Index, hash};
-use core::fmt;
+use crate::heap::boxed;
+use crate::sync::{AtomicPtr, Ordering};
+use alloc::boxed::Box;
+use core::{fmt, ptr};
 
 /// An entry of the kernel's table.
 #[derive(Debug)]
@@ -93,8 +96,9 @@ impl fmt::Display for KsymtabError {
 }
 
 impl Ksymtab {
-    /// The table of what the kernel [exports](crate::export!), as it has been linked. To be made
-    /// once, when the kernel has a heap: the index takes six bytes of it for a symbol.
+    /// The table of what the kernel [exports](crate::export!), as it has been linked. The first call
+    /// makes it, and has to come from a thread: the index takes six bytes of the heap for a symbol.
+    /// After that it may be called from any context.
     ///
     /// The kernel defines no symbols for this: linkers for ELF make `__start_modlink_ksymtab` and
     /// `__stop_modlink_ksymtab` of the section's name.
@@ -103,7 +107,30 @@ impl Ksymtab {
     /// [`KsymtabError`] says why there is none.
     // Linkers for other formats know no such symbols.
     #[cfg(not(any(target_vendor = "apple", windows)))]
-    pub fn linked() -> Result<Self, KsymtabError> {
+    pub fn linked() -> Result<&'static Self, KsymtabError> {
+        static TABLE: AtomicPtr<Ksymtab> = AtomicPtr::new(ptr::null_mut());
+        // SAFETY: what is there is a box that has been leaked.
+        if let Some(table) = unsafe { TABLE.load(Ordering::Acquire).as_ref() } {
+            return Ok(table);
+        }
+        let new = boxed(Self::new(Self::entries()?)?).ok_or(KsymtabError::OutOfMemory)?;
+        let new = Box::into_raw(new);
+        let (none, success) = (ptr::null_mut(), Ordering::Release);
+        let table = match TABLE.compare_exchange(none, new, success, Ordering::Acquire) {
+            Ok(_) => new,
+            Err(other) => {
+                // SAFETY: another thread was first, and nobody has seen this one.
+                drop(unsafe { Box::from_raw(new) });
+                other
+            }
+        };
+        // SAFETY: as above.
+        Ok(unsafe { &*table })
+    }
+
+    /// What the linker has put between the symbols that it makes.
+    #[cfg(not(any(target_vendor = "apple", windows)))]
+    fn entries() -> Result<&'static [KernelSymbol], KsymtabError> {
         unsafe extern "C" {
             #[link_name = "__start_modlink_ksymtab"]
             static START: [u8; 0];
@@ -128,12 +155,12 @@ impl Ksymtab {
         }
         // SAFETY: the linker puts nothing but entries between the two, which are constants of the
         // kernel's image, and all of which have this alignment and a size that is a multiple of it.
-        Self::new(unsafe { core::slice::from_raw_parts(start, count) })
+        Ok(unsafe { core::slice::from_raw_parts(start, count) })
     }
 
     /// The table of these entries, in any order: for kernels that write them down in one place,
-    /// without [`export!`](crate::export), sections and linker scripts. To be made as
-    /// [`linked`](Self::linked).
+    /// without [`export!`](crate::export), sections and linker scripts. From a
+    /// thread: the index takes six bytes of the heap for a symbol.
     ///
     /// ```
     /// use modlink::symbols::{KernelSymbol, Ksymtab};
