@@ -341,7 +341,8 @@ mod heap {
     }
 
     fn is_for_index(layout: Layout) -> bool {
-        layout.align() == align_of::<u32>()
+        // No index is smaller than a bucket, and what a module exports is described in less.
+        layout.align() == align_of::<u32>() && layout.size() >= 8 * size_of::<u32>()
     }
 
     // SAFETY: everything is the system's, which keeps the promises; failing is always allowed.
