@@ -342,7 +342,7 @@ mod heap {
 
     fn is_for_index(layout: Layout) -> bool {
         // No index is smaller than a bucket, and what a module exports is described in less.
-        layout.align() == align_of::<u32>() && layout.size() >= 8 * size_of::<u32>()
+        layout.align() == align_of::<u32>() && layout.size() >= size_of::<[u32; 8]>()
     }
 
     // SAFETY: everything is the system's, which keeps the promises; failing is always allowed.
