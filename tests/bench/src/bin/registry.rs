@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow, ensure};
 use clap::Parser;
 use modlink::arch::X86_64;
+use modlink::module::MAX_NAMESPACES;
 use modlink::{Handle, LoadError, Loader, Reference};
 use modlink_bench::arena::Arena;
 use modlink_bench::callgrind::{self, Copying};
@@ -11,7 +12,8 @@ use modlink_bench::lookup::ksymtab;
 use modlink_bench::modules;
 use modlink_bench::symvers;
 use modlink_bench::table::{Table, thousands};
-use modlink_host::{ModuleFile, colliding_names};
+use modlink_host::{ModuleFile, Seen, colliding_names};
+use object::SectionKind;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ struct Arguments {
     /// Module.symvers of the kernel instead of that in $CACHE/corpus/amd64
     #[arg(long, default_value_os_t = modules::folder().join("Module.symvers"))]
     symvers: PathBuf,
+    /// Measure what twice as much of each dimension of a module costs, and nothing else
+    #[arg(long)]
+    doublings: bool,
     /// What callgrind runs: load so many modules, one of them with so many exports
     #[arg(long, hide = true, num_args = 2)]
     watched: Option<Vec<usize>>,
@@ -32,13 +37,109 @@ struct Arguments {
 }
 
 /// What of a module, or of the modules before it, grows with a number that somebody can choose.
-const DIMENSIONS: [&str; 5] = [
-    "exports",
-    "exports of one hash, 10 and 20, refused",
-    "imports of one module",
-    "modules used, a symbol of each",
-    "modules loaded before it",
+struct Dimension {
+    name: &'static str,
+    /// Whether such a module is refused, whatever the number is.
+    refused: bool,
+    /// Loads what has to be there and gives the module, of so much.
+    module: fn(&Loader<Kernel>, usize) -> Result<File>,
+}
+
+type File = ModuleFile<X86_64>;
+
+/// So many names.
+fn names(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!("f{number:06}"))
+}
+
+/// A module that becomes so many times more by `add`.
+fn grown(count: usize, add: impl Fn(File, &str) -> File) -> Result<File> {
+    Ok(names(count).fold(ModuleFile::new("last"), |file, name| add(file, &name)))
+}
+
+/// Loads a module that exports so many symbols.
+fn exporter(loader: &Loader<Kernel>, count: usize, namespace: &str) -> Result<()> {
+    let file = ModuleFile::new("exporter");
+    load(loader, names(count).fold(file, |file, name| file.exports_in(namespace, &name)))
+}
+
+const fn loads(
+    name: &'static str,
+    module: fn(&Loader<Kernel>, usize) -> Result<File>,
+) -> Dimension {
+    Dimension { name, refused: false, module }
+}
+
+const fn refused(
+    name: &'static str,
+    module: fn(&Loader<Kernel>, usize) -> Result<File>,
+) -> Dimension {
+    Dimension { name, refused: true, module }
+}
+
+const DIMENSIONS: [Dimension; 17] = [
+    loads("exports", |_, count| grown(count, |file, name| file.exports(name))),
+    // They take long to find.
+    refused("exports of one hash, 10 and 20", |_, count| {
+        let file = ModuleFile::new("last");
+        Ok(colliding_names(count / 200, 63).iter().fold(file, |file, name| file.exports(name)))
+    }),
+    loads("imports of one module", |loader, count| {
+        exporter(loader, count, "")?;
+        grown(count, |file, name| file.imports(name))
+    }),
+    loads("imports from a namespace, of the most that can be imported", |loader, count| {
+        exporter(loader, count, "last")?;
+        let file = grown(count, |file, name| file.imports(name))?;
+        let namespaces = names(MAX_NAMESPACES - 1).chain(["last".to_owned()]);
+        Ok(namespaces.fold(file, |file, name| file.says("import_ns", &name)))
+    }),
+    loads("modules used, a symbol of each", |loader, count| {
+        for name in names(count) {
+            load(loader, ModuleFile::new(&format!("m{name}")).exports(&name))?;
+        }
+        grown(count, |file, name| file.imports(name))
+    }),
+    loads("modules loaded before it", |loader, count| {
+        for name in names(count) {
+            load(loader, ModuleFile::new(&name))?;
+        }
+        grown(0, |file, _| file)
+    }),
+    refused("imports that nobody exports", |_, count| {
+        grown(count, |file, name| file.imports(name))
+    }),
+    loads("weak imports that nobody exports", |_, count| {
+        grown(count, |file, name| file.imports_weakly(name))
+    }),
+    loads("relocations with one symbol", |_, count| {
+        grown(count, |file, _| file.imports_weakly("nobodys"))
+    }),
+    loads("symbols", |_, count| {
+        grown(count, |file, name| file.datum(".data.more", name, Seen::Locally))
+    }),
+    loads("global symbols", |_, count| {
+        grown(count, |file, name| file.datum(".data.more", name, Seen::Globally))
+    }),
+    loads("sections", |_, count| {
+        grown(count, |file, name| file.section(&format!(".data.{name}"), DATA, b"1", 1))
+    }),
+    loads("sections of one name", |_, count| {
+        grown(count, |file, _| file.section(".data.more", DATA, b"1", 1))
+    }),
+    loads("sections of init memory", |_, count| {
+        grown(count, |file, name| file.section(&format!(".init.data.{name}"), DATA, b"1", 1))
+    }),
+    loads("sections that are ignored", |_, count| {
+        grown(count, |file, name| file.section(&format!(".note.{name}"), DATA, b"1", 1))
+    }),
+    loads("lines of modinfo", |_, count| grown(count, |file, name| file.says(name, "value"))),
+    loads("imports of one namespace", |_, count| {
+        grown(count, |file, _| file.says("import_ns", "namespace"))
+    }),
 ];
+
+const DATA: SectionKind = SectionKind::Data;
 
 /// How much of a dimension there is first; then twice that.
 const SIZE: usize = 2000;
@@ -125,7 +226,7 @@ fn doublings(arguments: &Arguments) -> Result<()> {
         let factor = twice as f64 / once as f64;
         worst = worst.max(factor);
         table.row([
-            (*dimension).to_owned(),
+            dimension.name.to_owned(),
             thousands(once),
             thousands(twice),
             format!("{factor:.2}"),
@@ -140,32 +241,10 @@ fn doublings(arguments: &Arguments) -> Result<()> {
 fn doubled(arguments: &Arguments, dimension: usize, size: usize) -> Result<()> {
     let symvers = symvers::read(&arguments.symvers)?;
     let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
-    let symbols = || (0..size).map(|number| format!("f{number:06}"));
-    let file = ModuleFile::<X86_64>::new("last");
-    let file = match dimension {
-        0 => symbols().fold(file, |file, name| file.exports(&name)),
-        // They take long to find.
-        1 => colliding_names(size / 200, 63).iter().fold(file, |file, name| file.exports(name)),
-        2 => {
-            let exporter = ModuleFile::new("exporter");
-            load(&loader, symbols().fold(exporter, |file, name| file.exports(&name)))?;
-            symbols().fold(file, |file, name| file.imports(&name))
-        }
-        3 => {
-            for name in symbols() {
-                load(&loader, ModuleFile::new(&format!("m{name}")).exports(&name))?;
-            }
-            symbols().fold(file, |file, name| file.imports(&name))
-        }
-        _ => {
-            for name in symbols() {
-                load(&loader, ModuleFile::new(&name))?;
-            }
-            file
-        }
-    };
-    let loaded = measured_doubling(&loader, &file.build());
-    ensure!(loaded.is_ok() == (dimension != 1), "{loaded:?}");
+    let Dimension { refused, module, .. } = &DIMENSIONS[dimension];
+    let file = module(&loader, size)?.build();
+    let loaded = measured_doubling(&loader, &file);
+    ensure!(loaded.is_err() == *refused, "{loaded:?}");
     Ok(())
 }
 
@@ -176,6 +255,9 @@ fn main() -> Result<()> {
     }
     if let Some([modules, exports]) = arguments.watched.as_deref() {
         return watched(&arguments, *modules, *exports);
+    }
+    if arguments.doublings {
+        return doublings(&arguments);
     }
     let mut columns = Vec::new();
     for modules in MODULES {
@@ -216,7 +298,7 @@ fn main() -> Result<()> {
         "Returns included, try_get takes {taking} instructions and a clone of an Arc {cloning}\n"
     );
     ensure!(taking <= TAKING + AROUND, "{taking} instructions for a reference");
-    doublings(&arguments)
+    Ok(())
 }
 
 fn load(loader: &Loader<Kernel>, file: ModuleFile<X86_64>) -> Result<()> {
