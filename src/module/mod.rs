@@ -235,7 +235,7 @@ impl<P: Platform> Module<P> {
 
     /// The symbol of that name that it exports.
     pub fn export(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.export_tables().find(name)
+        self.exports().find(|symbol| symbol.name == name)
     }
 
     /// The symbol of that number among those that it exports, if this is its name.

@@ -98,8 +98,6 @@ pub enum ExportProblem {
         /// The number of the entry.
         index: usize,
     },
-    /// The names do not ascend, so that a search would miss this one, or it is there twice.
-    Order(Name),
     /// This one's value is neither absolute nor in memory that the module keeps.
     Value(Name),
     /// This one and [`MAX_OUTSIDE`] before it have values that are not in the module's memory.
@@ -118,10 +116,6 @@ impl fmt::Display for ExportProblem {
             Self::Flags { flags, exports } => {
                 write!(f, "{FLAGS} has {flags} bytes for the {exports} entries of __ksymtab")
             }
-            Self::Order(name) => write!(
-                f,
-                "exported symbol {name} is not in order; link the module with ld -r -T module.ld"
-            ),
             Self::Value(name) => write!(
                 f,
                 "exported symbol {name} is neither in memory that the module keeps nor absolute"
@@ -139,8 +133,9 @@ impl fmt::Display for ExportProblem {
 
 impl<A: Arch> Exports<A> {
     /// Reads the tables of a relocated module. Established: they and the strings that they refer
-    /// to are constants of the core part, the names of each ascend strictly, and what they stand
-    /// for is there for as long as the module.
+    /// to are constants of the core part, and what they stand for is there for as long as the module.
+    /// Names are in any order: it is the registry's index that finds them, and a name that is there
+    /// twice.
     pub fn check(
         image: &Image<'_, A>,
         plan: &Plan,
@@ -196,11 +191,6 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         Self { constants: &[], address: 0, tables, flags: 0, arch: PhantomData }
     }
 
-    /// The exported symbol of that name.
-    pub fn find(&self, name: &[u8]) -> Option<Symbol<'c>> {
-        (0..TABLES.len()).find_map(|table| self.find_in(table, name))
-    }
-
     /// The exported symbol of that number, if this is its name.
     pub fn named(&self, number: usize, name: &[u8]) -> Option<Symbol<'c>> {
         let (table, index) = self.place(number);
@@ -225,20 +215,6 @@ impl<'c, A: Arch> ExportTables<'c, A> {
         number.checked_sub(self.len(0)).map_or((0, number), |index| (GPL, index))
     }
 
-    fn find_in(&self, table: usize, name: &[u8]) -> Option<Symbol<'c>> {
-        let (mut low, mut high) = (0, self.len(table));
-        while low < high {
-            let middle = low.midpoint(high);
-            let symbol = self.entry(table, middle)?;
-            match symbol.name.cmp(name) {
-                core::cmp::Ordering::Equal => return Some(symbol),
-                core::cmp::Ordering::Less => low = middle.saturating_add(1),
-                core::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
-    }
-
     fn check(
         &self,
         image: &Image<'_, A>,
@@ -247,14 +223,10 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     ) -> Result<(), ExportProblem> {
         let core = placed.address(Location { part: Part::Core, offset: 0, size: 0 });
         for (table, name) in TABLES.into_iter().enumerate() {
-            let mut last: Option<&[u8]> = None;
             let mut outside = 0..MAX_OUTSIDE;
             for index in 0..self.len(table) {
                 let symbol =
                     self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
-                if last.is_some_and(|last| last >= symbol.name) {
-                    return Err(ExportProblem::Order(symbol.name.into()));
-                }
                 let offset = symbol.address.wrapping_sub(core);
                 if offset >= plan.core.size {
                     if outside.next().is_none() {
@@ -264,7 +236,6 @@ impl<'c, A: Arch> ExportTables<'c, A> {
                         return Err(ExportProblem::Value(symbol.name.into()));
                     }
                 }
-                last = Some(symbol.name);
             }
         }
         Ok(())
@@ -439,9 +410,5 @@ mod tests {
                 assert_eq!(tables.named(number, name).as_ref(), named, "{number} {name:?}");
             }
         }
-        for symbol in all {
-            assert_eq!(tables.find(symbol.name), Some(symbol));
-        }
-        assert_eq!(tables.find(b"c"), None);
     }
 }

@@ -362,8 +362,7 @@ impl<A: Arch> ModuleFile<A> {
             let table = if export.gpl_only { "__ksymtab_gpl" } else { "__ksymtab" };
             tables.entry(table).or_default().push((export, symbol));
         }
-        for (table, mut exports) in tables {
-            exports.sort_by_key(|(export, _)| &export.name);
+        for (table, exports) in tables {
             let table = writer.section(table, SectionKind::ReadOnlyData);
             for (export, symbol) in exports {
                 let name = writer.string(strings, &export.name);

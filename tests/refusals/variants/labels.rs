@@ -121,7 +121,6 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
     LoadError::Export(ExportProblem::Flags { .. }) => "load: export Flags",
     LoadError::Export(ExportProblem::String { .. }) => "load: export String",
-    LoadError::Export(ExportProblem::Order(_)) => "load: export Order",
     LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
     LoadError::Export(ExportProblem::Outside(_)) => "load: export Outside",
     LoadError::Export(ExportProblem::Collision(_)) => "load: export Collision",
