@@ -95,6 +95,7 @@ impl ReadOnlyPages {
     }
 
     /// Whether `range` lies in one run.
+    #[inline]
     pub fn contain(&self, range: &Range<usize>) -> bool {
         let within =
             |run: &Range<u32>| run.start as usize <= range.start && range.end <= run.end as usize;

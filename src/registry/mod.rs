@@ -120,8 +120,11 @@ impl<P: Platform> Registry<P> {
         // What is gone and not free yet still uses others.
         self.reap();
         let pin = self.current.pin();
-        let found = pin.get().and_then(|snapshot| Some((snapshot, snapshot.find(name)?)));
-        let (snapshot, module) = found.ok_or(UnloadError::NotFound)?;
+        let found = pin.get().and_then(|snapshot| {
+            let entry = snapshot.entry(name)?;
+            Some((snapshot, *entry, entry.module()?))
+        });
+        let (snapshot, entry, module) = found.ok_or(UnloadError::NotFound)?;
         if let Some(user) = snapshot.listed().find(|user| user.is_user_of(module)) {
             return Err(UnloadError::UsedBy(user.name().clone()));
         }
@@ -139,7 +142,7 @@ impl<P: Platform> Registry<P> {
                 references => UnloadError::Referenced(references.max(1)),
             });
         }
-        Ok(Listed { registry: self, platform, entry: Entry::of(module), stays: false })
+        Ok(Listed { registry: self, platform, entry, stays: false })
     }
 
     /// Publishes the snapshot after the current one, if it differs from that.

@@ -150,6 +150,12 @@ impl<P: Platform> Snapshot<P> {
 
     /// The module of that name, unless it is being linked.
     pub fn find(&self, name: &[u8]) -> Option<&Module<P>> {
+        self.entry(name)?.module()
+    }
+
+    /// The same, in a way in which it can be freed one day: a pointer that comes from a reference
+    /// to the module does not allow that.
+    pub fn entry(&self, name: &[u8]) -> Option<&Entry<P>> {
         if name.len() > Name::MAX {
             return None;
         }
@@ -157,10 +163,10 @@ impl<P: Platform> Snapshot<P> {
         let mut found = None;
         self.index()?.find(hash_of_module(name), &mut |number| {
             found = owner(listed, number)
-                .filter(|(module, number)| *number == 0 && module.name().as_bytes() == name);
+                .filter(|(entry, number)| *number == 0 && entry.named().name().as_bytes() == name);
             found.is_some()
         });
-        found.map(|(module, _)| module)
+        found.map(|(entry, _)| entry)
     }
 
     /// The module that has taken this name, of which there may be no more than that.
@@ -214,7 +220,8 @@ pub(super) fn exporter<'m, P: Platform>(
 ) -> Option<(&'m Module<P>, Symbol<'m>)> {
     let mut found = None;
     index.find(hash, &mut |number| {
-        found = owner(listed, number).and_then(|(module, number)| {
+        found = owner(listed, number).and_then(|(entry, number)| {
+            let module = entry.module()?;
             Some((module, module.export_named(number.checked_sub(1)?, name)?))
         });
         found.is_some()
@@ -225,11 +232,11 @@ pub(super) fn exporter<'m, P: Platform>(
 /// The module that has this number in the index, and which of its numbers it is: the first is its
 /// name's, the others are its exports'. A number of a module that has left is past those of the one
 /// before it.
-fn owner<P: Platform>(listed: &[Row<P>], number: u32) -> Option<(&Module<P>, usize)> {
+fn owner<P: Platform>(listed: &[Row<P>], number: u32) -> Option<(&Entry<P>, usize)> {
     let number = u64::from(number);
     let count = listed.partition_point(|row| row.key <= number);
     let row = listed.get(count.checked_sub(1)?)?;
-    Some((row.entry.module()?, number.checked_sub(row.key)? as usize))
+    Some((&row.entry, number.checked_sub(row.key)? as usize))
 }
 
 impl<P: Platform> Retire for Snapshot<P> {
@@ -258,11 +265,6 @@ impl<P: Platform> Entry<P> {
     pub fn new(module: Box<Module<P>>) -> Self {
         // SAFETY: a box is not null.
         Self(unsafe { NonNull::new_unchecked(Box::into_raw(module)) })
-    }
-
-    /// That of a module in the registry.
-    pub fn of(module: &Module<P>) -> Self {
-        Self(NonNull::from(module))
     }
 
     /// The module, of which there may be no more than the name.
