@@ -1,6 +1,7 @@
 //! Why a module could not be loaded or unloaded.
 
 use crate::errno::Errno;
+use crate::heap::OutOfMemory;
 use crate::image;
 use crate::link;
 use crate::module::namespace::OF_MODULES;
@@ -48,8 +49,15 @@ pub enum LoadError {
     Unreachable(Unreachable),
     /// It could not be placed or relocated.
     Link(link::Error),
-    /// One of its symbols has no value.
-    Symbol(link::ResolveError<ImportProblem>),
+    /// It uses symbols that nobody exports.
+    UnknownSymbols(link::UnknownSymbols),
+    /// It uses a symbol that it may not use.
+    Import {
+        /// The symbol.
+        symbol: image::SymbolRef,
+        /// Why not.
+        problem: ImportProblem,
+    },
     /// What it exports cannot be.
     Export(ExportProblem),
     /// It exports a symbol that is exported already.
@@ -73,6 +81,8 @@ pub enum LoadError {
     Protect,
     /// Its start failed with this status, which is negative.
     Init(i32),
+    /// The heap is exhausted.
+    OutOfMemory,
 }
 
 /// From no address at which modules may lie can an instruction reach all of the kernel. Says more
@@ -102,8 +112,6 @@ pub enum ImportProblem {
     Interrupted(Name),
     /// The module that exports it is being taken out.
     Going(Name),
-    /// The heap is exhausted.
-    OutOfMemory,
 }
 
 /// A module could not be unloaded.
@@ -125,6 +133,13 @@ pub enum UnloadError {
 }
 
 impl LoadError {
+    /// That arguments could not be read for this reason.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of_arguments(errno: Errno) -> Self {
+        if errno == Errno::ENOMEM { Self::OutOfMemory } else { Self::Arguments(errno) }
+    }
+
     /// The error number that Linux gives for it.
     pub fn errno(&self) -> Errno {
         match self {
@@ -139,11 +154,12 @@ impl LoadError {
             Self::Exists(_) => Errno::EEXIST,
             Self::Busy(_) => Errno::EBUSY,
             Self::Interrupted(_) => Errno::EINTR,
-            Self::Memory(_) | Self::Unreachable(_) | Self::Protect => Errno::ENOMEM,
+            Self::Memory(_) | Self::Unreachable(_) | Self::Protect | Self::OutOfMemory => {
+                Errno::ENOMEM
+            }
             Self::Link(error) => error.errno(),
-            Self::Symbol(link::ResolveError::Unknown(_)) => Errno::ENOENT,
-            Self::Symbol(link::ResolveError::OutOfMemory) => Errno::ENOMEM,
-            Self::Symbol(link::ResolveError::Refused { reason, .. }) => reason.errno(),
+            Self::UnknownSymbols(_) => Errno::ENOENT,
+            Self::Import { problem, .. } => problem.errno(),
             Self::Arguments(errno) => *errno,
             Self::Init(status) => Errno::from_status(*status).unwrap_or(Errno::EINVAL),
         }
@@ -158,7 +174,6 @@ impl ImportProblem {
             Self::Namespace(_) => Errno::EINVAL,
             Self::Coming(_) => Errno::EBUSY,
             Self::Interrupted(_) => Errno::EINTR,
-            Self::OutOfMemory => Errno::ENOMEM,
         }
     }
 }
@@ -205,7 +220,8 @@ impl fmt::Display for LoadError {
             }
             Self::Unreachable(problem) => problem.fmt(f),
             Self::Link(error) => error.fmt(f),
-            Self::Symbol(error) => error.fmt(f),
+            Self::UnknownSymbols(symbols) => symbols.fmt(f),
+            Self::Import { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Export(problem) => problem.fmt(f),
             Self::Duplicate { symbol, owner: Some(owner) } => {
                 write!(f, "exported symbol {symbol} exists already, in module {owner}")
@@ -217,6 +233,7 @@ impl fmt::Display for LoadError {
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
             Self::Init(status) => write!(f, "its start failed with {status}"),
+            Self::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
 }
@@ -251,7 +268,6 @@ impl fmt::Display for ImportProblem {
                 write!(f, "interrupted while it waited for the init function of module {name}")
             }
             Self::Going(name) => write!(f, "its module {name} is being taken out"),
-            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }
@@ -273,7 +289,10 @@ impl From<image::Error> for LoadError {
     #[cold]
     #[inline(never)]
     fn from(error: image::Error) -> Self {
-        Self::Image(error)
+        match error {
+            image::Error::OutOfMemory => Self::OutOfMemory,
+            error => Self::Image(error),
+        }
     }
 }
 
@@ -301,11 +320,11 @@ impl From<link::Error> for LoadError {
     }
 }
 
-impl From<link::ResolveError<ImportProblem>> for LoadError {
+impl From<OutOfMemory> for LoadError {
     #[cold]
     #[inline(never)]
-    fn from(error: link::ResolveError<ImportProblem>) -> Self {
-        Self::Symbol(error)
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }
 
@@ -346,7 +365,7 @@ mod tests {
 
     #[test]
     fn each_variant_of_each_error_has_a_label_of_its_own() {
-        let all = [HEADER, SECTION, SYMBOL, LINK, RESOLVE, UNLOAD, LOAD].concat();
+        let all = [HEADER, SECTION, SYMBOL, LINK, IMPORT, UNLOAD, LOAD].concat();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         assert_eq!(load_label(&super::LoadError::Protect), "load: Protect");
         assert_eq!(unload_label(&super::UnloadError::Busy), "unload: Busy");

@@ -1,33 +1,56 @@
 //! What is put on the heap, if that has room for it.
 
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::alloc::Layout;
+use core::fmt;
 
-/// Puts a value on the heap, if that has room for it.
-pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
+/// The heap is exhausted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+impl core::error::Error for OutOfMemory {}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of memory")
+    }
+}
+
+impl From<TryReserveError> for OutOfMemory {
+    fn from(_: TryReserveError) -> Self {
+        Self
+    }
+}
+
+/// Puts a value on the heap.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, OutOfMemory> {
     const { assert!(size_of::<T>() != 0) };
     // SAFETY: it is not of size 0.
     let room = unsafe { alloc::alloc::alloc(Layout::new::<T>()) }.cast::<T>();
-    // SAFETY: unless it is null, this is room for such a value from the heap, and holds one then.
-    (!room.is_null()).then(|| unsafe {
+    if room.is_null() {
+        return Err(OutOfMemory);
+    }
+    // SAFETY: this is room for such a value from the heap, and holds one then.
+    Ok(unsafe {
         room.write(value);
         Box::from_raw(room)
     })
 }
 
-/// Puts a value on the heap if it is needed there; no value at all if the heap has no room for it.
-pub(crate) fn boxed_if<T>(needed: bool, value: T) -> Option<Option<Box<T>>> {
-    if needed { boxed(value).map(Some) } else { Some(None) }
+/// Puts a value on the heap if it is needed there.
+pub(crate) fn boxed_if<T>(needed: bool, value: T) -> Result<Option<Box<T>>, OutOfMemory> {
+    if needed { boxed(value).map(Some) } else { Ok(None) }
 }
 
-/// The values without room for more; `None` if that takes memory and the heap has none.
-pub(crate) fn exact<T>(mut values: Vec<T>) -> Option<Box<[T]>> {
+/// The values without room for more.
+pub(crate) fn exact<T>(mut values: Vec<T>) -> Result<Box<[T]>, OutOfMemory> {
     if values.len() != values.capacity() {
         let mut exact = Vec::new();
-        exact.try_reserve_exact(values.len()).ok()?;
+        exact.try_reserve_exact(values.len())?;
         exact.append(&mut values);
         values = exact;
     }
-    Some(values.into_boxed_slice())
+    Ok(values.into_boxed_slice())
 }

@@ -1,8 +1,10 @@
 //! Which symbols a module may use, and what it then holds on to.
 
-use crate::error::ImportProblem;
+use crate::error::{ImportProblem, LoadError};
+use crate::heap::{OutOfMemory, exact};
 use crate::image::Binding;
-use crate::module::{Identity, License, Module, Namespaces, Reference, State, Work};
+use crate::link::ResolveError;
+use crate::module::{Identity, License, Module, Namespaces, Reference, State, Uses, Work};
 use crate::name::Name;
 use crate::platform::{Platform, WaitError};
 use crate::registry::Registry;
@@ -21,6 +23,39 @@ pub(crate) struct Imports<'l, P: Platform> {
     work: Work,
 }
 
+/// Why a symbol could not be looked up.
+pub(crate) enum ImportError {
+    Problem(ImportProblem),
+    OutOfMemory,
+}
+
+impl From<ImportProblem> for ImportError {
+    fn from(problem: ImportProblem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<OutOfMemory> for ImportError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<ResolveError<ImportError>> for LoadError {
+    #[cold]
+    #[inline(never)]
+    fn from(error: ResolveError<ImportError>) -> Self {
+        match error {
+            ResolveError::Unknown(symbols) => Self::UnknownSymbols(symbols),
+            ResolveError::Lookup { symbol, error: ImportError::Problem(problem) } => {
+                Self::Import { symbol, problem }
+            }
+            ResolveError::Lookup { error: ImportError::OutOfMemory, .. }
+            | ResolveError::OutOfMemory => Self::OutOfMemory,
+        }
+    }
+}
+
 impl<'l, P: Platform> Imports<'l, P> {
     pub fn new(
         platform: &'l P,
@@ -37,14 +72,18 @@ impl<'l, P: Platform> Imports<'l, P> {
     /// The address of the symbol of that name, the kernel's before any module's. A module that
     /// provides one is held from then on. A weak symbol that the module may not see for its
     /// licence is as good as undefined.
-    pub fn find(&mut self, name: &[u8], binding: Binding) -> Result<Option<u64>, ImportProblem> {
+    pub fn find(&mut self, name: &[u8], binding: Binding) -> Result<Option<u64>, ImportError> {
         let found = match self.find_exported(name) {
-            Err(ImportProblem::Coming(owner)) => self.find_waiting(name, owner),
+            Err(ImportError::Problem(ImportProblem::Coming(owner))) => {
+                self.find_waiting(name, owner)
+            }
             found => found,
         };
         match found {
-            Err(ImportProblem::GplOnly) if binding == Binding::Weak => Ok(None),
-            Ok(_) if self.license.is_violated() => Err(self.proprietary()),
+            Err(ImportError::Problem(ImportProblem::GplOnly)) if binding == Binding::Weak => {
+                Ok(None)
+            }
+            Ok(_) if self.license.is_violated() => Err(self.proprietary().into()),
             found => found,
         }
     }
@@ -53,11 +92,13 @@ impl<'l, P: Platform> Imports<'l, P> {
     /// it has returned.
     #[cold]
     #[inline(never)]
-    fn find_waiting(&mut self, symbol: &[u8], owner: Name) -> Result<Option<u64>, ImportProblem> {
+    fn find_waiting(&mut self, symbol: &[u8], owner: Name) -> Result<Option<u64>, ImportError> {
         match self.registry.wait_for_exporter(self.platform, symbol) {
             Ok(()) => self.find_exported(symbol),
-            Err(WaitError::Interrupted) => Err(ImportProblem::Interrupted(owner)),
-            Err(WaitError::Unsupported | WaitError::TimedOut) => Err(ImportProblem::Coming(owner)),
+            Err(WaitError::Interrupted) => Err(ImportProblem::Interrupted(owner).into()),
+            Err(WaitError::Unsupported | WaitError::TimedOut) => {
+                Err(ImportProblem::Coming(owner).into())
+            }
         }
     }
 
@@ -69,7 +110,7 @@ impl<'l, P: Platform> Imports<'l, P> {
 
     // Out of line, as `hash` is: together that makes a loader 0.7 KiB smaller.
     #[inline(never)]
-    fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportProblem> {
+    fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportError> {
         let Self { platform, registry, .. } = *self;
         if let Some(symbol) = platform.symbol(name) {
             self.may_use(&symbol)?;
@@ -96,21 +137,21 @@ impl<'l, P: Platform> Imports<'l, P> {
     }
 
     /// What has been used: the modules, held, and the numbers of symbols.
-    pub fn into_uses(self) -> (Vec<Reference<P>>, Work) {
-        (self.uses, self.work)
+    pub fn into_uses(self) -> Result<(Uses<P>, Work), OutOfMemory> {
+        Ok((exact(self.uses)?, self.work))
     }
 
     /// Holds a module, whether or not it is held already.
-    fn hold(&mut self, module: &Module<P>) -> Result<(), ImportProblem> {
+    fn hold(&mut self, module: &Module<P>) -> Result<(), ImportError> {
         let name = || module.name().clone();
         if module.state() == State::Coming {
-            return Err(ImportProblem::Coming(name()));
+            return Err(ImportProblem::Coming(name()).into());
         }
         let reference = Reference::take(module).ok_or_else(|| ImportProblem::Going(name()))?;
         self.license.inherit(module.is_gpl_compatible());
         let is_held = || self.uses.iter().any(|used| used.is_to(module));
         if module.is_new_to(self.load).unwrap_or_else(|| !is_held()) {
-            self.uses.try_reserve(1).map_err(|_| ImportProblem::OutOfMemory)?;
+            self.uses.try_reserve(1).map_err(OutOfMemory::from)?;
             self.uses.push(reference);
         }
         Ok(())

@@ -164,6 +164,7 @@ pub mod syscall;
 
 pub use errno::Errno;
 pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};
+pub use heap::OutOfMemory;
 pub use loader::{Exported, Function, Loader};
 pub use module::{Handle, Module, Reference, State};
 pub use name::{ModuleName, Name};

@@ -2,10 +2,10 @@
 
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
-use crate::heap::{boxed_if, exact};
+use crate::heap::boxed_if;
 use crate::image::{self, Image};
 use crate::imports::Imports;
-use crate::link::{self, Layout, Plan};
+use crate::link::{Layout, Plan};
 use crate::module::{
     Content, Disabled, EntryPoints, Extra, Identity, Ignored, Module, Namespaces, Reference, Room,
     Sections, State, Work, denied,
@@ -134,18 +134,15 @@ impl<P: Platform> Loader<P> {
 
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
-        let arguments = arguments().map_err(LoadError::Arguments)?;
+        let arguments = arguments().map_err(LoadError::of_arguments)?;
         let all = self.platform.keep_all_sections();
-        let sections = Sections::of(&image, &plan, provided, all);
-        let extra = sections.and_then(|sections| Extra::of(arguments, sections));
-        let extra = extra.ok_or(link::Error::OutOfMemory)?;
-        let exports = boxed_if(exports.len() != 0, exports).ok_or(link::Error::OutOfMemory)?;
+        let extra = Extra::of(arguments, Sections::of(&image, &plan, provided, all)?)?;
+        let exports = boxed_if(exports.len() != 0, exports)?;
         let Room { parts, init } =
             room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
 
         let gpl_compatible = imports.is_gpl_compatible();
-        let (uses, work) = imports.into_uses();
-        let uses = exact(uses).ok_or(link::Error::OutOfMemory)?;
+        let (uses, work) = imports.into_uses()?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
             extra,

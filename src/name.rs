@@ -1,5 +1,6 @@
 //! Names that come from an untrusted file.
 
+use crate::heap::OutOfMemory;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,10 +24,10 @@ impl Name {
         &self.0
     }
 
-    /// The name, kept whole; `None` if the heap has no room for it.
-    pub(crate) fn whole(bytes: &[u8]) -> Option<Self> {
+    /// The name, kept whole.
+    pub(crate) fn whole(bytes: &[u8]) -> Result<Self, OutOfMemory> {
         let name = Self::from(bytes);
-        (name.0.len() == bytes.len()).then_some(name)
+        if name.0.len() == bytes.len() { Ok(name) } else { Err(OutOfMemory) }
     }
 }
 

@@ -302,12 +302,11 @@ on_every_architecture! {
         loader.platform().on_init("provider", move |loader| {
             let during = loader.platform().snapshot();
             let error = loader.load(&user).unwrap_err();
-            let LoadError::Symbol(modlink::link::ResolveError::Refused { symbol, reason }) = &error
-            else {
+            let LoadError::Import { symbol, problem } = &error else {
                 panic!("{error}");
             };
             assert_eq!(symbol.name.as_bytes(), b"f");
-            assert_eq!(*reason, ImportProblem::Coming(b"provider"[..].into()));
+            assert_eq!(*problem, ImportProblem::Coming(b"provider"[..].into()));
             assert_eq!(error.errno(), Errno::EBUSY);
             assert_eq!(loader.platform().snapshot(), during);
             0

@@ -2,7 +2,6 @@
 //! there are found.
 
 use modlink::arch::Arch;
-use modlink::link;
 use modlink::symbols::ExportProblem;
 use modlink::{Errno, LoadError};
 use modlink_host::{
@@ -111,7 +110,7 @@ fn load_in_trouble<A: Arch>(
         Ok(()) => assert_eq!((taken, trouble == Trouble::Start), (None, false)),
         Err(LoadError::Duplicate { .. }) => assert!(taken.is_some()),
         Err(LoadError::Init(-5)) => assert_eq!(trouble, Trouble::Start),
-        Err(LoadError::Link(link::Error::OutOfMemory)) => assert_eq!(trouble, Trouble::NoIndex),
+        Err(LoadError::OutOfMemory) => assert_eq!(trouble, Trouble::NoIndex),
         Err(LoadError::Memory(_) | LoadError::Protect) => {
             assert!(matches!(trouble, Trouble::Fails(_)));
         }
@@ -266,7 +265,7 @@ on_every_architecture! {
         let (result, refusals) = load_without_room_for_an_index(&loader, &file);
         let error = result.unwrap_err();
         assert_eq!(refusals, 1);
-        assert_eq!((&error, error.errno()), (&link::Error::OutOfMemory.into(), Errno::ENOMEM));
+        assert_eq!((&error, error.errno()), (&LoadError::OutOfMemory, Errno::ENOMEM));
         assert_eq!((loader.platform().snapshot(), heap::bytes_of_indices()), before);
         ours.iter().for_each(|symbol| assert_eq!(owner(&loader, symbol).as_deref(), Some("m")));
         more.iter().for_each(|symbol| assert_eq!(owner(&loader, symbol), None));

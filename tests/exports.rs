@@ -1,7 +1,7 @@
 //! Which symbols a module may use, and which it may export.
 
 use modlink::arch::Arch;
-use modlink::link::{ResolveError, UnknownSymbols};
+use modlink::link::UnknownSymbols;
 use modlink::module::{IdentityProblem, MAX_NAMESPACES};
 use modlink::platform::Provision;
 use modlink::symbols::{ExportProblem, MAX_OUTSIDE};
@@ -22,9 +22,7 @@ fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>, file: &ModuleFile<A>) -> LoadEr
 /// The reason for which a symbol is refused, with its name.
 fn reason(error: &LoadError) -> (String, ImportProblem) {
     match error {
-        LoadError::Symbol(ResolveError::Refused { symbol, reason }) => {
-            (symbol.name.to_string(), reason.clone())
-        }
+        LoadError::Import { symbol, problem } => (symbol.name.to_string(), problem.clone()),
         other => panic!("not refused a symbol, but: {other}"),
     }
 }
@@ -45,7 +43,7 @@ on_every_architecture! {
     fn an_unknown_symbol_is_named<A>() {
         let loader = HostKernel::<A>::new().boot();
         let error = refusal(&loader, &ModuleFile::new("m").imports("nobody_has_it"));
-        assert!(matches!(&error, LoadError::Symbol(ResolveError::Unknown(_))), "{error:?}");
+        assert!(matches!(&error, LoadError::UnknownSymbols(_)), "{error:?}");
         assert_eq!(error.errno(), Errno::ENOENT);
         assert!(error.to_string().contains("nobody_has_it"), "{error}");
     }
@@ -59,7 +57,7 @@ on_every_architecture! {
                 file = file.imports(name);
             }
             let error = refusal(&loader, &file);
-            let LoadError::Symbol(ResolveError::Unknown(unknown)) = &error else {
+            let LoadError::UnknownSymbols(unknown) = &error else {
                 panic!("{error:?}");
             };
             assert_eq!(unknown.count, count);

@@ -1,7 +1,6 @@
 //! A load waits for another that has its name, or whose module it needs, where the kernel can.
 
 use modlink::arch::Arch;
-use modlink::link::ResolveError;
 use modlink::{ImportProblem, LoadError, State, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
 use std::sync::{Arc, Condvar, Mutex};
@@ -98,7 +97,7 @@ fn second_load<A: Arch>(
 
 fn why(result: Result<(), LoadError>) -> ImportProblem {
     match result {
-        Err(LoadError::Symbol(ResolveError::Refused { reason, .. })) => reason,
+        Err(LoadError::Import { problem, .. }) => problem,
         other => panic!("{other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 use super::relocations::{SHT_ANDROID_REL, SHT_ANDROID_RELA, SHT_ANDROID_RELR, SHT_CREL, SHT_RELR};
 use crate::arch::Names;
 use crate::errno::Errno;
+use crate::heap::OutOfMemory;
 use crate::name::Name;
 use core::fmt;
 
@@ -229,7 +230,7 @@ impl fmt::Display for Error {
             Self::TooLarge { size, limit } => {
                 write!(f, "needs {size} bytes of memory; the limit is {limit}")
             }
-            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::plan::Part;
 use crate::errno::Errno;
+use crate::heap::OutOfMemory;
 use crate::image::{RelocationRef, SymbolRef};
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,8 +20,6 @@ pub enum Error {
         /// Why.
         problem: Problem,
     },
-    /// The heap is exhausted.
-    OutOfMemory,
 }
 
 /// Why a relocation cannot be applied (gABI, "Relocation").
@@ -51,12 +50,12 @@ pub enum Problem {
 pub enum ResolveError<E> {
     /// Nobody defines these.
     Unknown(UnknownSymbols),
-    /// It is defined, and this module may not use it.
-    Refused {
+    /// The lookup of this one failed.
+    Lookup {
         /// The symbol.
         symbol: SymbolRef,
-        /// Why not.
-        reason: E,
+        /// With this.
+        error: E,
     },
     /// The heap is exhausted.
     OutOfMemory,
@@ -83,7 +82,6 @@ impl Error {
         match self {
             Self::Relocation { .. } => Errno::ENOEXEC,
             Self::Block(_) => Errno::EINVAL,
-            Self::OutOfMemory => Errno::ENOMEM,
         }
     }
 }
@@ -95,7 +93,6 @@ impl fmt::Display for Error {
         match self {
             Self::Block(part) => write!(f, "the memory for {part} does not suit its layout"),
             Self::Relocation { relocation, problem } => write!(f, "{relocation}: {problem}"),
-            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }
@@ -131,8 +128,14 @@ impl<E: fmt::Display> fmt::Display for ResolveError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(symbols) => symbols.fmt(f),
-            Self::Refused { symbol, reason } => write!(f, "{symbol}: {reason}"),
-            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::Lookup { symbol, error } => write!(f, "{symbol}: {error}"),
+            Self::OutOfMemory => OutOfMemory.fmt(f),
         }
+    }
+}
+
+impl<E> From<OutOfMemory> for ResolveError<E> {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }

@@ -5,8 +5,9 @@
 
 use super::plan::{Location, Part, align_up};
 use crate::arch::{Arch, Operation, Word};
+use crate::heap::OutOfMemory;
 use crate::image::{Definition, Image};
-use alloc::collections::{BinaryHeap, TryReserveError};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 /// The table of a plan.
@@ -26,7 +27,7 @@ impl Got {
     pub const SYMBOL: &[u8] = b"_GLOBAL_OFFSET_TABLE_";
 
     /// Gives a slot to each symbol that a relocation needs one for.
-    pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, TryReserveError> {
+    pub fn plan<A: Arch>(image: &Image<'_, A>) -> Result<Self, OutOfMemory> {
         let (word, mut needed, mut slots) = (A::Word::SIZE, false, Vec::new());
         if !may_be_needed(image) {
             return Ok(Self { slots, tables: Vec::new(), word, needed, offset: 0 });
@@ -86,7 +87,7 @@ impl Got {
 }
 
 /// The undefined symbols that stand for the table.
-fn tables<A: Arch>(image: &Image<'_, A>) -> Result<Vec<usize>, TryReserveError> {
+fn tables<A: Arch>(image: &Image<'_, A>) -> Result<Vec<usize>, OutOfMemory> {
     let mut found = Vec::new();
     for (index, symbol) in image.symbols().iter().enumerate() {
         if symbol.definition() == Definition::Undefined && symbol.is_named(Got::SYMBOL) {

@@ -1,10 +1,9 @@
 //! Plan: which section goes where.
 
-use super::error::Error;
 use super::got::Got;
 use crate::arch::Arch;
+use crate::heap::OutOfMemory;
 use crate::image::{Flags, Image, KnownSections, Section};
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -123,14 +122,14 @@ impl Plan {
     /// protection in bytes, a power of two.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`OutOfMemory`].
     // Out of line, which makes a loader half a kilobyte smaller.
     #[inline(never)]
-    pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, Error> {
-        let got = Got::plan(image).map_err(|_| Error::OutOfMemory)?;
+    pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, OutOfMemory> {
+        let got = Got::plan(image)?;
         let (core, init) = (Layout::empty(page), Layout::empty(page));
         let mut plan = Self { core, init, got, locations: Vec::new(), order: Vec::new() };
-        plan.lay_out_all(image.sections(), page).map_err(|_| Error::OutOfMemory)?;
+        plan.lay_out_all(image.sections(), page)?;
         Ok(plan)
     }
 
@@ -166,7 +165,7 @@ impl Plan {
     }
 
     /// Gives a place to each loaded section.
-    fn lay_out_all(&mut self, sections: &[Section<'_>], page: u64) -> Result<(), TryReserveError> {
+    fn lay_out_all(&mut self, sections: &[Section<'_>], page: u64) -> Result<(), OutOfMemory> {
         self.locations.try_reserve_exact(sections.len())?;
         self.locations.resize(sections.len(), None);
         self.order.try_reserve_exact(sections.len())?;

@@ -4,8 +4,8 @@ use super::error::{Problem, ResolveError, UnknownSymbols};
 use super::got::Got;
 use super::place::Placed;
 use crate::arch::{Arch, Word};
+use crate::heap::OutOfMemory;
 use crate::image::{Binding, Definition, Image, Symbol};
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 /// The values of an image's symbols.
@@ -51,7 +51,7 @@ impl<A: Arch> Values<A> {
         }
     }
 
-    fn none(count: usize) -> Result<Self, TryReserveError> {
+    fn none(count: usize) -> Result<Self, OutOfMemory> {
         let mut values = Vec::new();
         values.try_reserve_exact(count)?;
         values.resize(count, A::Word::MAX);
@@ -65,8 +65,9 @@ impl Placed<'_, '_> {
     /// nobody defines is 0.
     ///
     /// # Errors
-    /// [`ResolveError::Refused`] for the first symbol for which `lookup` returns an error, and
-    /// [`ResolveError::Unknown`] for all those for which it returns `None`.
+    /// [`ResolveError::Lookup`] for the first symbol for which `lookup` returns an error,
+    /// [`ResolveError::Unknown`] for all those for which it returns `None`, and
+    /// [`ResolveError::OutOfMemory`].
     // Out of line for the sake of size, as `Plan::new` is.
     #[inline(never)]
     pub fn resolve<A: Arch, E>(
@@ -75,8 +76,8 @@ impl Placed<'_, '_> {
         mut lookup: impl FnMut(&[u8], Binding) -> Result<Option<u64>, E>,
     ) -> Result<Values<A>, ResolveError<E>> {
         let symbols = image.symbols();
-        let addresses = self.section_addresses(image).map_err(|_| ResolveError::OutOfMemory)?;
-        let mut values = Values::none(symbols.len()).map_err(|_| ResolveError::OutOfMemory)?;
+        let addresses = self.section_addresses(image)?;
+        let mut values = Values::none(symbols.len())?;
         let mut unknown = 0_usize;
         for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
@@ -94,16 +95,16 @@ impl Placed<'_, '_> {
                         unknown = unknown.saturating_add(1);
                         continue;
                     }
-                    Err(reason) => {
+                    Err(error) => {
                         let symbol = symbols.describe(index);
-                        return Err(ResolveError::Refused { symbol, reason });
+                        return Err(ResolveError::Lookup { symbol, error });
                     }
                 },
             };
             *place = value;
             if value == A::Word::MAX {
                 let chance = &mut values.none_by_chance;
-                chance.try_reserve(1).map_err(|_| ResolveError::OutOfMemory)?;
+                chance.try_reserve(1).map_err(OutOfMemory::from)?;
                 chance.push(index);
             }
         }
@@ -120,7 +121,7 @@ impl Placed<'_, '_> {
     fn section_addresses<A: Arch>(
         &self,
         image: &Image<'_, A>,
-    ) -> Result<Vec<A::Word>, TryReserveError> {
+    ) -> Result<Vec<A::Word>, OutOfMemory> {
         let mut addresses = Vec::new();
         addresses.try_reserve_exact(image.sections().len())?;
         addresses.extend(image.sections().iter().enumerate().map(|(index, section)| {

@@ -32,7 +32,7 @@ pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
 pub use state::State;
 
-use crate::heap::boxed_if;
+use crate::heap::{OutOfMemory, boxed_if};
 use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{Platform, Protected, ProtectedMemory};
@@ -95,11 +95,14 @@ pub(crate) struct Content<P: Platform> {
     pub work: Work,
     /// None if it exports nothing.
     pub exports: Option<Box<Exports<P::Arch>>>,
-    pub uses: Box<[Reference<P>]>,
+    pub uses: Uses<P>,
     /// The highest number of a load that has used it.
     pub last_load: AtomicU32,
     pub parts: Parts<Protected<P>>,
 }
+
+/// The modules whose symbols a module uses.
+pub(crate) type Uses<P> = Box<[Reference<P>]>;
 
 /// What few modules have.
 pub(crate) struct Extra {
@@ -108,8 +111,8 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    /// These, if there are any; no value if the heap has no room for them.
-    pub fn of(arguments: Vec<u8>, sections: Sections) -> Option<Option<Box<Self>>> {
+    /// These, if there are any.
+    pub fn of(arguments: Vec<u8>, sections: Sections) -> Result<Option<Box<Self>>, OutOfMemory> {
         let needed = !arguments.is_empty() || !sections.is_empty();
         boxed_if(needed, Self { arguments, sections })
     }

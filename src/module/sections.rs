@@ -1,6 +1,7 @@
 //! The sections of a loaded module, for a kernel that does something about them.
 
 use crate::arch::Arch;
+use crate::heap::OutOfMemory;
 use crate::image::strings::until_nul;
 use crate::image::{Image, KnownSections};
 use crate::link::{Part, Plan};
@@ -37,15 +38,14 @@ struct Row {
 }
 
 impl Sections {
-    /// Those of an image that are `kept`; all that are loaded, if `all`; `None` if the heap has no room
-    /// for them.
+    /// Those of an image that are `kept`; all that are loaded, if `all`.
     #[inline(never)]
     pub fn of<A: Arch>(
         image: &Image<'_, A>,
         plan: &Plan,
         kept: KnownSections,
         all: bool,
-    ) -> Option<Self> {
+    ) -> Result<Self, OutOfMemory> {
         let (mut table, mut rows) = (&b""[..], Vec::new());
         for (index, section) in image.loaded_sections() {
             let Some(place) = plan.location(index) else { continue };
@@ -55,7 +55,7 @@ impl Sections {
             let name = section.name.rest();
             // All end where the table of names does.
             table = if name.len() > table.len() { name } else { table };
-            rows.try_reserve(1).ok()?;
+            rows.try_reserve(1)?;
             rows.push(Row {
                 name: name.len() as u32,
                 offset: place.offset as u32,
@@ -64,9 +64,9 @@ impl Sections {
             });
         }
         let mut names = Vec::new();
-        names.try_reserve_exact(table.len()).ok()?;
+        names.try_reserve_exact(table.len())?;
         names.extend_from_slice(table);
-        Some(Self { names, rows })
+        Ok(Self { names, rows })
     }
 
     pub fn is_empty(&self) -> bool {

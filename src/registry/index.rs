@@ -6,7 +6,6 @@
 //!   follow those of the module before it. Between them may be numbers of modules that have left;
 //!   those are not used again before the index is made anew.
 
-use super::out_of_memory;
 use super::snapshot::{Row, exporter, hash_of_module};
 use crate::error::LoadError;
 use crate::heap::boxed;
@@ -54,7 +53,7 @@ pub(super) fn after<P: Platform>(
                 (Index::with_room(room), 0)
             }
         };
-        let mut index = index.and_then(boxed).ok_or_else(out_of_memory)?;
+        let mut index = boxed(index?)?;
         return Err(match fill(&mut index, listed, from) {
             Ok(()) => return Ok(index),
             Err(Problem::Duplicate(name, owner)) => {

@@ -19,7 +19,6 @@ mod waiting;
 
 use crate::error::{LoadError, UnloadError};
 use crate::heap::boxed;
-use crate::link;
 use crate::module::{Content, Module, Reference, State};
 use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
@@ -95,8 +94,8 @@ impl<P: Platform> Registry<P> {
         name: &[u8],
     ) -> Result<Reservation<'r, P>, LoadError> {
         self.reap();
-        let kept = Name::whole(name).ok_or_else(out_of_memory)?;
-        let entry = Entry::new(boxed(Module::named(kept)).ok_or_else(out_of_memory)?);
+        let kept = Name::whole(name)?;
+        let entry = Entry::new(boxed(Module::named(kept))?);
         let error = match self.change(&Change::Reserve(entry)) {
             Ok(()) => return Ok(Reservation { registry: self, platform, entry }),
             Err(error) => error,
@@ -190,12 +189,6 @@ impl<P: Platform> Registry<P> {
         self.reap();
         platform.wake();
     }
-}
-
-#[cold]
-#[inline(never)]
-fn out_of_memory() -> LoadError {
-    link::Error::OutOfMemory.into()
 }
 
 impl<P: Platform> Drop for Registry<P> {

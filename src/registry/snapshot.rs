@@ -6,10 +6,9 @@
 //! - Who reads looks whether a module is there before anything but its name.
 
 use super::index::after;
-use super::out_of_memory;
 use super::retired::Retire;
 use crate::error::LoadError;
-use crate::heap::boxed;
+use crate::heap::{OutOfMemory, boxed};
 use crate::module::{Module, State};
 use crate::name::Name;
 use crate::platform::Platform;
@@ -115,7 +114,7 @@ impl<P: Platform> Snapshot<P> {
             }
             Change::Purge => None,
         };
-        let mut new = old.with(one, &keys, clean).ok_or_else(out_of_memory)?;
+        let mut new = old.with(one, &keys, clean)?;
         let [_, listed, ..] = &mut new.tables;
         new.index = match change {
             Change::List(_) => Box::into_raw(after(old.index(), listed)?),
@@ -126,13 +125,13 @@ impl<P: Platform> Snapshot<P> {
     }
 
     /// A snapshot with one more module by these keys, without those that are gone and without an
-    /// index; `None` if the heap is exhausted.
+    /// index.
     fn with(
         &self,
         one: Option<Entry<P>>,
         keys: &[Option<u64>; 4],
         clean: bool,
-    ) -> Option<Box<Self>> {
+    ) -> Result<Box<Self>, OutOfMemory> {
         // One that is listed is reserved no more.
         let reserved = |row: &Row<P>| row.is_gone() || one.is_some_and(|one| one.0 == row.entry.0);
         let inits = |row: &Row<P>| !row.has_init();
@@ -143,9 +142,9 @@ impl<P: Platform> Snapshot<P> {
             new.tables.iter_mut().zip(&self.tables).zip(keys).zip(&leaves)
         {
             let one = one.zip(*key).map(|(entry, key)| Row { key, entry });
-            *to = changed(from, one, *leaves)?;
+            *to = changed(from, one, *leaves).ok_or(OutOfMemory)?;
         }
-        Some(new)
+        Ok(new)
     }
 
     /// The module of that name, unless it is being linked.

@@ -6,7 +6,7 @@
 
 use super::Symbol;
 use super::index::{Index, hash};
-use crate::heap::boxed;
+use crate::heap::{OutOfMemory, boxed};
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::boxed::Box;
 use core::{fmt, ptr};
@@ -80,6 +80,12 @@ pub enum KsymtabError {
     OutOfMemory,
 }
 
+impl From<OutOfMemory> for KsymtabError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
 impl fmt::Display for KsymtabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,7 +119,7 @@ impl Ksymtab {
         if let Some(table) = unsafe { TABLE.load(Ordering::Acquire).as_ref() } {
             return Ok(table);
         }
-        let new = boxed(Self::new(Self::entries()?)?).ok_or(KsymtabError::OutOfMemory)?;
+        let new = boxed(Self::new(Self::entries()?)?)?;
         let new = Box::into_raw(new);
         let (none, success) = (ptr::null_mut(), Ordering::Release);
         let table = match TABLE.compare_exchange(none, new, success, Ordering::Acquire) {
@@ -192,7 +198,7 @@ impl Ksymtab {
     }
 
     fn with_room(symbols: &'static [KernelSymbol], room: usize) -> Result<Self, KsymtabError> {
-        let index = Index::with_room(room).ok_or(KsymtabError::OutOfMemory)?;
+        let index = Index::with_room(room)?;
         let mut table = Self { symbols, index };
         for symbol in symbols {
             if symbol.is_none() {

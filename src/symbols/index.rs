@@ -9,6 +9,7 @@
 //! - The tags of a bucket differ: a search compares two names at most. A name for which both
 //!   buckets have no place is not added, and the caller makes a larger index or refuses the name.
 
+use crate::heap::OutOfMemory;
 use alloc::vec::Vec;
 
 /// The index. The names stand elsewhere: it knows their hashes and numbers.
@@ -30,27 +31,26 @@ const BUCKET: usize = 8;
 const FEW: usize = 4;
 
 impl Index {
-    /// An index with room for so many names, which takes six bytes of the heap for each; `None` if
-    /// it does not have them.
-    pub fn with_room(room: usize) -> Option<Self> {
-        let size = room.checked_add(room.div_ceil(2))?.checked_next_multiple_of(BUCKET)?;
-        let size = u32::try_from(size).ok()?;
+    /// An index with room for so many names, which takes six bytes of the heap for each.
+    pub fn with_room(room: usize) -> Result<Self, OutOfMemory> {
+        let size = room.saturating_add(room.div_ceil(2)).checked_next_multiple_of(BUCKET);
+        let size = size.and_then(|size| u32::try_from(size).ok()).ok_or(OutOfMemory)?;
         let numbers = u32::MAX.checked_shr(size.leading_zeros()).unwrap_or(0);
         let mut slots = Vec::new();
-        slots.try_reserve_exact(size as usize).ok()?;
+        slots.try_reserve_exact(size as usize)?;
         slots.resize(size as usize, FREE);
-        Some(Self { slots, numbers, len: 0 })
+        Ok(Self { slots, numbers, len: 0 })
     }
 
-    /// The same index once more; `None` if the heap has no room for it.
-    pub fn copy(&self) -> Option<Self> {
+    /// The same index once more.
+    pub fn copy(&self) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::new();
-        slots.try_reserve_exact(self.slots.len()).ok()?;
+        slots.try_reserve_exact(self.slots.len())?;
         // There is room for all of them.
         if self.slots.len() <= slots.capacity() {
             slots.extend_from_slice(&self.slots);
         }
-        Some(Self { slots, numbers: self.numbers, len: self.len })
+        Ok(Self { slots, numbers: self.numbers, len: self.len })
     }
 
     /// How many names there is room for, in all.
@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn more_than_the_heap_has_is_refused() {
-        assert!(Index::with_room(usize::MAX).is_none());
-        assert!(Index::with_room(usize::MAX / 8).is_none());
+        assert!(Index::with_room(usize::MAX).is_err());
+        assert!(Index::with_room(usize::MAX / 8).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::edit::Edit;
 use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
 use modlink::image::{self, RelocationRef, SectionRef, SymbolRef};
-use modlink::link::{self, ResolveError, UnknownSymbols};
+use modlink::link::{self, UnknownSymbols};
 use modlink::{Errno, LoadError, Name};
 use modlink_host::{HostKernel, ModuleFile};
 
@@ -38,9 +38,7 @@ impl Case {
         !is_kernels_limit
             && matches!(
                 self.error,
-                LoadError::Image(_)
-                    | LoadError::Link(_)
-                    | LoadError::Symbol(ResolveError::Unknown(_))
+                LoadError::Image(_) | LoadError::Link(_) | LoadError::UnknownSymbols(_)
             )
     }
 }
@@ -120,7 +118,7 @@ pub fn symbol(index: usize, name: &str) -> SymbolRef {
 /// The error for these symbols, which nobody defines.
 pub fn unknown(symbols: impl IntoIterator<Item = SymbolRef>) -> LoadError {
     let first: Vec<_> = symbols.into_iter().collect();
-    LoadError::Symbol(ResolveError::Unknown(UnknownSymbols { count: first.len(), first }))
+    LoadError::UnknownSymbols(UnknownSymbols { count: first.len(), first })
 }
 
 fn bytes(name: &str) -> Name {
@@ -213,10 +211,8 @@ fn place(error: &LoadError) -> Vec<String> {
             vec![format!("{size} bytes"), limit.to_string()]
         }
         LoadError::Link(link::Error::Relocation { relocation, .. }) => relocation_texts(relocation),
-        LoadError::Symbol(ResolveError::Unknown(symbols)) => {
-            symbols.first.iter().map(symbol_text).collect()
-        }
-        LoadError::Symbol(ResolveError::Refused { symbol, .. }) => vec![symbol_text(symbol)],
+        LoadError::UnknownSymbols(symbols) => symbols.first.iter().map(symbol_text).collect(),
+        LoadError::Import { symbol, .. } => vec![symbol_text(symbol)],
         LoadError::Entry { symbol, .. } => vec![symbol_text(symbol)],
         LoadError::Exists(name) | LoadError::Busy(name) => vec![format!("module {name}")],
         _ => Vec::new(),

@@ -1,12 +1,13 @@
 //! What compilers and assemblers make of sources that loaders have met in the field.
 
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
+use modlink::LoadError;
 use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::link::{Block, Plan};
 use modlink::platform::Provision;
-use modlink::{ImportProblem, LoadError};
 use modlink_host::HostKernel;
+use std::convert::Infallible;
 use std::process::Command;
 
 const MODINFO: &str = "
@@ -158,7 +159,7 @@ fn placed<A: Arch>(on: Architecture, file: &[u8]) -> (u64, u64, Vec<u32>) {
     let core = Block { address: on.core(), bytes: &mut core };
     let init = Block { address: on.core() + (16 << 20), bytes: &mut init };
     let mut placed = plan.place(&image, core, init).expect("they suit");
-    let values = placed.resolve(&image, |_, _| Ok::<_, ImportProblem>(None)).expect("nothing");
+    let values = placed.resolve(&image, |_, _| Ok::<_, Infallible>(None)).expect("nothing");
     placed.relocate(&image, &values).expect("all are in reach");
     let location = |name: &[u8]| {
         let (index, _) = image.section(name).expect("it is there");

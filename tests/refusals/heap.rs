@@ -11,15 +11,11 @@ static HEAP: Heap = Heap;
 thread_local! {
     /// How many more allocations of this thread succeed before one fails; `None` if all do.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-    /// The layout that is neither counted nor fails.
-    static SPARED: Cell<Option<Layout>> = const { Cell::new(None) };
 }
 
-/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Allocations of the
-/// layout `spared` are not counted. Returns what `work` does, and whether there were so many
-/// allocations.
-pub fn with_failure<T>(nth: usize, spared: Option<Layout>, work: impl FnOnce() -> T) -> (T, bool) {
-    SPARED.set(spared);
+/// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Returns what `work` does,
+/// and whether there were so many allocations.
+pub fn with_failure<T>(nth: usize, work: impl FnOnce() -> T) -> (T, bool) {
     LEFT.set(Some(nth));
     let result = work();
     let has_failed = LEFT.take().is_none();
@@ -27,11 +23,8 @@ pub fn with_failure<T>(nth: usize, spared: Option<Layout>, work: impl FnOnce() -
 }
 
 /// Whether the allocation that is being made is the one to fail.
-fn fails(layout: Layout) -> bool {
+fn fails() -> bool {
     let Some(left) = LEFT.get() else { return false };
-    if SPARED.get() == Some(layout) {
-        return false;
-    }
     LEFT.set(left.checked_sub(1));
     left == 0
 }
@@ -39,7 +32,7 @@ fn fails(layout: Layout) -> bool {
 // SAFETY: everything is the system's, which keeps the promises; failing is always allowed.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if fails(layout) {
+        if fails() {
             return std::ptr::null_mut();
         }
         // SAFETY: the caller's promise is the one asked for.
@@ -52,7 +45,7 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if fails(layout) {
+        if fails() {
             return std::ptr::null_mut();
         }
         // SAFETY: the caller's promise is the one asked for.

@@ -7,7 +7,6 @@ use crate::link::undefine;
 use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
 use modlink::image::KnownSection;
-use modlink::link::ResolveError;
 use modlink::module::IdentityProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
 use modlink::symbols::ExportProblem;
@@ -184,10 +183,10 @@ fn exporter<A: Arch>() -> Vec<u8> {
     ModuleFile::<A>::new("exporter").exports("crc_itu_t").init().exit().build()
 }
 
-fn refused_import(on: Architecture, reason: ImportProblem) -> LoadError {
+fn refused_import(on: Architecture, problem: ImportProblem) -> LoadError {
     let index = on.module().symbol("crc_itu_t");
     let symbol = crate::case::symbol(index, "crc_itu_t");
-    LoadError::Symbol(ResolveError::Refused { symbol, reason })
+    LoadError::Import { symbol, problem }
 }
 
 fn name(name: &str) -> Name {
@@ -365,8 +364,8 @@ fn of_a_proprietary_module<A: Arch>(on: Architecture) -> Outcome {
     file.rename_symbol(second, "for_the_gpl");
     let last = second.max(file.symbol("crc_itu_t"));
     let symbol = crate::case::symbol(last, &file.symbol_name(last));
-    let reason = ImportProblem::Proprietary(name("exporter"));
-    let want = LoadError::Symbol(ResolveError::Refused { symbol, reason });
+    let problem = ImportProblem::Proprietary(name("exporter"));
+    let want = LoadError::Import { symbol, problem };
     load(&loader, file.bytes(), want, Errno::ENOENT, "exporter, which is proprietary")
 }
 

@@ -2,11 +2,12 @@
 //! symbol at most, exports two and refers to a table of constants from its code.
 
 use crate::edit::Edit;
+use modlink::LoadError;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::image::{self, Image};
-use modlink::link::{Block, Plan};
-use modlink::{ImportProblem, LoadError};
+use modlink::link::{Block, Plan, ResolveError};
 use modlink_host::corpus;
+use std::convert::Infallible;
 use std::sync::LazyLock;
 
 /// The name of the file without `.ko`.
@@ -138,6 +139,15 @@ impl Architecture {
     }
 }
 
+/// What a load would fail with that has no symbol to object to.
+pub fn unresolved(error: ResolveError<Infallible>) -> LoadError {
+    match error {
+        ResolveError::Unknown(symbols) => LoadError::UnknownSymbols(symbols),
+        ResolveError::OutOfMemory => LoadError::OutOfMemory,
+        other => unreachable!("{other}"),
+    }
+}
+
 fn link<A: Arch>(
     file: &[u8],
     core_address: u64,
@@ -150,6 +160,6 @@ fn link<A: Arch>(
     let core = Block { address: core_address, bytes: &mut core };
     let init = Block { address: core_address + (16 << 20), bytes: &mut init };
     let mut placed = plan.place(&image, core, init)?;
-    let values = placed.resolve(&image, |name, _| Ok::<_, ImportProblem>(lookup(name)))?;
+    let values = placed.resolve(&image, |name, _| Ok(lookup(name))).map_err(unresolved)?;
     Ok(placed.relocate(&image, &values)?)
 }

@@ -78,7 +78,7 @@ impl Linked {
         lookup: impl Fn(&str) -> Option<u64>,
     ) -> Result<Self, Error> {
         let image = Image::<A>::check(file, 1 << 24).expect("a well-formed object");
-        let plan = Plan::new(&image, 4096)?;
+        let plan = Plan::new(&image, 4096).expect("memory");
         let mut core = vec![0xa5; plan.core.size as usize];
         let block = Block { address: core_address, bytes: &mut core };
         let none = Block { address: 0, bytes: &mut [] };

@@ -4,7 +4,7 @@
 //! the tests, for which the errors may have more variants than they know.
 
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
-use modlink::link::{Error as LinkError, Part, Problem, ResolveError};
+use modlink::link::{Error as LinkError, Part, Problem};
 use modlink::module::{EntryProblem, IdentityProblem};
 use modlink::platform::AllocateError;
 use modlink::symbols::ExportProblem;
@@ -75,19 +75,15 @@ labels! { link_label, LINK, LinkError:
     LinkError::Relocation { problem: Problem::OutOfReach { .. }, .. } => "link: OutOfReach",
     LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
     LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
-    LinkError::OutOfMemory => "link: OutOfMemory",
 }
 
-labels! { resolve_label, RESOLVE, ResolveError<ImportProblem>:
-    ResolveError::Unknown(_) => "resolve: Unknown",
-    ResolveError::Refused { reason: ImportProblem::GplOnly, .. } => "resolve: GplOnly",
-    ResolveError::Refused { reason: ImportProblem::Proprietary(_), .. } => "resolve: Proprietary",
-    ResolveError::Refused { reason: ImportProblem::Namespace(_), .. } => "resolve: Namespace",
-    ResolveError::Refused { reason: ImportProblem::Coming(_), .. } => "resolve: Coming",
-    ResolveError::Refused { reason: ImportProblem::Interrupted(_), .. } => "resolve: Interrupted",
-    ResolveError::Refused { reason: ImportProblem::Going(_), .. } => "resolve: Going",
-    ResolveError::Refused { reason: ImportProblem::OutOfMemory, .. } => "resolve: no room to hold",
-    ResolveError::OutOfMemory => "resolve: OutOfMemory",
+labels! { import_label, IMPORT, ImportProblem:
+    ImportProblem::GplOnly => "import: GplOnly",
+    ImportProblem::Proprietary(_) => "import: Proprietary",
+    ImportProblem::Namespace(_) => "import: Namespace",
+    ImportProblem::Coming(_) => "import: Coming",
+    ImportProblem::Interrupted(_) => "import: Interrupted",
+    ImportProblem::Going(_) => "import: Going",
 }
 
 labels! { unload_label, UNLOAD, UnloadError:
@@ -102,7 +98,6 @@ labels! { unload_label, UNLOAD, UnloadError:
 labels! { load_label, LOAD, LoadError:
     LoadError::Image(ImageError::SymbolTables(_)) => "image: SymbolTables",
     LoadError::Image(ImageError::TooLarge { .. }) => "image: TooLarge",
-    LoadError::Image(ImageError::OutOfMemory) => "image: OutOfMemory",
     LoadError::Unsupported { .. } => "load: Unsupported",
     LoadError::Refused(_) => "load: Refused",
     LoadError::Disabled => "load: Disabled",
@@ -131,10 +126,13 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Arguments(_) => "load: Arguments",
     LoadError::Protect => "load: Protect",
     LoadError::Init(_) => "load: Init",
+    LoadError::UnknownSymbols(_) => "load: UnknownSymbols",
+    LoadError::OutOfMemory => "load: OutOfMemory",
     ;
     LoadError::Image(ImageError::Header(problem)) => header_label(problem),
     LoadError::Image(ImageError::Section { problem, .. }) => section_label(problem),
     LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
     LoadError::Link(error) => link_label(error),
-    LoadError::Symbol(error) => resolve_label(error),
+    LoadError::Import { problem, .. } => import_label(problem),
+    LoadError::Image(ImageError::OutOfMemory) => "load: OutOfMemory in another guise",
 }
