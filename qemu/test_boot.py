@@ -113,8 +113,8 @@ class Verdicts(unittest.TestCase):
 
     SUCCESS, FAILURE = boot.STATUS["x86_64"]
 
-    def judge(self, head, output, status):
-        machine = boot.Machine("x86_64", "kernel", "initrd", 1)
+    def judge(self, head, output, status, words=("audit",)):
+        machine = boot.Machine("x86_64", "kernel", "initrd", 1, words)
         return machine.judge(boot.Script("script", head + COMMANDS), output, status)
 
     def test_a_script_has_to_say_that_it_passed(self):
@@ -123,6 +123,15 @@ class Verdicts(unittest.TestCase):
         self.assertIsNotNone(self.judge("#", ["> script passed"], self.SUCCESS))
         self.assertIsNotNone(self.judge("#", ["script passed"], self.FAILURE))
         self.assertIsNotNone(self.judge("#", ["script passed"], 1))
+
+    def test_a_timer_has_to_have_interrupted_often(self):
+        def judge(*lines):
+            return self.judge("#", ["script passed", *lines], self.SUCCESS, ["audit", "timer"])
+
+        self.assertIsNone(judge("timer: fired 1000 times, 3 in a load or unload; found"))
+        for lines in [[], ["timer: fired 999 times, 3 in a"], ["> timer: fired 1000 times"]]:
+            with self.subTest(lines):
+                self.assertIn("the timer did not interrupt", judge(*lines))
 
     def test_all_of_the_output_that_is_expected_has_to_come(self):
         head = "# expect-output: one\n# expect-output: two"

@@ -64,9 +64,9 @@ pub fn install(module_frames: Range<usize>) {
     MODULE_FRAMES.call_once(|| module_frames);
 }
 
-/// Audits whenever a module enters a state from now on.
-pub fn at_every_event() {
-    AT_EVERY_EVENT.store(true, Ordering::Relaxed);
+/// Audits whenever a module enters a state from now on, or does not; which it was until now.
+pub fn at_every_event(audits: bool) -> bool {
+    AT_EVERY_EVENT.swap(audits, Ordering::Relaxed)
 }
 
 /// Takes note of a file that is about to be loaded; if it cannot be, nothing comes of it.

@@ -1,11 +1,12 @@
 //! What the loader needs of this kernel: the `modlink::Platform` of the test kernel.
 
+use crate::context::forbid_in_interrupt;
 use crate::files;
 use crate::initrd::File;
 use crate::machine::{Machine, This};
 use crate::memory::region::{Memory, REGION};
 use crate::memory::user;
-use crate::{audit, policy, report, stubs};
+use crate::{audit, policy, report, stubs, timer};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +71,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn allocate(&self, request: &MemoryRequest) -> Result<Memory, AllocateError> {
+        forbid_in_interrupt("Platform::allocate");
         REGION.allocate(request)
     }
 
@@ -78,24 +80,29 @@ unsafe impl Platform for TestKernel {
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        forbid_in_interrupt("Platform::verify");
         Ok(())
     }
 
     unsafe fn call_init(&self, entry: u64) -> i32 {
+        forbid_in_interrupt("Platform::call_init");
         // SAFETY: the loader vouches for the function, which takes no arguments.
         unsafe { This::call(entry as usize, &[]) }.word as i32
     }
 
     unsafe fn call_exit(&self, entry: u64) {
+        forbid_in_interrupt("Platform::call_exit");
         // SAFETY: the loader vouches for the function, which takes no arguments.
         unsafe { This::call(entry as usize, &[]) };
     }
 
     fn denied_modules(&self) -> &str {
+        forbid_in_interrupt("Platform::denied_modules");
         policy::denied()
     }
 
     fn section(&self, name: &str) -> Provision {
+        forbid_in_interrupt("Platform::section");
         match policy::accepts_loss(name) {
             true => Provision::LossAccepted,
             false => Provision::Missing,
@@ -103,6 +110,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        forbid_in_interrupt("Platform::log");
         if report::is_quiet() {
             return;
         }
@@ -115,6 +123,8 @@ unsafe impl Platform for TestKernel {
     }
 
     fn notify(&self, event: Event, module: &Module<Self>) {
+        forbid_in_interrupt("Platform::notify");
+        timer::follow(event, module);
         report::loaded(event, module);
         audit::follow(event, module);
     }

@@ -136,6 +136,13 @@ pub trait Machine {
     /// x86. Under QEMU's `-icount shift=0` either is the number of instructions that have run.
     fn clock() -> u64;
 
+    /// Makes the timer interrupt, from now on, [`RATE`](crate::timer::RATE) times a second what
+    /// runs, for [`tick`](crate::timer::tick). Called once.
+    fn start_timer();
+
+    /// Runs `what` with interrupts off; then they are as they were.
+    fn without_interrupts<R>(what: impl FnOnce() -> R) -> R;
+
     /// Makes what was written to `range` visible to instruction fetch.
     fn sync_code(range: Range<usize>);
 

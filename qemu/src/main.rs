@@ -15,6 +15,7 @@ extern crate alloc;
 mod print;
 mod audit;
 mod console;
+mod context;
 mod exports;
 mod fault;
 mod files;
@@ -27,6 +28,7 @@ mod printk;
 mod report;
 mod stopwatch;
 mod stubs;
+mod timer;
 
 #[cfg(target_arch = "x86")]
 mod i386;
@@ -77,15 +79,17 @@ fn run(boot: &Boot, command_line: &str) -> Outcome {
     let mut words = command_line.split_whitespace();
     for word in words.clone() {
         match word {
-            "audit" => audit::at_every_event(),
-            "quiet" => report::be_quiet(),
+            "audit" => drop(audit::at_every_event(true)),
+            "quiet" => drop(report::be_quiet(true)),
+            "timer" => timer::start(),
             _ => {}
         }
     }
-    match words.find_map(|word| word.strip_prefix("script=")) {
+    let outcome = match words.find_map(|word| word.strip_prefix("script=")) {
         Some(script) => console::run_script(script),
         None => console::interact(),
-    }
+    };
+    timer::conclude(outcome)
 }
 
 #[panic_handler]

@@ -10,9 +10,9 @@ use modlink::platform::Event;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Leaves it and the loader's log out from now on.
-pub fn be_quiet() {
-    QUIET.store(true, Ordering::Relaxed);
+/// Leaves it and the loader's log out from now on, or does not; which it was until now.
+pub fn be_quiet(quiet: bool) -> bool {
+    QUIET.swap(quiet, Ordering::Relaxed)
 }
 
 /// Whether they are left out.

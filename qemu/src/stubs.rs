@@ -1,6 +1,7 @@
 //! Functions that the console makes up: they return a constant, and modules can call them in the
 //! place of what this kernel does not have.
 
+use crate::context::Shared;
 use crate::kernel::{self, LOADER};
 use crate::machine::{Machine, This};
 use crate::memory::region::{Protected, REGION};
@@ -10,10 +11,9 @@ use core::ops::Range;
 use core::ptr;
 use modlink::platform::{MemoryRequest, ModuleMemory, ProtectedMemory, Protection, Purpose};
 use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
-use spin::Mutex;
 
-static STUBS: Mutex<Stubs> =
-    Mutex::new(Stubs { functions: BTreeMap::new(), names: BTreeMap::new(), tables: Vec::new() });
+static STUBS: Shared<Stubs> =
+    Shared::new(Stubs { functions: BTreeMap::new(), names: BTreeMap::new(), tables: Vec::new() });
 
 struct Stubs {
     /// The functions, by what they return.
@@ -41,10 +41,11 @@ pub fn add(name: &str, value: usize) -> Result<(), NoStub> {
     if kernel::exports(name.as_bytes()) || find(name.as_bytes()).is_some() {
         return Err(NoStub::Exists);
     }
-    let mut stubs = STUBS.lock();
-    let address = stubs.returning(value)?;
-    stubs.names.insert(Vec::from(name).leak(), address);
-    Ok(())
+    STUBS.with(|stubs| {
+        let address = stubs.returning(value)?;
+        stubs.names.insert(Vec::from(name).leak(), address);
+        Ok(())
+    })
 }
 
 /// Exports a function that returns 0 under each of these names that nobody exports yet: a table as
@@ -58,27 +59,30 @@ pub fn add_missing(names: impl Iterator<Item = &'static str>) -> Result<usize, N
     // A table has no symbol twice.
     names.sort_unstable();
     names.dedup();
-    let mut stubs = STUBS.lock();
-    let address = ptr::with_exposed_provenance(stubs.returning(0)?);
+    let address = ptr::with_exposed_provenance(STUBS.with(|stubs| stubs.returning(0))?);
     // SAFETY: the function is there, and stays.
     let symbol = |name| unsafe { KernelSymbol::new(name, address) };
     let symbols: Vec<KernelSymbol> = names.into_iter().map(symbol).collect();
     let count = symbols.len();
-    stubs.tables.push(Ksymtab::new(symbols.leak()).expect("each name is there once"));
+    let table = Ksymtab::new(symbols.leak()).expect("each name is there once");
+    STUBS.with(|stubs| stubs.tables.push(table));
     Ok(count)
 }
 
-/// The stub of that name.
+/// The stub of that name. For any context: an interrupt can look symbols up.
 pub fn find(name: &[u8]) -> Option<Symbol<'static>> {
-    let stubs = STUBS.lock();
-    stubs.named(name).or_else(|| stubs.tables.iter().find_map(|table| table.find(name)))
+    STUBS.with(|stubs| {
+        stubs.named(name).or_else(|| stubs.tables.iter().find_map(|table| table.find(name)))
+    })
 }
 
 /// Calls `visit` for each function that stubs share, with what it returns and its pages.
 pub fn for_each(mut visit: impl FnMut(usize, Range<usize>)) {
-    STUBS.lock().functions.iter().for_each(|(value, code)| {
-        let start = code.address() as usize;
-        visit(*value, start..start + This::PAGE_SIZE);
+    STUBS.with(|stubs| {
+        for (value, code) in &stubs.functions {
+            let start = code.address() as usize;
+            visit(*value, start..start + This::PAGE_SIZE);
+        }
     });
 }
 

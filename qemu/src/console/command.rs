@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::words::Words;
 use super::{Console, buffers, calls, integer, modules, usage};
 use crate::stubs::{self, NoStub};
-use crate::{files, kernel, policy};
+use crate::{files, kernel, policy, timer};
 use alloc::format;
 use modlink::Errno;
 use modlink::image::{KnownSection, Treatment};
@@ -67,6 +67,20 @@ const COMMANDS: &[Command] = &[
                executable, modules protected as their files ask, no way around it,\n\
                and nothing mapped that is nobody's",
         run: |_, words| usage::audit(words),
+    },
+    Command {
+        name: "cycle",
+        arguments: "COUNT FILE...",
+        help: "load modules in this order and unload them in the opposite one, COUNT times,\n\
+               without a report or an audit of each",
+        run: |_, words| modules::cycle(words),
+    },
+    Command {
+        name: "interrupts",
+        arguments: "[LEAST]",
+        help: "show what the timer's interrupt has looked up so far; nothing of it may have\n\
+               happened less than LEAST times",
+        run: |_, words| interrupts(words),
     },
     Command {
         name: "buf",
@@ -190,6 +204,17 @@ fn accept(words: &mut Words<'_>) -> Result<(), Failure> {
     };
     policy::accept_loss(known);
     Ok(())
+}
+
+fn interrupts(words: &mut Words<'_>) -> Result<(), Failure> {
+    let least = words.bare()?.map_or(Ok(0), |word| integer::bits(word, u32::BITS))?;
+    words.end()?;
+    let counts = timer::counts();
+    println!("{counts}");
+    match u64::from(counts.least()) {
+        count if count < least => Err(Failure::Wrong(format!("one of these is less than {least}"))),
+        _ => Ok(()),
+    }
 }
 
 fn help(words: &mut Words<'_>) -> Result<(), Failure> {

@@ -1,14 +1,18 @@
 //! Loading, unloading and looking at modules. The loader is reached through its system calls.
 
 use super::failure::Failure;
+use super::integer;
 use super::words::Words;
 use crate::files::{self, Descriptor};
 use crate::initrd::File;
 use crate::kernel::{LOADER, TestKernel};
-use crate::{audit, report, stopwatch};
+use crate::timer::Change;
+use crate::{audit, report, stopwatch, timer};
 use alloc::ffi::CString;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ffi::CStr;
 use modlink::arch::Arch;
 use modlink::image::Image;
 use modlink::syscall::{DeleteFlags, dispatch};
@@ -21,22 +25,60 @@ pub fn insmod(words: &mut Words<'_>) -> Result<(), Failure> {
     let (from_memory, file) = with_option(words, "--init", "a file")?;
     let file = find(file)?;
     let arguments = c_string(words.rest())?;
-    let arguments = arguments.as_ptr() as usize;
-    audit::announce(file.bytes);
     if from_memory {
+        audit::announce(file.bytes);
         let image = file.bytes.as_ptr() as usize;
         let number = ThisArch::SYSCALLS.init_module;
-        system_call(number, [image, file.bytes.len(), arguments])
+        system_call(number, [image, file.bytes.len(), arguments.as_ptr() as usize])
     } else {
-        let descriptor = Descriptor::open(file);
-        system_call(ThisArch::SYSCALLS.finit_module, [descriptor.number(), arguments, 0])
+        load(file, &arguments)
     }
+}
+
+fn load(file: File, arguments: &CStr) -> Result<(), Failure> {
+    audit::announce(file.bytes);
+    let descriptor = Descriptor::open(file);
+    let arguments = arguments.as_ptr() as usize;
+    system_call(ThisArch::SYSCALLS.finit_module, [descriptor.number(), arguments, 0])
 }
 
 /// `rmmod [--force] NAME`
 pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
     let (force, name) = with_option(words, "--force", "a module")?;
     words.end()?;
+    unload(force, name)
+}
+
+/// `cycle COUNT FILE...`
+pub fn cycle(words: &mut Words<'_>) -> Result<(), Failure> {
+    let count = integer::bits(words.need("how many times")?, u32::BITS)?;
+    let mut files = Vec::new();
+    while let Some(path) = words.bare()? {
+        let file = find(path)?;
+        files.push((file, name(file)?));
+    }
+    let was_quiet = report::be_quiet(true);
+    let has_audited = audit::at_every_event(false);
+    for _ in 0..count {
+        files.iter().try_for_each(|(file, _)| load(*file, c""))?;
+        files.iter().rev().try_for_each(|(_, name)| unload(false, name))?;
+    }
+    report::be_quiet(was_quiet);
+    audit::at_every_event(has_audited);
+    Ok(())
+}
+
+/// The name of the module in a file.
+fn name(file: File) -> Result<String, Failure> {
+    let image = Image::<ThisArch>::check(file.bytes, TestKernel::MAX_MODULE_SIZE);
+    let image = image.map_err(|error| Failure::Errno(error.errno()))?;
+    let name = image.modinfo().iter().find(|(key, _)| *key == b"name");
+    let name = name.and_then(|(_, name)| core::str::from_utf8(name).ok());
+    name.map(ToString::to_string)
+        .ok_or_else(|| Failure::Wrong(format!("{} has no name", file.name)))
+}
+
+fn unload(force: bool, name: &str) -> Result<(), Failure> {
     let force = if force { DeleteFlags::TRUNC } else { DeleteFlags::empty() };
     let flags = DeleteFlags::NONBLOCK | force;
     // Names have `_` where those of files may have `-`; kmod's rmmod takes either too.
@@ -119,7 +161,11 @@ pub fn system_call_number(name: &str) -> Result<usize, Failure> {
 
 /// Makes a system call.
 pub fn system_call(number: usize, [a, b, c]: [usize; 3]) -> Result<(), Failure> {
-    let status = stopwatch::timed(|| dispatch(&LOADER, number, [a, b, c, 0, 0, 0]));
+    let unloads = number == ThisArch::SYSCALLS.delete_module;
+    let change = if unloads { Change::Unload } else { Change::Load };
+    let status = timer::during(change, || {
+        stopwatch::timed(|| dispatch(&LOADER, number, [a, b, c, 0, 0, 0]))
+    });
     match Errno::from_status(status as i32) {
         Some(errno) => Err(Failure::Errno(errno)),
         None => Ok(()),

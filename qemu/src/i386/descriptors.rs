@@ -3,8 +3,9 @@
 //! Intel SDM volume 3, chapters "Protected-Mode Memory Management", "Task Management" and
 //! "Interrupt and Exception Handling".
 
-use super::faults;
+use super::{faults, timer};
 use crate::x86::exceptions::{self, DOUBLE_FAULT};
+use crate::x86::timer::VECTOR;
 use core::arch::asm;
 use core::cell::UnsafeCell;
 use spin::Once;
@@ -55,7 +56,7 @@ struct Gate {
 
 struct Descriptors {
     segments: [u64; 5],
-    gates: [Gate; exceptions::COUNT],
+    gates: [Gate; exceptions::COUNT + 1],
 }
 
 #[repr(C, packed)]
@@ -97,6 +98,7 @@ pub fn install() {
                 flags: TASK_GATE,
                 offset_high: 0,
             },
+            VECTOR => gate(timer::entry as *const () as usize),
             _ => gate(faults::stub(vector)),
         }),
     });

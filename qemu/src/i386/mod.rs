@@ -8,9 +8,10 @@ mod call;
 mod descriptors;
 mod entry;
 mod faults;
+mod timer;
 
 use crate::machine::{Argument, Boot, Machine, Mapping, Outcome, Returned};
-use crate::x86::{exit, layout, paging, pvh, serial, walk};
+use crate::x86::{exit, interrupts, layout, paging, pvh, serial, walk};
 use core::arch::asm;
 use core::arch::x86::{__cpuid, __get_cpuid_max};
 use core::ops::{Range, RangeInclusive};
@@ -85,6 +86,14 @@ impl Machine for I386 {
     fn clock() -> u64 {
         // SAFETY: every processor that gets here has the counter, and the kernel may read it.
         unsafe { core::arch::x86::_rdtsc() }
+    }
+
+    fn start_timer() {
+        crate::x86::timer::start();
+    }
+
+    fn without_interrupts<R>(what: impl FnOnce() -> R) -> R {
+        interrupts::off(what)
     }
 
     fn sync_code(_range: Range<usize>) {

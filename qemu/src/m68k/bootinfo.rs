@@ -15,8 +15,12 @@ pub struct BootInfo<'a> {
     pub ramdisk: Range<usize>,
     /// The kernel's command line (QEMU's `-append`), without the NUL at its end.
     pub command_line: &'a [u8],
+    /// Where the registers of the first goldfish interrupt controller are.
+    pub interrupts: Option<usize>,
     /// Where the registers of the first goldfish real-time clock are.
     pub clock: Option<usize>,
+    /// The number of the clock's interrupt.
+    pub clock_interrupt: Option<usize>,
     /// Where the registers of the goldfish tty are.
     pub tty: Option<usize>,
     /// Where the registers of the virt machine's controller are.
@@ -29,6 +33,7 @@ const END: u16 = 0;
 const MEMORY_CHUNK: u16 = 5;
 const RAMDISK: u16 = 6;
 const COMMAND_LINE: u16 = 7;
+const VIRT_INTERRUPTS: u16 = 0x8001;
 const VIRT_CLOCK: u16 = 0x8002;
 const VIRT_TTY: u16 = 0x8003;
 const VIRT_CONTROLLER: u16 = 0x8005;
@@ -55,7 +60,12 @@ impl<'a> BootInfo<'a> {
                 MEMORY_CHUNK if info.memory.is_empty() => info.memory = range(data)?,
                 RAMDISK => info.ramdisk = range(data)?,
                 COMMAND_LINE => info.command_line = data.split(|&byte| byte == 0).next()?,
-                VIRT_CLOCK => info.clock = Some(word(data)?.0),
+                VIRT_INTERRUPTS => info.interrupts = Some(word(data)?.0),
+                VIRT_CLOCK => {
+                    let (clock, interrupt) = word(data)?;
+                    info.clock = Some(clock);
+                    info.clock_interrupt = Some(word(interrupt)?.0);
+                }
                 VIRT_TTY => info.tty = Some(word(data)?.0),
                 VIRT_CONTROLLER => info.controller = Some(word(data)?.0),
                 _ => {}

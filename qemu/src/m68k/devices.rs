@@ -3,12 +3,15 @@
 use super::bootinfo::BootInfo;
 use super::clock::Clock;
 use super::controller::{Controller, Ending};
+use super::interrupts::Line;
 use super::tty::Tty;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 static TTY: AtomicUsize = AtomicUsize::new(0);
 static CONTROLLER: AtomicUsize = AtomicUsize::new(0);
 static CLOCK: AtomicUsize = AtomicUsize::new(0);
+static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
+static CLOCK_INTERRUPT: AtomicUsize = AtomicUsize::new(0);
 
 /// Remembers where the devices are. Without this the functions here do nothing.
 ///
@@ -19,8 +22,10 @@ pub unsafe fn find(info: &BootInfo<'_>) {
         TTY.store(tty, Ordering::Relaxed);
         CONTROLLER.store(controller, Ordering::Relaxed);
         // There are registers for two blocks.
-        let in_block = |clock: &usize| clock / BLOCK == tty / BLOCK;
+        let in_block = |base: &usize| base / BLOCK == tty / BLOCK;
         CLOCK.store(info.clock.filter(in_block).unwrap_or(0), Ordering::Relaxed);
+        INTERRUPTS.store(info.interrupts.filter(in_block).unwrap_or(0), Ordering::Relaxed);
+        CLOCK_INTERRUPT.store(info.clock_interrupt.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -47,6 +52,15 @@ pub fn clock() -> Option<Clock> {
         0 => None,
         // SAFETY: `find`'s caller promised that a goldfish real-time clock is there.
         base => Some(unsafe { Clock::new(base) }),
+    }
+}
+
+/// The line by which the clock interrupts.
+pub fn clock_interrupt() -> Option<Line> {
+    match INTERRUPTS.load(Ordering::Relaxed) {
+        0 => None,
+        // SAFETY: `find`'s caller promised that the goldfish interrupt controllers are there.
+        base => unsafe { Line::new(base, CLOCK_INTERRUPT.load(Ordering::Relaxed)) },
     }
 }
 

@@ -1,22 +1,34 @@
-//! What happens when the processor takes an exception: nothing here expects one, so each is
-//! reported as a fault (M68000 Family Programmer's Reference Manual, "Exception Processing").
+//! What happens when the processor takes an exception: but for the timer's interrupt nothing here
+//! expects one, so each is reported as a fault (M68000 Family Programmer's Reference Manual,
+//! "Exception Processing").
 
+use super::timer::LEVEL;
 use crate::fault::{self, Fault};
 use core::arch::{asm, global_asm};
 
-// All vectors lead to one place: the frame that the processor pushes holds the vector's offset. It
-// may begin at any even address, while compiled code wants the stack at a multiple of four.
+/// The vector of the timer's interrupt: that of its level.
+const TIMER: usize = 24 + LEVEL;
+const VECTORS: usize = 256;
+
+// The others lead to one place: the frame that the processor pushes holds the vector's offset. It
+// may begin at any even address, while compiled code wants the stack at a multiple of four. It is
+// reported with interrupts off.
 global_asm!(
     ".section .rodata.vectors, \"a\"",
     ".balign 4",
     ".globl m68k_vectors",
     "m68k_vectors:",
-    ".rept 256",
+    ".rept {before}",
+    ".long m68k_exception",
+    ".endr",
+    ".long m68k_timer_entry",
+    ".rept {after}",
     ".long m68k_exception",
     ".endr",
     ".text",
     ".balign 2",
     "m68k_exception:",
+    "move.w #0x2700, %sr",
     "movem.l %d0-%d7/%a0-%a6, -(%sp)",
     "move.l %sp, %a0",
     "move.l %sp, %d0",
@@ -24,10 +36,12 @@ global_asm!(
     "move.l %d0, %sp",
     "move.l %a0, -(%sp)",
     "jsr m68k_fault",
+    before = const TIMER,
+    after = const VECTORS - TIMER - 1,
 );
 
 unsafe extern "C" {
-    static m68k_vectors: [usize; 256];
+    static m68k_vectors: [usize; VECTORS];
 }
 
 /// Lets exceptions come here from now on.

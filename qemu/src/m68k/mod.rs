@@ -9,9 +9,11 @@ mod devices;
 mod entry;
 mod exceptions;
 mod exports;
+mod interrupts;
 mod layout;
 mod mmu;
 mod registers;
+mod timer;
 mod tty;
 mod walk;
 
@@ -95,6 +97,14 @@ impl Machine for M68k {
 
     fn clock() -> u64 {
         devices::clock().map_or(0, Clock::now)
+    }
+
+    fn start_timer() {
+        timer::start();
+    }
+
+    fn without_interrupts<R>(what: impl FnOnce() -> R) -> R {
+        interrupts::off(what)
     }
 
     fn sync_code(_range: Range<usize>) {

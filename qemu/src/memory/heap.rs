@@ -1,5 +1,6 @@
 //! The kernel's heap.
 
+use crate::context::forbid_in_interrupt;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
@@ -14,10 +15,12 @@ static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap::empty()));
 // SAFETY: the blocks come from `Heap`, which hands out disjoint ones of the layout asked for.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        forbid_in_interrupt("the heap");
         self.0.lock().allocate_first_fit(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        forbid_in_interrupt("the heap");
         if let Some(block) = NonNull::new(block) {
             // SAFETY: the caller vouches that `block` came from `alloc` with this layout.
             unsafe { self.0.lock().deallocate(block, layout) }

@@ -2,6 +2,7 @@
 
 use super::frames::Frames;
 use super::usage::Counted;
+use crate::context::forbid_in_interrupt;
 use crate::machine::{Machine, This};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -52,6 +53,7 @@ unsafe impl Pages for ModulePages {
     type Frames = Taken;
 
     unsafe fn map(&self, pages: Range<usize>) -> Result<(Mapped<Taken>, Stale), MapError> {
+        forbid_in_interrupt("a mapping of pages");
         let taken = Taken::new(pages.len() / PAGE).ok_or(MapError)?;
         for (page, &frame) in pages.clone().step_by(PAGE).zip(&taken.frames) {
             // SAFETY: the caller vouches for the page, and the frame is ours alone.
@@ -66,6 +68,7 @@ unsafe impl Pages for ModulePages {
         _: &Taken,
         protection: Protection,
     ) -> Result<Stale, ProtectError> {
+        forbid_in_interrupt("a protection of pages");
         for page in pages.clone().step_by(PAGE) {
             // SAFETY: `map` has mapped it. Taking an access away is what the caller wants.
             unsafe { This::protect(page, protection) }
@@ -77,6 +80,7 @@ unsafe impl Pages for ModulePages {
     }
 
     unsafe fn unmap(&self, pages: Range<usize>, _: &Taken) -> Stale {
+        forbid_in_interrupt("an unmapping of pages");
         for page in pages.clone().step_by(PAGE) {
             // SAFETY: `map` has mapped it, and nobody uses it any more.
             unsafe { This::unmap(page) }

@@ -2,9 +2,11 @@
 
 pub mod exceptions;
 pub mod exit;
+pub mod interrupts;
 pub mod layout;
 pub mod paging;
 pub mod port;
 pub mod pvh;
 pub mod serial;
+pub mod timer;
 pub mod walk;

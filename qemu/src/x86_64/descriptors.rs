@@ -3,8 +3,9 @@
 //! Intel SDM volume 3, chapters "Protected-Mode Memory Management", "Task Management" and
 //! "Interrupt and Exception Handling".
 
-use super::faults;
+use super::{faults, timer};
 use crate::x86::exceptions;
+use crate::x86::timer::VECTOR;
 use core::arch::asm;
 use core::mem::offset_of;
 use spin::Once;
@@ -16,6 +17,7 @@ const TASK_SELECTOR: u16 = 0x18;
 const TASK_TYPE: u64 = 0x89;
 const INTERRUPT_GATE: u8 = 0x8e;
 const FAULT_STACK: u8 = 1;
+const SAME_STACK: u8 = 0;
 const GS_BASE: u32 = 0xc000_0101;
 
 #[repr(C, packed(4))]
@@ -43,7 +45,7 @@ struct Gate {
 
 struct Descriptors {
     segments: [u64; 5],
-    gates: [Gate; exceptions::COUNT],
+    gates: [Gate; exceptions::COUNT + 1],
 }
 
 /// What `%gs` points to. GCC's stack protector for x86_64 kernels reads the canary at offset 40.
@@ -83,7 +85,10 @@ pub fn install() {
     });
     let tables = DESCRIPTORS.call_once(|| Descriptors {
         segments: segments(task),
-        gates: core::array::from_fn(|vector| gate(faults::stub(vector))),
+        gates: core::array::from_fn(|vector| match vector {
+            VECTOR => gate(timer::entry as *const () as usize, SAME_STACK),
+            _ => gate(faults::stub(vector), FAULT_STACK),
+        }),
     });
     let segments = pointer(&tables.segments);
     let gates = pointer(&tables.gates);
@@ -111,11 +116,11 @@ fn segments(task: &'static TaskState) -> [u64; 5] {
     [0, CODE, DATA, low, base >> 32]
 }
 
-fn gate(handler: usize) -> Gate {
+fn gate(handler: usize, stack: u8) -> Gate {
     Gate {
         offset_low: handler as u16,
         selector: CODE_SELECTOR,
-        stack: FAULT_STACK,
+        stack,
         flags: INTERRUPT_GATE,
         offset_middle: (handler >> 16) as u16,
         offset_high: (handler >> 32) as u32,

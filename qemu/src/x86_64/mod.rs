@@ -7,9 +7,10 @@ mod call;
 mod descriptors;
 mod entry;
 mod faults;
+mod timer;
 
 use crate::machine::{Argument, Boot, Machine, Mapping, Outcome, Returned};
-use crate::x86::{exit, layout, paging, pvh, serial, walk};
+use crate::x86::{exit, interrupts, layout, paging, pvh, serial, walk};
 use core::ops::{Range, RangeInclusive};
 use modlink::platform::Protection;
 
@@ -76,6 +77,14 @@ impl Machine for X86_64 {
     fn clock() -> u64 {
         // SAFETY: every processor that gets here has the counter, and the kernel may read it.
         unsafe { core::arch::x86_64::_rdtsc() }
+    }
+
+    fn start_timer() {
+        crate::x86::timer::start();
+    }
+
+    fn without_interrupts<R>(what: impl FnOnce() -> R) -> R {
+        interrupts::off(what)
     }
 
     fn sync_code(_range: Range<usize>) {
