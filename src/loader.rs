@@ -29,6 +29,7 @@ pub struct Loader<P: Platform> {
 }
 
 /// An address that a module or the kernel exports.
+#[must_use = "the module that exports it can be unloaded once it is dropped"]
 #[derive(Debug)]
 pub struct Exported<P: Platform> {
     /// The address.
@@ -39,6 +40,7 @@ pub struct Exported<P: Platform> {
 
 /// A function that a module or the kernel exports; a module stays loaded for as long as this value
 /// lives. Dereferences to the function pointer.
+#[must_use = "the module that exports it can be unloaded once it is dropped"]
 #[derive(Debug)]
 pub struct Function<P: Platform, F> {
     function: F,
@@ -238,6 +240,7 @@ impl<P: Platform> Loader<P> {
     ///
     /// From any context: a thread, with interrupts off, a fault or an NMI. It takes no lock, does not
     /// wait or allocate, calls nothing of the platform, and costs a bounded number of instructions.
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub fn find(&self, name: &[u8]) -> Option<Reference<P>> {
         self.registry.get(name)
     }

@@ -11,6 +11,7 @@ use core::ops::Range;
 
 /// Memory for both parts of a module, while it is linked or once it may run. Dropping it gives all
 /// back.
+#[must_use = "dropping it frees the memory"]
 #[derive(Debug)]
 pub(crate) struct Room<M> {
     /// What the module keeps.

@@ -9,6 +9,7 @@ use core::ops::Range;
 
 /// The memory of the core part, which dropping it gives back, and where the init part is. An init
 /// part that has memory of its own belongs to the load.
+#[must_use = "dropping it frees the core part"]
 #[derive(Debug)]
 pub(crate) struct Parts<M> {
     pub(super) core: M,

@@ -14,6 +14,7 @@ pub struct Reference<P: Platform>(NonNull<Module<P>>);
 
 /// What a [`Reference`] can be had from for as long as the module is not going; it does not keep
 /// the module from being unloaded. Can be cloned, used and dropped in any context.
+#[must_use = "dropping it gives up the way to a reference"]
 pub struct Handle<P: Platform>(NonNull<Module<P>>);
 
 // SAFETY: modules are shared, and all that these change are their counts.
@@ -27,11 +28,13 @@ unsafe impl<P: Platform> Sync for Handle<P> {}
 
 impl<P: Platform> Reference<P> {
     /// Takes one, unless the module is going (Linux: `try_module_get`).
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub(crate) fn take(module: &Module<P>) -> Option<Self> {
         module.count().take().then(|| Self(NonNull::from(module)))
     }
 
     /// Takes one to a module that the caller keeps from being freed.
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub(crate) fn again(module: &Module<P>) -> Self {
         module.count().again();
         Self(NonNull::from(module))
@@ -52,6 +55,7 @@ impl<P: Platform> Handle<P> {
     /// A reference to the module, unless it is going (Linux: `try_module_get`). Neither waits nor
     /// allocates; for any context.
     #[inline]
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub fn try_get(&self) -> Option<Reference<P>> {
         // SAFETY: the header is there as long as a handle.
         let count = unsafe { self.0.as_ref() }.count();

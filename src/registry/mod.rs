@@ -52,6 +52,7 @@ impl<P: Platform> Registry<P> {
     }
 
     /// A reference to the module of that name, unless it is being linked or going. For any context.
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub fn get(&self, name: &[u8]) -> Option<Reference<P>> {
         Reference::take(self.current.pin().get()?.find(name)?)
     }
@@ -205,6 +206,7 @@ impl<P: Platform> Retire for Module<P> {
 }
 
 /// A name that is taken. Dropping it frees the name, unless a module is listed under it.
+#[must_use = "dropping it frees the name"]
 pub(crate) struct Reservation<'r, P: Platform> {
     registry: &'r Registry<P>,
     platform: &'r P,
@@ -243,6 +245,7 @@ impl<P: Platform> Drop for Reservation<'_, P> {
 
 /// A module in the registry. Dropping it takes the module out, which is closed then, unless it
 /// [stays](Self::stay).
+#[must_use = "dropping it removes the module"]
 pub(crate) struct Listed<'r, P: Platform> {
     registry: &'r Registry<P>,
     platform: &'r P,
@@ -256,6 +259,7 @@ impl<P: Platform> Listed<'_, P> {
     }
 
     /// A reference to the module.
+    #[must_use = "the module can be unloaded once the reference is dropped"]
     pub fn hold(&self) -> Reference<P> {
         Reference::again(self.module())
     }

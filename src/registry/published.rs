@@ -25,6 +25,7 @@ pub(crate) struct Published<T: Retire> {
 }
 
 /// The value that was current when this was made; it is not freed while this lives.
+#[must_use = "the value may be freed once it is dropped"]
 pub(crate) struct Pin<'p, T: Retire> {
     published: &'p Published<T>,
     current: *mut T,

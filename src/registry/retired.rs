@@ -77,6 +77,7 @@ impl<T: Retire> Retired<T> {
 }
 
 /// Members that have been taken. Those that are not [popped](Self::pop) are forgotten.
+#[must_use = "members that are neither freed nor added again are lost"]
 pub(crate) struct Taken<T>(Option<NonNull<T>>);
 
 impl<T: Retire> Taken<T> {

@@ -33,6 +33,7 @@ pub struct Taken {
 }
 
 /// Addresses that are taken until it is dropped.
+#[must_use = "dropping it frees the addresses"]
 #[derive(Debug)]
 pub struct Addresses<'r> {
     taken: &'r Taken,

@@ -157,6 +157,7 @@ pub unsafe trait Pages: Send + Sync {
 }
 
 /// Memory that has been mapped.
+#[must_use = "the pages stay mapped, and dropping it frees the memory behind them"]
 #[derive(Debug)]
 pub struct Mapped<F> {
     written: NonNull<u8>,
@@ -237,9 +238,11 @@ impl<P: Pages> fmt::Debug for Region<P> {
 }
 
 /// Memory of a region that nobody but its owner has.
+#[must_use = "dropping it unmaps and frees the memory"]
 pub struct Memory<'r, P: Pages>(Block<'r, P>);
 
 /// Memory of a region that a module runs in.
+#[must_use = "dropping it unmaps and frees the memory"]
 pub struct Protected<'r, P: Pages> {
     block: Block<'r, P>,
     read_only: ReadOnlyPages,

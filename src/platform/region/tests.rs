@@ -329,7 +329,7 @@ fn whatever_is_asked_for_comes_out_as_in_a_model() {
     let mut blocks: Vec<(Range<usize>, Memory<'_, HeapPages>)> = Vec::new();
     for _ in 0..rounds {
         if numbers.below(3) == 0 && !blocks.is_empty() {
-            blocks.swap_remove(numbers.below(blocks.len()));
+            drop(blocks.swap_remove(numbers.below(blocks.len())));
         }
         let (count, align) = (1 + numbers.below(9), 1 << numbers.below(4));
         let (low, more) = (numbers.below(SIZE), numbers.below(SIZE));
