@@ -110,16 +110,20 @@ impl<P: Platform> Loader<P> {
         arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
     ) -> Result<Reference<P>, LoadError> {
         self.disabled.check(LoadError::Disabled)?;
+        // Whoever vouches for code sees the file before anything of it is parsed.
         self.platform.verify(file).map_err(LoadError::Refused)?;
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
         image.check_alignments(P::MAX_ALIGN)?;
         let identity = Identity::of::<P::Arch>(image.modinfo())?;
+        // Policy decides about what has been checked, and before anything is taken for it.
         denied::check(&self.platform, identity.name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
+        // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, identity.name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
+        // The image bounds the sum of the sections' sizes; what is between them counts too.
         let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
         if size > limit {
             return Err(image::Error::TooLarge { size, limit }.into());
@@ -128,23 +132,26 @@ impl<P: Platform> Loader<P> {
         let (core, init) = room.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
-        // When Linux looks at them: what it finds before is told first.
+        // Not before: Linux looks at them with the first symbol that is in one.
         let namespaces = Namespaces::of(&identity)?;
         let mut imports = Imports::new(&self.platform, &self.registry, &identity, &namespaces);
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
+        // The addresses that both are about have just been written by relocations.
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
+        // When Linux copies them: a bad address is told only of a module that is good.
         let arguments = arguments().map_err(LoadError::of_arguments)?;
         let all = self.platform.keep_all_sections();
         let extra = Extra::of(arguments, Sections::of(&image, &plan, provided, all)?)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
-        let Room { parts, init } =
-            room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
-
         let gpl_compatible = imports.is_gpl_compatible();
         let (uses, work) = imports.into_uses()?;
+
+        // Before anybody finds it: exports are read where they are, which nobody may write any more.
+        let Room { parts, init } =
+            room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
             extra,
@@ -158,6 +165,7 @@ impl<P: Platform> Loader<P> {
             exports,
             parts,
         };
+        // Others find it from here on, and use its exports once its init function has returned.
         let coming = reservation.list(content)?;
         self.start(coming, entry.init, init, &plan.core)
     }
@@ -172,11 +180,12 @@ impl<P: Platform> Loader<P> {
         core: &Layout,
     ) -> Result<Reference<P>, LoadError> {
         let module = coming.module();
-        // It cannot be taken out before all of this is done.
+        // It cannot be unloaded before all of this is done.
         let starting = coming.hold();
         if let Some(losses) = module.content().ignored.losses() {
             self.warn(module, format_args!("{losses}"));
         }
+        // The last moment at which the kernel can prepare what init relies on.
         self.platform.notify(Event::Coming, module);
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
@@ -193,6 +202,7 @@ impl<P: Platform> Loader<P> {
             self.warn(module, format_args!("its start returned {status}, which means nothing"));
         }
         module.count().go_live();
+        // Loads that need its exports go on while the rest is tidied up.
         self.platform.wake();
         self.platform.notify(Event::Live, module);
         if module.content().parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
