@@ -1,6 +1,6 @@
 //! The encoding that most relocations share: a plain integer of one to eight bytes.
 
-use super::{Arch, ByteOrder, DoesNotFit, Encoding, Word};
+use super::{Arch, ByteOrder, Encoding, OverflowError, Word};
 
 /// A plain integer at the place, in the architecture's byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,28 +106,28 @@ impl Encoding for Data {
     }
 
     #[inline(always)]
-    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit> {
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), OverflowError> {
         let value = value.signed();
         if !self.holds(value) {
-            return Err(DoesNotFit);
+            return Err(OverflowError);
         }
         let big = A::ORDER == ByteOrder::Big;
         match self.width {
             Width::Word => {
                 let cut = value as u32;
                 let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
-                *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
+                *bytes.first_chunk_mut().ok_or(OverflowError)? = cut;
             }
             Width::Xword => {
                 let cut = if big { value.to_be_bytes() } else { value.to_le_bytes() };
-                *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
+                *bytes.first_chunk_mut().ok_or(OverflowError)? = cut;
             }
             Width::Half => {
                 let cut = value as u16;
                 let cut = if big { cut.to_be_bytes() } else { cut.to_le_bytes() };
-                *bytes.first_chunk_mut().ok_or(DoesNotFit)? = cut;
+                *bytes.first_chunk_mut().ok_or(OverflowError)? = cut;
             }
-            Width::Byte => *bytes.first_chunk_mut().ok_or(DoesNotFit)? = [value as u8],
+            Width::Byte => *bytes.first_chunk_mut().ok_or(OverflowError)? = [value as u8],
             Width::None => {}
         }
         Ok(())

@@ -16,12 +16,12 @@ impl Arch for I386 {
     const NAME: &'static str = "i386";
     const MACHINE: u16 = EM_386;
     const ORDER: ByteOrder = ByteOrder::Little;
-    const ADDENDS: Addends = Addends::InPlace;
+    const ADDENDS: Addends = Addends::Implicit;
     const ADDRESSES: RangeInclusive<u64> = 0..=0xffff_ffff;
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const SLOT_OF_GOT_IS_GOT: bool = false;
-    const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };
     const TYPES: u32 = R_386_GOT32X + 1;
@@ -38,7 +38,7 @@ impl Arch for I386 {
     type Encoding = Data;
 
     #[inline(always)]
-    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
+    fn with_howto<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
         let word = Data::word(Overflow::Unchecked);
         Some(match r_type {

@@ -20,7 +20,7 @@ impl Arch for M68k {
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const SLOT_OF_GOT_IS_GOT: bool = true;
-    const KSYMTAB: KsymtabFormat = KsymtabFormat::Words;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Absolute;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };
     const TYPES: u32 = R_68K_PLT8 + 1;
@@ -36,7 +36,7 @@ impl Arch for M68k {
     type Encoding = Data;
 
     #[inline(always)]
-    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
+    fn with_howto<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
         let word = Data::word(Overflow::Unchecked);
         Some(match r_type {

@@ -1,9 +1,10 @@
 //! What the linker has to know of an architecture, one file each.
 //!
-//! A relocation is described in two halves, as the psABI supplements do: the *operation* says
+//! A relocation type is described in two halves, its howto, as the psABI supplements do: the
+//! *operation* says
 //! which value is computed from the symbol (S), the addend (A), the place (P) and the global
 //! offset table (GOT, G); the *encoding* says which bits at the place hold it and which values
-//! fit. Class, byte order and machine belong to the architecture and never to the host, so every
+//! overflow them. Class, byte order and machine belong to the architecture and never to the host, so every
 //! architecture compiles and links on every host.
 
 pub mod data;
@@ -61,25 +62,25 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// How a relocation writes its value.
     type Encoding: Encoding;
 
-    /// Hands the meaning of the relocation type `r_type` to `handler` and returns what it makes of
+    /// Hands the howto of the relocation type `r_type` to `handler` and returns what it makes of
     /// it, or `None` where modules cannot have that type.
     ///
-    /// The meaning is handed over and not returned, so that the compiler makes code of its own for
+    /// It is handed over and not returned, so that the compiler makes code of its own for
     /// each type: that saves a third of the instructions of checking and applying a relocation.
-    fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output>;
+    fn with_howto<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output>;
 
-    /// What the relocation type `r_type` means, or `None` where modules cannot have it.
+    /// The howto of the relocation type `r_type`, or `None` where modules cannot have it.
     #[inline(never)]
-    fn meaning(r_type: u32) -> Option<Relocation<Self::Encoding>> {
+    fn howto(r_type: u32) -> Option<Howto<Self::Encoding>> {
         struct Return;
         impl<E> Handler<E> for Return {
-            type Output = Relocation<E>;
+            type Output = Howto<E>;
             #[inline(always)]
-            fn handle(self, operation: Operation, encoding: E) -> Relocation<E> {
-                Relocation { operation, encoding }
+            fn handle(self, operation: Operation, encoding: E) -> Howto<E> {
+                Howto { operation, encoding }
             }
         }
-        Self::relocation(r_type, Return)
+        Self::with_howto(r_type, Return)
     }
 
     /// Whether the value of [`Operation::SlotByInstruction`] is an address, given the bytes of the
@@ -112,7 +113,7 @@ pub enum ByteOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addends {
     /// `SHT_REL`: the addend is what stands at the place.
-    InPlace,
+    Implicit,
     /// `SHT_RELA`: the addend is in the relocation.
     Explicit,
     /// Either.
@@ -130,9 +131,9 @@ pub struct SyscallNumbers {
     pub delete_module: usize,
 }
 
-/// The meaning of one relocation type.
+/// How a relocation type is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relocation<E> {
+pub struct Howto<E> {
     /// The value that it computes.
     pub operation: Operation,
     /// How it writes that value.
@@ -181,12 +182,12 @@ impl fmt::Display for TypeName {
     }
 }
 
-/// What is to be done with the meaning of a relocation type.
+/// What is to be done with a howto.
 pub trait Handler<E> {
     /// What comes of it.
     type Output;
 
-    /// Is told the meaning.
+    /// Is told the howto.
     fn handle(self, operation: Operation, encoding: E) -> Self::Output;
 }
 
@@ -241,11 +242,11 @@ pub trait Encoding: Copy + fmt::Debug + Eq {
     /// Writes `value`, a number of two's complement.
     ///
     /// # Errors
-    /// [`DoesNotFit`] if the bits cannot hold the value, or `bytes` is shorter than
+    /// [`OverflowError`] if the value overflows the bits, or `bytes` is shorter than
     /// [`width`](Self::width); nothing is written then.
-    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit>;
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), OverflowError>;
 }
 
-/// A relocation's value is outside what its encoding can hold.
+/// A relocation's value overflows what its encoding can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DoesNotFit;
+pub struct OverflowError;

@@ -23,7 +23,7 @@ impl Arch for X86_64 {
     const REACH: u64 = 0x7fff_ffff;
     const RELA_TARGET_IS_ZERO: bool = true;
     const SLOT_OF_GOT_IS_GOT: bool = false;
-    const KSYMTAB: KsymtabFormat = KsymtabFormat::Distances;
+    const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };
     const TYPES: u32 = R_X86_64_CODE_6_GOTPCRELX + 1;
@@ -42,7 +42,7 @@ impl Arch for X86_64 {
     type Encoding = Data;
 
     #[inline(always)]
-    fn relocation<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
+    fn with_howto<H: Handler<Data>>(r_type: u32, handler: H) -> Option<H::Output> {
         use Operation::*;
         Some(match r_type {
             R_X86_64_NONE => handler.handle(None, Data::NONE),

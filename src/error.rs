@@ -5,7 +5,7 @@ use crate::heap::OutOfMemory;
 use crate::image;
 use crate::link;
 use crate::module::namespace::OF_MODULES;
-use crate::module::{EntryProblem, IdentityProblem};
+use crate::module::{EntryProblem, ModInfoProblem};
 use crate::name::Name;
 use crate::platform::{AllocateError, Refusal};
 use crate::symbols::ExportProblem;
@@ -31,8 +31,8 @@ pub enum LoadError {
         /// What it means.
         known: image::KnownSection,
     },
-    /// The module does not say who it is.
-    Identity(IdentityProblem),
+    /// It does not say what it has to in `.modinfo`.
+    ModInfo(ModInfoProblem),
     /// A module of this name is not to be loaded.
     Denied(Name),
     /// It imports this namespace, which names the modules that it is for.
@@ -145,7 +145,7 @@ impl LoadError {
         match self {
             Self::Image(error) => error.errno(),
             Self::Unsupported { .. }
-            | Self::Identity(_)
+            | Self::ModInfo(_)
             | Self::Export(_)
             | Self::Duplicate { .. }
             | Self::Entry { .. } => Errno::ENOEXEC,
@@ -204,7 +204,7 @@ impl fmt::Display for LoadError {
             Self::Unsupported { section, known } => {
                 write!(f, "{section}: this kernel does not provide for it: {}", known.why())
             }
-            Self::Identity(problem) => problem.fmt(f),
+            Self::ModInfo(problem) => problem.fmt(f),
             Self::Denied(name) => write!(f, "module {name} is on the deny list"),
             Self::ModuleNamespace(name) => {
                 write!(f, "imports namespace {name}, which is for the modules that it names")
@@ -296,11 +296,11 @@ impl From<image::Error> for LoadError {
     }
 }
 
-impl From<IdentityProblem> for LoadError {
+impl From<ModInfoProblem> for LoadError {
     #[cold]
     #[inline(never)]
-    fn from(problem: IdentityProblem) -> Self {
-        Self::Identity(problem)
+    fn from(problem: ModInfoProblem) -> Self {
+        Self::ModInfo(problem)
     }
 }
 

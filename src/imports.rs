@@ -2,9 +2,9 @@
 
 use crate::error::{ImportProblem, LoadError};
 use crate::heap::{OutOfMemory, exact};
-use crate::image::Binding;
+use crate::image::{Binding, ModInfo};
 use crate::link::ResolveError;
-use crate::module::{Identity, License, Module, Namespaces, Reference, State, Uses, Work};
+use crate::module::{License, LinkStatistics, Module, Namespaces, Reference, State, Uses};
 use crate::name::Name;
 use crate::platform::{Platform, WaitError};
 use crate::registry::Registry;
@@ -20,7 +20,7 @@ pub(crate) struct Imports<'l, P: Platform> {
     load: u32,
     license: License,
     uses: Vec<Reference<P>>,
-    work: Work,
+    statistics: LinkStatistics,
 }
 
 /// Why a symbol could not be looked up.
@@ -60,13 +60,13 @@ impl<'l, P: Platform> Imports<'l, P> {
     pub fn new(
         platform: &'l P,
         registry: &'l Registry<P>,
-        identity: &Identity<'l>,
+        modinfo: &ModInfo<'l>,
         namespaces: &'l Namespaces<'l>,
     ) -> Self {
-        let license = License::stated(&identity.modinfo);
-        let (uses, work) = (Vec::new(), Work::default());
+        let license = License::stated(modinfo);
+        let (uses, statistics) = (Vec::new(), LinkStatistics::default());
         let load = registry.number_of_load();
-        Self { platform, registry, namespaces, load, license, uses, work }
+        Self { platform, registry, namespaces, load, license, uses, statistics }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -114,13 +114,15 @@ impl<'l, P: Platform> Imports<'l, P> {
         let Self { platform, registry, .. } = *self;
         if let Some(symbol) = platform.symbol(name) {
             self.may_use(&symbol)?;
-            self.work.from_kernel = self.work.from_kernel.saturating_add(1);
+            let from_kernel = &mut self.statistics.from_kernel;
+            *from_kernel = from_kernel.saturating_add(1);
             return Ok(Some(symbol.address));
         }
         let found = registry.exporter(name, |symbol, module| {
             self.may_use(symbol)?;
             self.hold(module)?;
-            self.work.from_modules = self.work.from_modules.saturating_add(1);
+            let from_modules = &mut self.statistics.from_modules;
+            *from_modules = from_modules.saturating_add(1);
             Ok(symbol.address)
         });
         found.transpose()
@@ -136,9 +138,9 @@ impl<'l, P: Platform> Imports<'l, P> {
         self.license.is_gpl_compatible()
     }
 
-    /// What has been used: the modules, held, and the numbers of symbols.
-    pub fn into_uses(self) -> Result<(Uses<P>, Work), OutOfMemory> {
-        Ok((exact(self.uses)?, self.work))
+    /// What has been used: the modules, held, and how many symbols.
+    pub fn into_uses(self) -> Result<(Uses<P>, LinkStatistics), OutOfMemory> {
+        Ok((exact(self.uses)?, self.statistics))
     }
 
     /// Holds a module, whether or not it is held already.

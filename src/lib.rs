@@ -50,8 +50,8 @@
 //! | `Loader::symbol` `Loader::function` | any in which [`Platform::symbol`] may be called | that, and [`ProtectedMemory`](platform::ProtectedMemory)'s `address` and `read_only` |
 //! | `Loader::for_each` | any in which `visit` may be called | nothing |
 //! | `Loader::new` | any; it is `const` | nothing |
-//! | `Reference::handle` `Handle::try_get` `Function::holder`, cloning and dropping all of these | any | nothing |
-//! | `Module::name` `Module::arguments` `Module::state` `Module::references` `Module::figures` `Module::is_gpl_compatible` `Module::ignored_sections` | any | nothing |
+//! | `Reference::handle` `Handle::try_get` `Function::owner`, cloning and dropping all of these | any | nothing |
+//! | `Module::name` `Module::arguments` `Module::state` `Module::references` `Module::statistics` `Module::is_gpl_compatible` `Module::ignored_sections` | any | nothing |
 //! | `Module::uses` `Module::is_user_of` | any; as much work as it uses modules | nothing |
 //! | `Module::core` `Module::init` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
 //! | `Module::sections` `Module::section` | any; as much work as it has sections | the same |

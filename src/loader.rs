@@ -7,8 +7,8 @@ use crate::image::{self, Image};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
 use crate::module::{
-    Content, Disabled, EntryPoints, Extra, Identity, Ignored, Module, Namespaces, Reference, Room,
-    Sections, State, Work, denied,
+    Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, Memory, Module, Namespaces,
+    Reference, Sections, State, denied, modinfo,
 };
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected};
@@ -35,7 +35,7 @@ pub struct Exported<P: Platform> {
     /// The address.
     pub address: u64,
     /// Keeps the module that exports it loaded; `None` if it is the kernel.
-    pub holder: Option<Reference<P>>,
+    pub owner: Option<Reference<P>>,
 }
 
 /// A function that a module or the kernel exports; a module stays loaded for as long as this value
@@ -44,13 +44,13 @@ pub struct Exported<P: Platform> {
 #[derive(Debug)]
 pub struct Function<P: Platform, F> {
     function: F,
-    holder: Option<Reference<P>>,
+    owner: Option<Reference<P>>,
 }
 
 impl<P: Platform, F> Function<P, F> {
     /// The module that exports it; `None` if it is the kernel.
-    pub fn holder(&self) -> Option<&Module<P>> {
-        self.holder.as_deref()
+    pub fn owner(&self) -> Option<&Module<P>> {
+        self.owner.as_deref()
     }
 }
 
@@ -80,7 +80,7 @@ impl<P: Platform> Loader<P> {
     /// what others change at the same time is looked at again instead of waited for.
     ///
     /// # Errors
-    /// The first step that fails. Everything that was taken by then has been given back, or is by
+    /// The first step that fails. Everything that was taken by then has been freed, or is by
     /// [`reap`](Self::reap) if somebody was looking at it.
     pub fn load(&self, file: &[u8]) -> Result<Reference<P>, LoadError> {
         self.load_reading(file, || Ok(Vec::new()))
@@ -114,13 +114,13 @@ impl<P: Platform> Loader<P> {
         self.platform.verify(file).map_err(LoadError::Refused)?;
         let image = Image::<P::Arch>::check(file, P::MAX_MODULE_SIZE)?;
         image.check_alignments(P::MAX_ALIGN)?;
-        let identity = Identity::of::<P::Arch>(image.modinfo())?;
+        let name = modinfo::name::<P::Arch>(image.modinfo())?;
         // Policy decides about what has been checked, and before anything is taken for it.
-        denied::check(&self.platform, identity.name)?;
+        denied::check(&self.platform, name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
-        let reservation = self.registry.reserve(&self.platform, identity.name)?;
+        let reservation = self.registry.reserve(&self.platform, name)?;
 
         let plan = Plan::new(&image, P::PAGE_SIZE)?;
         // The image bounds the sum of the sections' sizes; what is between them counts too.
@@ -128,13 +128,14 @@ impl<P: Platform> Loader<P> {
         if size > limit {
             return Err(image::Error::TooLarge { size, limit }.into());
         }
-        let mut room = Room::allocate(&self.platform, &plan)?;
-        let (core, init) = room.blocks();
+        let mut memory = Memory::allocate(&self.platform, &plan)?;
+        let (core, init) = memory.blocks();
         let mut placed = plan.place(&image, core, init)?;
 
         // Not before: Linux looks at them with the first symbol that is in one.
-        let namespaces = Namespaces::of(&identity)?;
-        let mut imports = Imports::new(&self.platform, &self.registry, &identity, &namespaces);
+        let namespaces = Namespaces::of(name, image.modinfo())?;
+        let mut imports =
+            Imports::new(&self.platform, &self.registry, image.modinfo(), &namespaces);
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
@@ -147,32 +148,32 @@ impl<P: Platform> Loader<P> {
         let extra = Extra::of(arguments, Sections::of(&image, &plan, provided, all)?)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
         let gpl_compatible = imports.is_gpl_compatible();
-        let (uses, work) = imports.into_uses()?;
+        let (uses, statistics) = imports.into_uses()?;
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
-        let Room { parts, init } =
-            room.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
+        let Memory { core, init } =
+            memory.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
             extra,
             gpl_compatible,
-            starts: entry.init.is_some(),
-            exit: entry.exit.and_then(|address| parts.offset_plus_1(address)),
+            has_init: entry.init.is_some(),
+            exit: entry.exit.and_then(|address| core.offset_plus_1(address)),
             ignored,
             uses,
             last_load: AtomicU32::new(0),
-            work: Work { relocations, ..work },
+            statistics: LinkStatistics { relocations, ..statistics },
             exports,
-            parts,
+            core,
         };
         // Others find it from here on, and use its exports once its init function has returned.
         let coming = reservation.list(content)?;
-        self.start(coming, entry.init, init, &plan.core)
+        self.run_init(coming, entry.init, init, &plan.core)
     }
 
-    /// Starts a module that is linked, at `entry`. `init` is the memory that it needs until then;
-    /// `core` says what of its core part it may not change afterwards.
-    fn start(
+    /// Runs the init function of a module that is linked, which is at `entry`. `init` is the memory
+    /// that it needs until then; `core` says what of its core part it may not change afterwards.
+    fn run_init(
         &self,
         coming: Listed<'_, P>,
         entry: Option<u64>,
@@ -181,7 +182,7 @@ impl<P: Platform> Loader<P> {
     ) -> Result<Reference<P>, LoadError> {
         let module = coming.module();
         // It cannot be unloaded before all of this is done.
-        let starting = coming.hold();
+        let reference = coming.hold();
         if let Some(losses) = module.content().ignored.losses() {
             self.warn(module, format_args!("{losses}"));
         }
@@ -195,27 +196,30 @@ impl<P: Platform> Loader<P> {
         if status < 0 {
             module.count().fail();
             self.platform.notify(Event::Going, module);
-            module.content().parts.discard_init(init);
+            module.content().core.free_init(init);
             return Err(LoadError::Init(status));
         }
         if status > 0 {
-            self.warn(module, format_args!("its start returned {status}, which means nothing"));
+            self.warn(
+                module,
+                format_args!("its init function returned {status}, which means nothing"),
+            );
         }
         module.count().go_live();
         // Loads that need its exports go on while the rest is tidied up.
         self.platform.wake();
         self.platform.notify(Event::Live, module);
-        if module.content().parts.protect_after_init(core, P::PAGE_SIZE).is_err() {
+        if module.content().core.protect_after_init(core, P::PAGE_SIZE).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
-        module.content().parts.discard_init(init);
-        self.platform.notify(Event::Settled, module);
+        module.content().core.free_init(init);
+        self.platform.notify(Event::InitFreed, module);
         coming.stay();
-        Ok(starting)
+        Ok(reference)
     }
 
-    /// Stops the module of that name and takes it out; with `force` even if it has a start and no
-    /// stop.
+    /// Runs the exit function of the module of that name and unloads it; with `force` even if it has
+    /// an init and no exit function.
     ///
     /// From a thread, as [`load`](Self::load). That the heap is exhausted does not stop it.
     ///
@@ -223,7 +227,7 @@ impl<P: Platform> Loader<P> {
     /// The first reason for which it has to stay.
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
         self.disabled.check(UnloadError::Disabled)?;
-        let going = self.registry.close(&self.platform, name, force)?;
+        let going = self.registry.begin_unload(&self.platform, name, force)?;
         let module = going.module();
         if let Some(entry) = module.exit() {
             // SAFETY: nobody has a reference to the module or can get one.
@@ -274,12 +278,12 @@ impl<P: Platform> Loader<P> {
             return None;
         }
         if let Some(symbol) = self.platform.symbol(name) {
-            return Some(Exported { address: symbol.address, holder: None });
+            return Some(Exported { address: symbol.address, owner: None });
         }
         self.registry.exporter(name, |symbol, module| {
             let live = module.state() == State::Live;
-            let holder = if live { Reference::take(module) } else { None };
-            Some(Exported { address: symbol.address, holder: Some(holder?) })
+            let owner = if live { Reference::take(module) } else { None };
+            Some(Exported { address: symbol.address, owner: Some(owner?) })
         })?
     }
 
@@ -291,12 +295,12 @@ impl<P: Platform> Loader<P> {
     /// What is exported by that name is a function of that type, and sound to call.
     pub unsafe fn function<F: Copy>(&self, name: &[u8]) -> Option<Function<P, F>> {
         const { assert!(size_of::<F>() == size_of::<usize>(), "it is not a pointer to a function") }
-        let Exported { address, holder } = self.symbol(name)?;
+        let Exported { address, owner } = self.symbol(name)?;
         let address = core::ptr::with_exposed_provenance::<()>(usize::try_from(address).ok()?);
         // SAFETY: it has the size of a pointer, and the caller promises that it is one to such a
         // function, so that it is not null.
         let function = unsafe { core::mem::transmute_copy::<*const (), F>(&address) };
-        Some(Function { function, holder })
+        Some(Function { function, owner })
     }
 
     /// The module in whose memory an address lies, and the offset from the start of its core or

@@ -154,8 +154,8 @@ fn providers_outlive_their_users_whoever_loads_and_unloads() {
         scope.spawn(|| {
             for _ in 0..tries(2000) {
                 if let Some(exported) = loader.symbol(b"f") {
-                    let holder = exported.holder.expect("a module exports it");
-                    assert!(holder.core().contains(&exported.address));
+                    let owner = exported.owner.expect("a module exports it");
+                    assert!(owner.core().contains(&exported.address));
                     let (name, _) = loader.locate(exported.address).expect("it is held");
                     assert_eq!(name.as_bytes(), b"provider");
                 }
@@ -252,14 +252,14 @@ fn whatever_readers_find_while_modules_come_and_go_is_right() {
                 while !finished.load(Ordering::SeqCst) {
                     assert!(loader.find(b"stays").is_some());
                     let symbol = loader.symbol(b"stays_7").unwrap();
-                    assert_eq!(symbol.holder.unwrap().name().as_bytes(), b"stays");
+                    assert_eq!(symbol.owner.unwrap().name().as_bytes(), b"stays");
                     let (name, offset) = loader.locate(core.end - 1).unwrap();
                     assert_eq!(name.as_bytes(), b"stays");
                     assert_eq!(offset, core.end - 1 - core.start);
                     if let Some(symbol) = loader.symbol(b"comes_11") {
-                        let holder = symbol.holder.unwrap();
-                        assert_eq!(holder.name().as_bytes(), b"comes");
-                        assert!(holder.core().contains(&symbol.address));
+                        let owner = symbol.owner.unwrap();
+                        assert_eq!(owner.name().as_bytes(), b"comes");
+                        assert!(owner.core().contains(&symbol.address));
                     }
                     let mut seen = 0;
                     loader.for_each(|module| seen += module.exports().count());

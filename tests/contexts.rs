@@ -172,13 +172,13 @@ impl Subject {
 
         let exported = loader.symbol(b"comes_f");
         if let Some(exported) = &exported {
-            let owner = exported.holder.as_ref().expect("a module's");
+            let owner = exported.owner.as_ref().expect("a module's");
             assert!(owner.core().contains(&exported.address));
             assert_eq!(owner.export(b"comes_f").expect("it").address, exported.address);
         }
         Seen::note(&seen.exported, &seen.not_exported, exported.is_some());
         drop(exported);
-        assert!(loader.symbol(b"kernels").is_some_and(|exported| exported.holder.is_none()));
+        assert!(loader.symbol(b"kernels").is_some_and(|exported| exported.owner.is_none()));
         assert!(loader.symbol(b"nobodys").is_none());
 
         let located = loader.locate(self.address.load(Ordering::Relaxed));
@@ -294,7 +294,7 @@ on_every_architecture! {
             assert_eq!(again.arguments(), b"");
             assert_eq!(again.state(), State::Live);
             assert_eq!(again.uses().count(), 0);
-            assert_eq!(again.figures().from_kernel, 0);
+            assert_eq!(again.statistics().from_kernel, 0);
             assert!(again.is_gpl_compatible());
             assert!(again.ignored_sections().count() < 10);
             assert!(again.sections().count() > 1);

@@ -56,7 +56,7 @@ on_every_architecture! {
         let (provider, user) = (loader.find(b"provider").unwrap(), loader.find(b"user").unwrap());
         assert!(user.is_user_of(&provider));
         assert!(!provider.is_user_of(&user));
-        assert_eq!((user.figures().from_modules, user.figures().from_kernel), (2, 0));
+        assert_eq!((user.statistics().from_modules, user.statistics().from_kernel), (2, 0));
     }
 
     fn a_module_in_use_cannot_be_unloaded<A>() {
@@ -132,8 +132,8 @@ on_every_architecture! {
                 loader.find(b"provider").unwrap().export(b"g").unwrap().address,
             ]
         );
-        assert_eq!(module.figures().from_kernel, 1);
-        assert_eq!(module.figures().from_modules, 1);
+        assert_eq!(module.statistics().from_kernel, 1);
+        assert_eq!(module.statistics().from_modules, 1);
     }
 
     fn a_reference_keeps_a_module_loaded<A>() {
@@ -281,7 +281,7 @@ on_every_architecture! {
         loader.load(&file).unwrap();
 
         let kernel = loader.symbol(b"of_the_kernel").unwrap();
-        assert!(kernel.holder.is_none());
+        assert!(kernel.owner.is_none());
         assert_eq!(kernel.address, loader.platform().address_of("of_the_kernel"));
 
         let exported = loader.symbol(b"of_the_module").unwrap();
@@ -368,7 +368,7 @@ on_every_architecture! {
         assert_eq!((module.state(), module.init()), (State::Going, None));
         assert!(loader.find(b"user").is_none() && loader.symbol(b"g").is_none());
         let during = loader.platform().snapshot();
-        assert_eq!(during.bytes(), before.bytes() + module.figures().core);
+        assert_eq!(during.bytes(), before.bytes() + module.statistics().core);
         drop(module);
         loader.reap();
         assert_eq!(loader.platform().snapshot(), before);
@@ -416,7 +416,7 @@ on_every_architecture! {
         loader.load(&fat).unwrap();
         loader.load(&vfat).unwrap();
 
-        assert!(loader.find(b"vfat").unwrap().figures().from_modules > 3);
+        assert!(loader.find(b"vfat").unwrap().statistics().from_modules > 3);
         assert_eq!(loader.platform().snapshot().module("vfat").unwrap().uses, ["fat"]);
         let error = loader.unload(b"fat", false).unwrap_err();
         assert_eq!(error, UnloadError::UsedBy(b"vfat"[..].into()));

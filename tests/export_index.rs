@@ -51,10 +51,10 @@ fn symbols(prefix: &str, count: usize) -> Vec<String> {
 /// The module whose symbol of that name is found; `None` if it is not found. The kernel has none.
 fn owner<A: Arch>(loader: &HostLoader<A>, symbol: &str) -> Option<String> {
     let found = loader.symbol(symbol.as_bytes())?;
-    let holder = found.holder.expect("a module's");
-    let export = holder.export(symbol.as_bytes()).expect("it exports the symbol");
+    let owner = found.owner.expect("a module's");
+    let export = owner.export(symbol.as_bytes()).expect("it exports the symbol");
     assert_eq!((export.name, export.address), (symbol.as_bytes(), found.address));
-    Some(holder.name().to_string())
+    Some(owner.name().to_string())
 }
 
 /// The modules that are loaded in a test, and what they export.

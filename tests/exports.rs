@@ -2,7 +2,7 @@
 
 use modlink::arch::Arch;
 use modlink::link::UnknownSymbols;
-use modlink::module::{IdentityProblem, MAX_NAMESPACES};
+use modlink::module::{MAX_NAMESPACES, ModInfoProblem};
 use modlink::platform::Provision;
 use modlink::symbols::{ExportProblem, MAX_OUTSIDE};
 use modlink::{Errno, ImportProblem, LoadError, Platform, image};
@@ -77,7 +77,7 @@ on_every_architecture! {
         let file = ModuleFile::new("m").imports_weakly("nobody_has_it").imports_weakly("here");
         let here = loader.platform().address_of("here");
         assert_eq!(imported(&loader, &file, 2), [0, here]);
-        assert_eq!(loader.find(b"m").unwrap().figures().from_kernel, 1);
+        assert_eq!(loader.find(b"m").unwrap().statistics().from_kernel, 1);
     }
 
     fn a_symbol_for_the_gpl_is_not_there_for_others<A>() {
@@ -168,7 +168,7 @@ on_every_architecture! {
         loader.unload(b"m", false).unwrap();
         for count in [MAX_NAMESPACES + 1, 1000] {
             let error = refusal(&loader, &importing(count).says("import_ns", "INNER"));
-            assert_eq!(error, LoadError::Identity(IdentityProblem::Namespaces));
+            assert_eq!(error, LoadError::ModInfo(ModInfoProblem::Namespaces));
             assert_eq!(error.errno(), Errno::ENOEXEC);
             assert!(error.to_string().contains(&MAX_NAMESPACES.to_string()), "{error}");
         }

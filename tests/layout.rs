@@ -2,7 +2,7 @@
 
 use modlink::arch::{Arch, Class, I386, M68k, X86_64};
 use modlink::image::{Flags, Image, Section};
-use modlink::link::{Block, Error, Group, Layout, Location, Part, Plan};
+use modlink::link::{Block, Error, Layout, Location, MemoryType, Part, Plan};
 use modlink_host::{ModuleFile, corpus, on_every_architecture};
 use object::SectionKind;
 use proptest::prelude::*;
@@ -50,17 +50,17 @@ fn file_with<A: Arch>(wishes: &[Wish]) -> Vec<u8> {
 }
 
 /// The rule of Linux, said again: what is `.init…` goes, and is protected as its flags ask.
-fn expected_group(section: &Section<'_>) -> (Part, Group) {
+fn expected_type(section: &Section<'_>) -> (Part, MemoryType) {
     let part = if section.name().starts_with(b".init") { Part::Init } else { Part::Core };
     let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name());
-    let group = match section.flags {
-        flags if flags.contains(Flags::EXECUTE) => Group::Text,
-        _ if sealed => Group::ReadOnlyAfterInit,
-        flags if !flags.contains(Flags::WRITE) => Group::ReadOnly,
-        _ if section.is_zeroed() => Group::Zeroed,
-        _ => Group::Data,
+    let memory_type = match section.flags {
+        flags if flags.contains(Flags::EXECUTE) => MemoryType::Text,
+        _ if sealed => MemoryType::ReadOnlyAfterInit,
+        flags if !flags.contains(Flags::WRITE) => MemoryType::Rodata,
+        _ if section.is_nobits() => MemoryType::Bss,
+        _ => MemoryType::Data,
     };
-    (part, group)
+    (part, memory_type)
 }
 
 fn layout(plan: &Plan, part: Part) -> &Layout {
@@ -80,10 +80,10 @@ fn check_sections<A: Arch>(image: &Image<'_, A>, plan: &Plan) {
         assert!(section.loaded);
         assert_eq!(location.size, section.size);
         assert!(location.offset.is_multiple_of(section.align));
-        let (part, group) = expected_group(section);
+        let (part, memory_type) = expected_type(section);
         assert_eq!(location.part, part);
         let layout = layout(plan, part);
-        let range = layout.group(group);
+        let range = layout.range(memory_type);
         assert!(range.start <= location.offset && location.offset + location.size <= range.end);
         assert!(layout.align >= section.align);
         taken.push(location);
@@ -102,19 +102,19 @@ fn check_groups(plan: &Plan) {
         assert!(layout.align.is_power_of_two() && layout.align >= PAGE);
         let mut last_page = 0;
         let mut end = 0;
-        for group in Group::ALL {
-            let range = layout.group(group);
+        for memory_type in MemoryType::ALL {
+            let range = layout.range(memory_type);
             assert!(end <= range.start && range.start <= range.end);
             end = range.end;
             if range.is_empty() {
                 continue;
             }
             // Zeroed and other data are both writable and may share a page.
-            if group != Group::Zeroed {
-                assert!(range.start >= last_page, "{group:?} shares a page");
+            if memory_type != MemoryType::Bss {
+                assert!(range.start >= last_page, "{memory_type:?} shares a page");
                 assert!(range.start.is_multiple_of(PAGE));
             }
-            if group != Group::Data {
+            if memory_type != MemoryType::Data {
                 last_page = range.end.next_multiple_of(PAGE);
             }
         }
@@ -123,13 +123,13 @@ fn check_groups(plan: &Plan) {
 }
 
 fn check_joined(plan: &Plan) {
-    let joined = plan.joined();
-    assert!(joined.init_offset >= plan.core.size);
-    assert!(joined.init_offset - plan.core.size < plan.init.align);
-    assert!(joined.init_offset.is_multiple_of(plan.init.align));
-    assert_eq!(joined.size, joined.init_offset + plan.init.size);
-    assert!(joined.align >= plan.core.align && joined.align >= plan.init.align);
-    assert!(joined.align == plan.core.align || joined.align == plan.init.align);
+    let contiguous = plan.contiguous();
+    assert!(contiguous.init_offset >= plan.core.size);
+    assert!(contiguous.init_offset - plan.core.size < plan.init.align);
+    assert!(contiguous.init_offset.is_multiple_of(plan.init.align));
+    assert_eq!(contiguous.size, contiguous.init_offset + plan.init.size);
+    assert!(contiguous.align >= plan.core.align && contiguous.align >= plan.init.align);
+    assert!(contiguous.align == plan.core.align || contiguous.align == plan.init.align);
 }
 
 /// Places a module over garbage: its sections' bytes are in place and all others are clear.

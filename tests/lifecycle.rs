@@ -30,7 +30,7 @@ on_every_architecture! {
                 Step::Init("m".into()),
                 told(Event::Live),
                 Step::Freed(Purpose::Init),
-                told(Event::Settled),
+                told(Event::InitFreed),
             ]
         );
 
@@ -101,7 +101,7 @@ on_every_architecture! {
             [
                 (Event::Coming, State::Coming, true),
                 (Event::Live, State::Live, true),
-                (Event::Settled, State::Live, false),
+                (Event::InitFreed, State::Live, false),
                 (Event::Going, State::Going, false),
             ]
         );
@@ -126,7 +126,7 @@ on_every_architecture! {
         loader.load(&ModuleFile::<A>::new("m").build()).unwrap();
         let module = loader.find(b"m").unwrap();
 
-        assert_eq!(module.figures().init, 0);
+        assert_eq!(module.statistics().init, 0);
         assert_eq!(module.init(), None);
         let purposes: Vec<_> = loader.platform().requests().iter().map(|r| r.purpose).collect();
         assert_eq!(purposes, [Purpose::Core]);
@@ -372,7 +372,7 @@ on_every_architecture! {
             let listed = name.replace('-', "_");
             let module = loader.find(listed.as_bytes()).expect("listed by its own name");
             assert_figures_are_right(&module, &file);
-            assert_eq!(module.figures().from_modules, 0);
+            assert_eq!(module.statistics().from_modules, 0);
             drop(module);
 
             loader.unload(name.replace('-', "_").as_bytes(), false).unwrap();
@@ -388,8 +388,8 @@ on_every_architecture! {
         let module = loader.find(b"fat").unwrap();
 
         assert_figures_are_right(&module, &file);
-        assert!(module.figures().init > 0);
-        assert_eq!(kernel.snapshot().bytes(), module.figures().core);
+        assert!(module.statistics().init > 0);
+        assert_eq!(kernel.snapshot().bytes(), module.statistics().core);
         let trace = kernel.take_trace();
         assert!(trace.contains(&Step::Init("fat".into())));
         assert!(trace.contains(&Step::Freed(Purpose::Init)));
@@ -415,7 +415,7 @@ fn assert_figures_are_right<A: modlink::arch::Arch>(
         let sizes = sections.filter(|section| is_init(section) == init);
         sizes.map(|section| section.size()).sum()
     };
-    let figures = module.figures();
+    let figures = module.statistics();
     for (size, sections) in [(figures.core, sum(false)), (figures.init, sum(true))] {
         assert!(size >= sections, "{size} bytes for {sections}");
         assert!(size.is_multiple_of(4096));

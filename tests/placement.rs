@@ -1,4 +1,4 @@
-//! Where a module lies: apart or joined, within reach, aligned, and nothing on top of anything.
+//! Where a module lies: apart or contiguous, within reach, aligned, and nothing on top of anything.
 
 use modlink::arch::{Arch, X86_64};
 use modlink::platform::{AllocateError, Purpose};
@@ -120,16 +120,19 @@ fn a_window_that_goes_around_zero_is_asked_for_in_two_parts() {
     loader.platform().set_room(Purpose::Core, &[0_u64.wrapping_sub(MIB)..=u64::MAX]);
     loader.platform().set_room(Purpose::Init, &[above]);
     loader.load(&file).unwrap();
-    assert!(!loader.find(b"m").unwrap().figures().joined);
+    assert!(!loader.find(b"m").unwrap().statistics().contiguous);
     let init = loader.platform().requests().pop().unwrap();
     assert_eq!(init.purpose, Purpose::Init);
     assert!(init.window.end() < &(2 * MIB + 0x7fff_ffff), "core is below the kernel: {init:x?}");
 
     loader.unload(b"m", false).unwrap();
     loader.platform().set_room(Purpose::Init, &[2 * GIB - MIB..=2 * GIB + MIB]);
-    loader.platform().set_room(Purpose::Joined, &[below]);
+    loader.platform().set_room(Purpose::Contiguous, &[below]);
     loader.load(&file).unwrap();
-    assert!(loader.find(b"m").unwrap().figures().joined, "init would reach the kernel, not core");
+    assert!(
+        loader.find(b"m").unwrap().statistics().contiguous,
+        "init would reach the kernel, not core"
+    );
 }
 
 #[test]
@@ -183,7 +186,7 @@ on_every_architecture! {
 
         assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
         let module = loader.find(b"m").unwrap();
-        assert!(!module.figures().joined);
+        assert!(!module.statistics().contiguous);
         assert!(high.contains(&module.core().start));
     }
 
@@ -203,18 +206,18 @@ on_every_architecture! {
         let before = kernel.snapshot();
         loader.load(&file).unwrap();
 
-        assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Joined]);
+        assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Contiguous]);
         let trace = kernel.take_trace();
         let core_is_given_back_first = [
             Step::Allocated(Purpose::Core),
             Step::Freed(Purpose::Core),
-            Step::Allocated(Purpose::Joined),
+            Step::Allocated(Purpose::Contiguous),
         ];
         assert_eq!(trace[..3], core_is_given_back_first);
 
         let module = loader.find(b"m").unwrap();
-        let figures = module.figures();
-        assert!(figures.joined);
+        let figures = module.statistics();
+        assert!(figures.contiguous);
         assert_eq!(kernel.snapshot().bytes(), figures.core + figures.init);
         let (core, init) = (module.core(), module.init().expect("it stays"));
         assert_eq!(core.end, init.start);
@@ -225,7 +228,7 @@ on_every_architecture! {
 
         loader.unload(b"m", false).unwrap();
         assert_eq!(kernel.snapshot(), before);
-        assert_eq!(kernel.take_trace().last(), Some(&Step::Freed(Purpose::Joined)));
+        assert_eq!(kernel.take_trace().last(), Some(&Step::Freed(Purpose::Contiguous)));
     }
 
     fn a_joined_module_can_fail_to_start<A>() {
@@ -265,9 +268,9 @@ on_every_architecture! {
         {
             let loader = HostKernel::<A>::new().boot();
             loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
-            loader.platform().set_room(Purpose::Joined, &room);
+            loader.platform().set_room(Purpose::Contiguous, &room);
             assert_eq!(refusal(&loader), expected);
-            assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Joined]);
+            assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Contiguous]);
         }
     }
 
@@ -289,14 +292,14 @@ on_every_architecture! {
         }
 
         kernel.set_room(Purpose::Core, std::slice::from_ref(&window));
-        kernel.set_room(Purpose::Joined, &outside);
+        kernel.set_room(Purpose::Contiguous, &outside);
         for init in [&outside, &across] {
             kernel.set_room(Purpose::Init, init);
             assert_eq!(refusal(&loader), AllocateError::OutOfReach);
         }
-        kernel.set_room(Purpose::Joined, &[window]);
+        kernel.set_room(Purpose::Contiguous, &[window]);
         loader.load(&with_init::<A>().build()).unwrap();
-        assert!(loader.find(b"m").unwrap().figures().joined);
+        assert!(loader.find(b"m").unwrap().statistics().contiguous);
     }
 
     fn memory_that_can_be_had_after_a_failure_is_used<A>() {
@@ -382,7 +385,7 @@ on_every_architecture! {
                 kernel.set_room(Purpose::Core, &[beside(core)]);
                 kernel.set_room(Purpose::Init, &[beside(init)]);
                 loader.load(&file).unwrap();
-                assert!(!loader.find(name.as_bytes()).unwrap().figures().joined);
+                assert!(!loader.find(name.as_bytes()).unwrap().statistics().contiguous);
             }
         }
     }

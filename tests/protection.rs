@@ -47,13 +47,13 @@ fn assert_protected<A: Arch>(
         let location = plan.location(index).unwrap();
         let part = match location.part {
             Part::Core => module.core(),
-            Part::Init if event == Event::Settled => continue,
+            Part::Init if event == Event::InitFreed => continue,
             Part::Init => module.init().unwrap(),
         };
         let sealed = SEALED.contains(&section.name());
         let expected = match section.flags {
             flags if flags.contains(Flags::EXECUTE) => Protection::Execute,
-            _ if sealed && event == Event::Settled => Protection::ReadOnly,
+            _ if sealed && event == Event::InitFreed => Protection::ReadOnly,
             flags if flags.contains(Flags::WRITE) || sealed => Protection::ReadWrite,
             _ => Protection::ReadOnly,
         };
@@ -158,7 +158,7 @@ on_every_architecture! {
             assert_protected(kernel, event, module, &bytes);
         });
         loader.load(&file).unwrap();
-        assert!(loader.find(b"m").unwrap().figures().joined);
+        assert!(loader.find(b"m").unwrap().statistics().contiguous);
     }
 
     fn a_module_whose_protection_fails_is_not_started<A>() {

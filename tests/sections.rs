@@ -52,7 +52,7 @@ on_every_architecture! {
             let seen = Arc::new(Mutex::new(Vec::new()));
             let events = seen.clone();
             loader.platform().on_event(move |kernel, event, module| {
-                if !matches!(event, Event::Coming | Event::Settled) {
+                if !matches!(event, Event::Coming | Event::InitFreed) {
                     return;
                 }
                 for (section, (name, size, bytes)) in module.sections().zip(&expected) {
@@ -70,7 +70,7 @@ on_every_architecture! {
 
             let all = allocated(&file).into_iter().map(|(name, ..)| name.into_bytes());
             let all: Vec<_> = all.collect();
-            let is_left = |name: &&Vec<u8>| module.figures().joined || !name.starts_with(b".init");
+            let is_left = |name: &&Vec<u8>| module.statistics().contiguous || !name.starts_with(b".init");
             let left: Vec<_> = all.iter().filter(is_left).cloned().collect();
             assert_eq!(*seen.lock().unwrap(), [all, left], "{name}: before and after init");
             let text = module.section(b".text").expect("it has code");

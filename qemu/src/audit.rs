@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::image::Image;
-use modlink::link::{Group, Layout, Plan};
+use modlink::link::{MemoryType, Layout, Plan};
 use modlink::platform::{Event, Protection};
 use modlink::{Module, Platform};
 use spin::{Mutex, Once};
@@ -38,7 +38,7 @@ struct Forms {
 struct Form {
     core: Layout,
     init: Layout,
-    is_settled: bool,
+    is_init_freed: bool,
 }
 
 /// Pages of one owner that should all be protected alike.
@@ -74,7 +74,7 @@ pub fn announce(file: &[u8]) {
     let image = Image::<<TestKernel as Platform>::Arch>::check(file, TestKernel::MAX_MODULE_SIZE);
     let plan = image.ok().and_then(|image| Plan::new(&image, PAGE as u64).ok());
     FORMS.lock().announced =
-        plan.map(|plan| Form { core: plan.core, init: plan.init, is_settled: false });
+        plan.map(|plan| Form { core: plan.core, init: plan.init, is_init_freed: false });
 }
 
 /// Follows a module from state to state, and audits if that is wanted.
@@ -86,9 +86,9 @@ pub fn follow(event: Event, module: &Module<TestKernel>) {
                 forms.of_modules.insert(module.name().to_string(), form);
             }
         }
-        Event::Settled => {
+        Event::InitFreed => {
             if let Some(form) = forms.of_modules.get_mut(&module.name().to_string()) {
-                form.is_settled = true;
+                form.is_init_freed = true;
             }
         }
         // The others move nothing.
@@ -155,27 +155,27 @@ impl Form {
         for (range, layout) in parts {
             let Some(range) = range else { continue };
             let mut end = range.start;
-            for group in Group::ALL {
-                let offsets = layout.group(group);
+            for memory_type in MemoryType::ALL {
+                let offsets = layout.range(memory_type);
                 let start = end;
                 end = (range.start + offsets.end).next_multiple_of(PAGE as u64).max(end);
                 let is_core = core::ptr::eq(layout, &self.core);
-                let owner = format!("{} {group:?}", module.name());
+                let owner = format!("{} {memory_type:?}", module.name());
                 let pages = start as usize..end as usize;
-                let protection = protection(group, self.is_settled && is_core);
+                let protection = protection(memory_type, self.is_init_freed && is_core);
                 wanted.push(Wanted { owner, pages, protection });
             }
         }
     }
 }
 
-/// What may be done with a group's pages.
-fn protection(group: Group, is_settled: bool) -> Protection {
-    match group {
-        Group::Text => Protection::Execute,
-        Group::ReadOnly => Protection::ReadOnly,
-        Group::ReadOnlyAfterInit if is_settled => Protection::ReadOnly,
-        Group::ReadOnlyAfterInit | Group::Data | Group::Zeroed => Protection::ReadWrite,
+/// What may be done with a memory type's pages.
+fn protection(memory_type: MemoryType, is_init_freed: bool) -> Protection {
+    match memory_type {
+        MemoryType::Text => Protection::Execute,
+        MemoryType::Rodata => Protection::ReadOnly,
+        MemoryType::ReadOnlyAfterInit if is_init_freed => Protection::ReadOnly,
+        MemoryType::ReadOnlyAfterInit | MemoryType::Data | MemoryType::Bss => Protection::ReadWrite,
     }
 }
 

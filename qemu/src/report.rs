@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::Module;
-use modlink::module::Figures;
+use modlink::module::Statistics;
 use modlink::platform::Event;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -22,18 +22,18 @@ pub fn is_quiet() -> bool {
 
 /// Prints the line when a module has started and its init memory has been given back.
 pub fn loaded(event: Event, module: &Module<TestKernel>) {
-    if event != Event::Settled || is_quiet() {
+    if event != Event::InitFreed || is_quiet() {
         return;
     }
-    let Figures { core, init, joined, relocations, from_kernel, from_modules } = module.figures();
-    let given_back = if joined { 0 } else { init };
+    let Statistics { core, init, contiguous, relocations, from_kernel, from_modules } = module.statistics();
+    let given_back = if contiguous { 0 } else { init };
     print!("{}: core {core} bytes, init {init} bytes", module.name());
     print!(", {relocations} relocations applied, symbols: {from_kernel} from the kernel");
     if from_modules > 0 {
         print!(", {from_modules} from {}", used_modules(module));
     }
     print!("; init bytes given back: {given_back}");
-    println!("{}", if joined { ", as core and init are one block" } else { "" });
+    println!("{}", if contiguous { ", as core and init are one block" } else { "" });
 }
 
 /// The names of the modules that `module` uses.

@@ -188,7 +188,7 @@ impl Watch {
     fn look_for_kernels_and_nobodys(&mut self, turn: usize) {
         let printk = LOADER.symbol(b"_printk");
         let is_kernels = |found: &Exported<TestKernel>| {
-            found.holder.is_none() && This::kernel().contains(&(found.address as usize))
+            found.owner.is_none() && This::kernel().contains(&(found.address as usize))
         };
         assert!(printk.is_some_and(|found| is_kernels(&found)), "_printk is not the kernel's");
         assert!(LOADER.symbol(b"nobody_exports_it").is_none(), "somebody exports what nobody does");
@@ -248,17 +248,17 @@ impl Watch {
         let found = LOADER.symbol(name);
         match &found {
             None => self.check(known, false, "symbol"),
-            Some(Exported { address, holder: Some(module) }) => {
+            Some(Exported { address, owner: Some(module) }) => {
                 assert!(module.state() == State::Live, "a symbol of {known} from one not live");
                 assert!(module.core().contains(address), "{address:#x} is outside of its module");
                 // Another may export it once the module has gone.
                 let name = module.name().as_bytes();
-                let holder = self.modules.iter().find(|known| known.name == name);
-                let is_live = holder.is_some_and(|holder| holder.stage == Stage::Live);
+                let owner = self.modules.iter().find(|known| known.name == name);
+                let is_live = owner.is_some_and(|owner| owner.stage == Stage::Live);
                 assert!(is_live || self.change.is_some(), "a symbol of a module that has gone");
             }
             // The kernel may have made up a stub of that name since.
-            Some(Exported { address, holder: None }) => {
+            Some(Exported { address, owner: None }) => {
                 assert!(!known.core.contains(address), "nobody holds a symbol of {known}");
             }
         }

@@ -71,7 +71,7 @@ impl<'a, A: Arch> Relocations<'a, A> {
     fn has_explicit_addends(&self) -> bool {
         match A::ADDENDS {
             Addends::Explicit => true,
-            Addends::InPlace => false,
+            Addends::Implicit => false,
             Addends::Both => self.explicit_addends,
         }
     }
@@ -151,7 +151,7 @@ fn table<A: Arch>(
         Some(table) if table.kind == SHT_SYMTAB => {}
         _ => return Err(SectionProblem::Link(section.link)),
     }
-    if changed.is_zeroed() { Err(SectionProblem::Target(section.info)) } else { Ok(()) }
+    if changed.is_nobits() { Err(SectionProblem::Target(section.info)) } else { Ok(()) }
 }
 
 /// Established for a section that is no such table: it holds no relocations of a loaded section in

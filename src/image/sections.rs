@@ -60,7 +60,7 @@ impl<'a> Section<'a> {
     }
 
     /// Whether it has no bytes in the file and is cleared in memory.
-    pub fn is_zeroed(&self) -> bool {
+    pub fn is_nobits(&self) -> bool {
         self.kind == SHT_NOBITS
     }
 }
@@ -312,7 +312,7 @@ pub(super) fn check_alignments(sections: &[Section<'_>], limit: u64) -> Result<(
 pub(super) fn takes_addends<A: Arch>(kind: u32) -> bool {
     match A::ADDENDS {
         Addends::Both => true,
-        Addends::InPlace => kind == SHT_REL,
+        Addends::Implicit => kind == SHT_REL,
         Addends::Explicit => kind == SHT_RELA,
     }
 }

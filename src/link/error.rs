@@ -32,8 +32,8 @@ pub enum Problem {
     OutsideSection,
     /// There is no symbol of its index.
     NoSymbol,
-    /// Its value does not fit in the bits that it writes: the symbol is out of reach.
-    OutOfReach {
+    /// Its value overflows the bits that it writes: the symbol is too far away.
+    Overflow {
         /// The value.
         value: u64,
     },
@@ -103,7 +103,7 @@ impl fmt::Display for Problem {
             Self::UnknownType => f.write_str("modules cannot have relocations of this type"),
             Self::OutsideSection => f.write_str("it changes bytes outside the section"),
             Self::NoSymbol => f.write_str("there is no symbol of that index"),
-            Self::OutOfReach { value } => write!(f, "the value {value:#x} does not fit"),
+            Self::Overflow { value } => write!(f, "the value {value:#x} overflows the field"),
             Self::TargetNotZero => f.write_str("the bytes to relocate are not zero"),
             Self::NotLoaded => f.write_str("its symbol is not in a loaded section"),
         }

@@ -35,10 +35,10 @@ impl Got {
         let tables = if A::SLOT_OF_GOT_IS_GOT { tables(image)? } else { Vec::new() };
         for table in image.relocations() {
             for relocation in table.iter() {
-                let Some(meaning) = A::meaning(relocation.r_type) else { continue };
-                needed |= meaning.operation.needs_got();
-                if meaning.operation.needs_slot()
-                    && !is_table::<A>(&tables, meaning.operation, relocation.symbol)
+                let Some(howto) = A::howto(relocation.r_type) else { continue };
+                needed |= howto.operation.needs_got();
+                if howto.operation.needs_slot()
+                    && !is_table::<A>(&tables, howto.operation, relocation.symbol)
                 {
                     slots.try_reserve(1)?;
                     slots.push(relocation.symbol);
@@ -114,6 +114,6 @@ fn may_be_needed<A: Arch>(image: &Image<'_, A>) -> bool {
     for table in image.relocations() {
         types = table.iter().fold(types, |types, entry| types | bit(entry.r_type));
     }
-    let needs_got = |r_type| A::meaning(r_type).is_some_and(|found| found.operation.needs_got());
+    let needs_got = |r_type| A::howto(r_type).is_some_and(|found| found.operation.needs_got());
     (0..A::TYPES).any(|r_type| types & bit(r_type) != 0 && needs_got(r_type))
 }

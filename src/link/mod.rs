@@ -15,5 +15,5 @@ mod resolve;
 pub use error::{Error, Problem, ResolveError, UnknownSymbols};
 pub use place::{Block, Placed};
 pub(crate) use plan::align_up;
-pub use plan::{Group, Joined, Layout, Location, Part, Plan};
+pub use plan::{Contiguous, Layout, Location, MemoryType, Part, Plan};
 pub use resolve::Values;

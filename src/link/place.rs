@@ -27,7 +27,7 @@ impl Plan {
     /// Copies every loaded section to its place and clears all other bytes of the blocks.
     ///
     /// The init part may lie behind the core part in one block: split it at
-    /// [`Joined::init_offset`](super::Joined::init_offset).
+    /// [`Contiguous::init_offset`](super::Contiguous::init_offset).
     ///
     /// # Errors
     /// [`Error::Block`] if a block is smaller than its layout, not aligned as it asks, or wraps

@@ -13,44 +13,44 @@ use core::ops::Range;
 pub enum Part {
     /// As long as the module is loaded.
     Core,
-    /// Until the module has started: sections whose names start with `.init`, as in Linux.
+    /// Until the init function has returned: sections whose names start with `.init`, as in Linux.
     Init,
 }
 
-/// Declares [`Group`] with the list of all, which cannot lack one.
-macro_rules! groups {
-    ($(#[doc = $doc:literal] $group:ident,)*) => {
+/// Declares [`MemoryType`] with the list of all, which cannot lack one.
+macro_rules! memory_types {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
         /// Sections that are protected alike, in the order in which they lie in memory.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Group {
-            $(#[doc = $doc] $group,)*
+        pub enum MemoryType {
+            $(#[doc = $doc] $name,)*
         }
 
-        impl Group {
-            /// All groups in the order in which they lie in memory.
-            pub const ALL: [Self; [$(Self::$group),*].len()] = [$(Self::$group),*];
+        impl MemoryType {
+            /// All types in the order in which they lie in memory.
+            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
         }
     };
 }
 
-groups! {
+memory_types! {
     /// Instructions.
     Text,
-    /// Constants.
-    ReadOnly,
-    /// Data that only the module's start may change.
+    /// Constants (`.rodata`).
+    Rodata,
+    /// Data that only the module's init function may change.
     ReadOnlyAfterInit,
     /// Data that has bytes in the file.
     Data,
-    /// Data that starts as zeros.
-    Zeroed,
+    /// Data that starts as zeros (`.bss`).
+    Bss,
 }
 
 /// A section that is to be placed.
 #[derive(Clone, Copy, Debug)]
 struct Placing {
     part: Part,
-    group: Group,
+    memory_type: MemoryType,
     index: usize,
 }
 
@@ -72,12 +72,12 @@ pub struct Layout {
     pub size: u64,
     /// What its address must be a multiple of: a power of two, at least the page size.
     pub align: u64,
-    groups: [Range<u64>; Group::ALL.len()],
+    ranges: [Range<u64>; MemoryType::ALL.len()],
 }
 
 /// The room that both parts need in one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Joined {
+pub struct Contiguous {
     /// Bytes, a multiple of the page size.
     pub size: u64,
     /// What its address must be a multiple of.
@@ -109,10 +109,10 @@ impl fmt::Display for Part {
 }
 
 impl Layout {
-    /// The offsets, in bytes, between which the sections of a group lie. Groups that are
+    /// The offsets, in bytes, between which the sections of a memory type lie. Types that are
     /// protected differently have no page in common.
-    pub fn group(&self, group: Group) -> Range<u64> {
-        self.groups.get(group as usize).cloned().unwrap_or_default()
+    pub fn range(&self, memory_type: MemoryType) -> Range<u64> {
+        self.ranges.get(memory_type as usize).cloned().unwrap_or_default()
     }
 }
 
@@ -150,9 +150,9 @@ impl Plan {
 
     /// The room for both parts in one block, for when two blocks cannot be had close enough to
     /// each other.
-    pub fn joined(&self) -> Joined {
+    pub fn contiguous(&self) -> Contiguous {
         let init_offset = align_up(self.core.size, self.init.align);
-        Joined {
+        Contiguous {
             size: init_offset.saturating_add(self.init.size),
             align: self.core.align.max(self.init.align),
             init_offset,
@@ -174,7 +174,7 @@ impl Plan {
         let loaded = sections.iter().enumerate().filter(|(_, section)| section.loaded);
         placings.extend(loaded.map(|(index, section)| Placing {
             part: part_of(section),
-            group: group_of(section),
+            memory_type: memory_type_of(section),
             index,
         }));
         self.core = self.lay_out(sections, &placings, Part::Core, page);
@@ -182,7 +182,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Gives a place to each section of a part, the sections of a group in the order of the file.
+    /// Gives a place to each section of a part, those of a memory type in the order of the file.
     fn lay_out(
         &mut self,
         sections: &[Section<'_>],
@@ -192,12 +192,13 @@ impl Plan {
     ) -> Layout {
         let mut layout = Layout::empty(page);
         let mut end = 0_u64;
-        for (group, range) in Group::ALL.into_iter().zip(&mut layout.groups) {
-            if group != Group::Zeroed {
+        for (memory_type, range) in MemoryType::ALL.into_iter().zip(&mut layout.ranges) {
+            if memory_type != MemoryType::Bss {
                 end = align_up(end, page);
             }
             let start = end;
-            let wanted = |placing: &&Placing| placing.part == part && placing.group == group;
+            let wanted =
+                |placing: &&Placing| placing.part == part && placing.memory_type == memory_type;
             for &Placing { index, .. } in placings.iter().filter(wanted) {
                 let (Some(section), Some(location)) =
                     (sections.get(index), self.locations.get_mut(index))
@@ -210,7 +211,7 @@ impl Plan {
                 *location = Some(Location { part, offset, size: section.size });
                 self.order.push(index);
             }
-            if part == Part::Core && group == Group::ReadOnly {
+            if part == Part::Core && memory_type == MemoryType::Rodata {
                 end = self.got.place_at(end);
             }
             *range = start..end;
@@ -229,33 +230,33 @@ pub(crate) fn align_up(offset: u64, align: u64) -> u64 {
 
 impl Layout {
     fn empty(page: u64) -> Self {
-        Self { size: 0, align: page, groups: [const { 0..0 }; Group::ALL.len()] }
+        Self { size: 0, align: page, ranges: [const { 0..0 }; MemoryType::ALL.len()] }
     }
 }
 
-/// Linux's rule: `.init*` is needed until the module has started, everything else, `.exit*`
-/// included, until it is taken out.
+/// Linux's rule: `.init*` is needed until the init function has returned, everything else, `.exit*`
+/// included, until the module is unloaded.
 #[inline]
 fn part_of(section: &Section<'_>) -> Part {
     if section.name.starts_with(b".init") { Part::Init } else { Part::Core }
 }
 
-/// Linux's rule for what only the module's start may change: the section that
+/// Linux's rule for what only the module's init function may change: the section that
 /// `__ro_after_init` names, and the table of static branches.
 const READ_ONLY_AFTER_INIT: KnownSections =
     KnownSections::of([".data..ro_after_init", "__jump_table"]);
 
 #[inline]
-fn group_of(section: &Section<'_>) -> Group {
+fn memory_type_of(section: &Section<'_>) -> MemoryType {
     if section.flags.contains(Flags::EXECUTE) {
-        Group::Text
+        MemoryType::Text
     } else if READ_ONLY_AFTER_INIT.has(section.known) {
-        Group::ReadOnlyAfterInit
+        MemoryType::ReadOnlyAfterInit
     } else if !section.flags.contains(Flags::WRITE) {
-        Group::ReadOnly
-    } else if section.is_zeroed() {
-        Group::Zeroed
+        MemoryType::Rodata
+    } else if section.is_nobits() {
+        MemoryType::Bss
     } else {
-        Group::Data
+        MemoryType::Data
     }
 }

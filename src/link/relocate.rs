@@ -102,34 +102,34 @@ impl<A: Arch> Target<'_, A> {
         while let Some(relocation) = relocations.next() {
             let Self { address, ref mut bytes } = *self;
             let apply = Apply::<A, false> { address, bytes, linked, usual, relocation };
-            if !matches!(A::relocation(relocation.r_type, apply), Some(Ok(()))) {
+            if !matches!(A::with_howto(relocation.r_type, apply), Some(Ok(()))) {
                 self.apply_rare(table, relocations.len(), linked)?;
             }
         }
         Ok(())
     }
 
-    /// Applies a relocation of any kind: that of a table behind which there are so many more.
+    /// Applies a relocation of any kind: that of a table after which there are this many more.
     #[cold]
     #[inline(never)]
     fn apply_rare(
         &mut self,
         table: &Relocations<'_, A>,
-        behind: usize,
+        rest: usize,
         linked: Linked<'_, A>,
     ) -> Result<(), (usize, Problem)> {
-        let index = table.len().saturating_sub(behind).saturating_sub(1);
+        let index = table.len().saturating_sub(rest).saturating_sub(1);
         let relocation = table.get(index);
         let Self { address, ref mut bytes } = *self;
         let apply = Apply::<A, true> { address, bytes, linked, usual: &[], relocation };
-        A::meaning(relocation.r_type)
+        A::howto(relocation.r_type)
             .ok_or(Problem::UnknownType)
-            .and_then(|meaning| apply.handle(meaning.operation, meaning.encoding))
+            .and_then(|howto| apply.handle(howto.operation, howto.encoding))
             .map_err(|problem| (index, problem))
     }
 }
 
-/// Applies a relocation once its meaning is known. Unless `RARE`, one that involves the global
+/// Applies a relocation once its howto is known. Unless `RARE`, one that involves the global
 /// offset table or a value that is seldom fails, and nothing is written.
 struct Apply<'r, A: Arch, const RARE: bool> {
     address: A::Word,
@@ -186,7 +186,7 @@ impl<A: Arch, const RARE: bool> Handler<A::Encoding> for Apply<'_, A, RARE> {
         };
         encoding
             .write::<A>(place, value)
-            .map_err(|_| Problem::OutOfReach { value: value.signed() as u64 })
+            .map_err(|_| Problem::Overflow { value: value.signed() as u64 })
     }
 }
 

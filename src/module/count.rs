@@ -2,25 +2,25 @@
 //! are to it.
 //!
 //! Invariants:
-//! - Once `CLOSED`, a module stays so: no reference comes from nothing ([`Count::take`]), only from
-//!   another one ([`Count::again`]). So a count of 0 that is closed stays 0.
-//! - `GONE` comes after `CLOSED`, and after it nobody who starts to read looks at the module's
+//! - Once `GOING`, a module stays so: no reference comes from nothing ([`Count::take`]), only from
+//!   another one ([`Count::again`]). So a count of 0 of one that is going stays 0.
+//! - `GONE` comes after `GOING`, and after it nobody who starts to read looks at the module's
 //!   content. That is freed when the count is 0 and whoever read before is done.
 //! - A count that has reached its highest value stays there: the module is then never unloaded.
 
 use super::State;
 use crate::sync::{AtomicU32, Ordering};
 
-/// From the highest bit: [`CLOSED`], the count, the four flags.
+/// From the highest bit: [`GOING`], the count, the four flags.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU32);
 
 /// Nobody gets a reference any more.
-const CLOSED: u32 = 1 << 31;
+const GOING: u32 = 1 << 31;
 /// One reference.
 const ONE: u32 = 1 << 4;
 /// All bits of the count.
-const COUNT: u32 = CLOSED - ONE;
+const COUNT: u32 = GOING - ONE;
 /// `init` has succeeded.
 const LIVE: u32 = 1;
 /// Out of use: not to be read any more.
@@ -36,12 +36,12 @@ impl Count {
         Self(AtomicU32::new(0))
     }
 
-    /// Takes a reference unless the module is closed (Linux: `try_module_get`).
+    /// Takes a reference unless the module is going (Linux: `try_module_get`).
     #[inline]
     pub fn take(&self) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
-            // One comparison for both: with `CLOSED` a word is larger than any count.
+            // One comparison for both: with `GOING` a word is larger than any count.
             if word >= COUNT - ONE {
                 return false;
             }
@@ -53,12 +53,12 @@ impl Count {
         }
     }
 
-    /// Takes another reference for somebody who has one, closed or not.
+    /// Takes another reference for somebody who has one, whether or not the module is going.
     pub fn again(&self) {
         self.change(|word| word.wrapping_add(ONE), Ordering::Relaxed);
     }
 
-    /// Gives a reference back (Linux: `module_put`). The module is not touched afterwards.
+    /// Puts a reference (Linux: `module_put`). The module is not touched afterwards.
     #[inline]
     pub fn put(&self) {
         self.change(|word| word.wrapping_sub(ONE), Ordering::Release);
@@ -74,15 +74,14 @@ impl Count {
         }
     }
 
-    /// How many references there are. What was done with those that have been given back has
-    /// happened.
+    /// How many references there are. What was done with those that have been put has happened.
     pub fn references(&self) -> u32 {
         (self.0.load(Ordering::Acquire) & COUNT) / ONE
     }
 
     pub fn state(&self) -> State {
         match self.0.load(Ordering::Acquire) {
-            word if word & CLOSED != 0 => State::Going,
+            word if word & GOING != 0 => State::Going,
             word if word & LIVE != 0 => State::Live,
             _ => State::Coming,
         }
@@ -92,21 +91,21 @@ impl Count {
         self.0.fetch_or(LIVE, Ordering::Release);
     }
 
-    /// Closes a live module if there are no references now; says whether it did.
-    pub fn close(&self) -> bool {
+    /// Stops new references to a live module if there are none now; says whether it did.
+    pub fn stop_new_references(&self) -> bool {
         let open = LIVE | FILLED;
-        let closed = open | CLOSED;
-        self.0.compare_exchange(open, closed, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let going = open | GOING;
+        self.0.compare_exchange(open, going, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Closes the module, whatever references there are.
+    /// Stops new references, whatever references there are.
     pub fn fail(&self) {
-        self.0.fetch_or(CLOSED, Ordering::AcqRel);
+        self.0.fetch_or(GOING, Ordering::AcqRel);
     }
 
-    /// Takes the module out of use; it is closed or has never been open.
+    /// Takes the module out of use; it is going or has never been there.
     pub fn leave(&self) {
-        self.0.fetch_or(CLOSED | GONE, Ordering::AcqRel);
+        self.0.fetch_or(GOING | GONE, Ordering::AcqRel);
     }
 
     /// Whether it is out of use. To be asked with a pin, before the content is looked at.
@@ -156,30 +155,30 @@ mod tests {
     }
 
     #[test]
-    fn a_count_goes_up_and_down_and_closes_at_nothing_only() {
+    fn a_count_goes_up_and_down_and_a_module_goes_at_nothing_only() {
         let count = live();
         assert!(count.take() && count.take());
         assert_eq!((count.references(), count.state()), (2, State::Live));
-        assert!(!count.close());
+        assert!(!count.stop_new_references());
         count.put();
         count.put();
-        assert!(count.close() && !count.close());
+        assert!(count.stop_new_references() && !count.stop_new_references());
         assert!(!count.take());
         assert_eq!((count.references(), count.state()), (0, State::Going));
     }
 
     #[test]
-    fn a_coming_module_can_be_taken_and_not_closed() {
+    fn a_coming_module_can_be_taken_and_does_not_go() {
         let count = Count::new();
         count.fill(true);
         assert!(count.take());
         count.put();
         assert_eq!(count.state(), State::Coming);
-        assert!(!count.close());
+        assert!(!count.stop_new_references());
     }
 
     #[test]
-    fn who_has_a_reference_to_a_closed_module_gets_another() {
+    fn who_has_a_reference_to_a_going_module_gets_another() {
         let count = live();
         assert!(count.take());
         count.fail();
@@ -195,13 +194,13 @@ mod tests {
     fn a_full_count_neither_overflows_nor_comes_down() {
         let count = Count(AtomicU32::new((COUNT - 2 * ONE) | LIVE | FILLED));
         assert!(count.take());
-        assert!(!count.take(), "the last value is for those who cannot be refused");
+        assert!(!count.take(), "the last value is for those who have to get one");
         count.again();
         count.again();
         assert_eq!((count.references(), count.state()), (COUNT / ONE, State::Live));
         count.put();
         assert_eq!(count.references(), COUNT / ONE);
-        assert!(!count.take() && !count.close());
+        assert!(!count.take() && !count.stop_new_references());
     }
 
     #[test]

@@ -1,26 +1,26 @@
 //! Memory for a module that is being linked: where it may lie, and how it is protected.
 
-use super::parts::Parts;
+use super::core_memory::CoreMemory;
 use super::reach::Span;
 use crate::error::{LoadError, Unreachable};
-use crate::link::{Block, Group, Layout, Plan, align_up};
+use crate::link::{Block, Contiguous, Layout, MemoryType, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
 };
 use core::ops::Range;
 
-/// Memory for both parts of a module, while it is linked or once it may run. Dropping it gives all
-/// back.
+/// Memory for both parts of a module, while it is linked or once it may run. Dropping it frees
+/// all.
 #[must_use = "dropping it frees the memory"]
 #[derive(Debug)]
-pub(crate) struct Room<M> {
+pub(crate) struct Memory<M> {
     /// What the module keeps.
-    pub parts: Parts<M>,
+    pub core: CoreMemory<M>,
     /// The memory of the init part, if it has its own.
     pub init: Option<M>,
 }
 
-impl<M: ModuleMemory> Room<M> {
+impl<M: ModuleMemory> Memory<M> {
     /// Finds room for both parts of a plan: core within reach of the kernel, init within reach of
     /// both; and if there is none so close, room for both in one block.
     #[inline(never)]
@@ -34,39 +34,42 @@ impl<M: ModuleMemory> Room<M> {
         kernel: Span,
         plan: &Plan,
     ) -> Result<Self, NoRoom> {
-        let joined = plan.joined();
-        if u32::try_from(joined.size).is_err() {
+        let contiguous = plan.contiguous();
+        if u32::try_from(contiguous.size).is_err() {
             return Err(NoRoom::Exhausted);
         }
         // What is kept of sizes and offsets fits, as all of both parts does.
         let (core_size, init_size) = (plan.core.size.max(P::PAGE_SIZE), plan.init.size);
         let core = request(platform, kernel, core_size, plan.core.align, Purpose::Core)?;
         if init_size == 0 {
-            return Ok(Self { parts: Parts::apart(core, core_size as u32, 0, 0), init: None });
+            let core = CoreMemory::apart(core, core_size as u32, 0, 0);
+            return Ok(Self { core, init: None });
         }
         let both = kernel.with::<P::Arch>(Span::new(core.address(), core_size.saturating_sub(1)));
         match request(platform, both, init_size, plan.init.align, Purpose::Init) {
             Ok(init) => {
-                let parts = Parts::apart(core, core_size as u32, init.address(), init_size as u32);
-                Ok(Self { parts, init: Some(init) })
+                let (address, size) = (init.address(), init_size as u32);
+                let core = CoreMemory::apart(core, core_size as u32, address, size);
+                Ok(Self { core, init: Some(init) })
             }
             Err(NoRoom::Exhausted) => Err(NoRoom::Exhausted),
             Err(_) => {
                 drop(core);
-                let core = request(platform, kernel, joined.size, joined.align, Purpose::Joined)?;
-                let parts = Parts::joined(core, joined.init_offset as u32, init_size as u32);
-                Ok(Self { parts, init: None })
+                let Contiguous { size, align, init_offset } = contiguous;
+                let both = request(platform, kernel, size, align, Purpose::Contiguous)?;
+                let core = CoreMemory::contiguous(both, init_offset as u32, init_size as u32);
+                Ok(Self { core, init: None })
             }
         }
     }
 
     /// The blocks in which the core and the init part are written.
     pub fn blocks(&mut self) -> (Block<'_>, Block<'_>) {
-        let Parts { core, core_size, init: init_address, joined, .. } = &mut self.parts;
-        let address = core.address();
-        let bytes = core.bytes_mut();
-        let (core, init) = if *joined {
-            bytes.split_at_mut(bytes.len().min(*core_size as usize))
+        let CoreMemory { memory, size, init: init_address, contiguous, .. } = &mut self.core;
+        let address = memory.address();
+        let bytes = memory.bytes_mut();
+        let (core, init) = if *contiguous {
+            bytes.split_at_mut(bytes.len().min(*size as usize))
         } else {
             (bytes, self.init.as_mut().map(M::bytes_mut).unwrap_or_default())
         };
@@ -74,38 +77,38 @@ impl<M: ModuleMemory> Room<M> {
     }
 
     /// Protects everything as its memory type asks while the init function runs.
-    pub fn protect(self, plan: &Plan, page: u64) -> Result<Room<M::Protected>, ProtectError> {
-        let Self { parts, init } = self;
+    pub fn protect(self, plan: &Plan, page: u64) -> Result<Memory<M::Protected>, ProtectError> {
+        let Self { core, init } = self;
         let mut runs = [const { (0..0, Protection::Execute) }; MOST_RUNS];
         let of_core = fill(&mut runs, &plan.core, 0, page);
         // An init part that has no block of its own is in that of the core part, or empty.
-        let offset = if init.is_some() { 0 } else { parts.core_size };
+        let offset = if init.is_some() { 0 } else { core.size };
         let rest = runs.get_mut(of_core..).unwrap_or_default();
         let of_init = fill(rest, &plan.init, offset.into(), page);
         let of_init = of_core..of_core.saturating_add(of_init);
         let of_core = 0..if init.is_some() { of_core } else { of_init.end };
-        let parts = parts.protect(runs.get(of_core).unwrap_or_default())?;
+        let core = core.protect(runs.get(of_core).unwrap_or_default())?;
         let init = match init {
             Some(init) => Some(init.protect(runs.get(of_init).unwrap_or_default())?),
             None => None,
         };
-        Ok(Room { parts, init })
+        Ok(Memory { core, init })
     }
 }
 
 /// How memory of a type is protected while the module's init function runs, and afterwards.
-const fn protection(group: Group) -> (Protection, Protection) {
-    match group {
-        Group::Text => (Protection::Execute, Protection::Execute),
-        Group::ReadOnly => (Protection::ReadOnly, Protection::ReadOnly),
-        Group::ReadOnlyAfterInit => (Protection::ReadWrite, Protection::ReadOnly),
-        Group::Data | Group::Zeroed => (Protection::ReadWrite, Protection::ReadWrite),
+const fn protection(memory_type: MemoryType) -> (Protection, Protection) {
+    match memory_type {
+        MemoryType::Text => (Protection::Execute, Protection::Execute),
+        MemoryType::Rodata => (Protection::ReadOnly, Protection::ReadOnly),
+        MemoryType::ReadOnlyAfterInit => (Protection::ReadWrite, Protection::ReadOnly),
+        MemoryType::Data | MemoryType::Bss => (Protection::ReadWrite, Protection::ReadWrite),
     }
 }
 
 /// How many of these types are not writable while the init function runs.
-const fn not_writable(groups: &[Group]) -> usize {
-    match groups {
+const fn not_writable(types: &[MemoryType]) -> usize {
+    match types {
         [] => 0,
         [first, rest @ ..] => {
             let is_writable = matches!(protection(*first).0, Protection::ReadWrite);
@@ -120,22 +123,22 @@ pub(crate) fn read_only_after_init(
     layout: &Layout,
     page: u64,
 ) -> impl Iterator<Item = Range<usize>> {
-    Group::ALL.into_iter().filter_map(move |group| {
-        let changes = protection(group) == (Protection::ReadWrite, Protection::ReadOnly);
-        let range = layout.group(group);
+    MemoryType::ALL.into_iter().filter_map(move |memory_type| {
+        let changes = protection(memory_type) == (Protection::ReadWrite, Protection::ReadOnly);
+        let range = layout.range(memory_type);
         (changes && !range.is_empty()).then(|| pages(range, 0, page))
     })
 }
 
 /// As many runs of pages as a module can have that are not writable.
-const MOST_RUNS: usize = 2 * not_writable(&Group::ALL);
+const MOST_RUNS: usize = 2 * not_writable(&MemoryType::ALL);
 
 /// Puts the runs of pages of a layout that are not writable into `runs`, in bytes from the start of
 /// a block in which the layout starts at `offset`. How many they are.
 fn fill(runs: &mut [(Range<usize>, Protection)], layout: &Layout, offset: u64, page: u64) -> usize {
     let mut count = 0_usize;
-    for &group in &Group::ALL {
-        let (range, (protection, _)) = (layout.group(group), protection(group));
+    for &memory_type in &MemoryType::ALL {
+        let (range, (protection, _)) = (layout.range(memory_type), protection(memory_type));
         if range.is_empty() || protection == Protection::ReadWrite {
             continue;
         }

@@ -1,32 +1,31 @@
 //! A loaded module: the memory that it owns, its state, who uses it and whom it uses.
 
+mod core_memory;
 mod count;
 pub(crate) mod denied;
 mod disabled;
 mod entry;
 mod header;
-mod identity;
 mod ignored;
 mod license;
 mod memory;
+pub(crate) mod modinfo;
 pub(crate) mod namespace;
-mod parts;
 mod reach;
 mod references;
 mod sections;
 mod state;
 
+pub(crate) use core_memory::CoreMemory;
 pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
 pub use entry::EntryProblem;
-pub(crate) use identity::Identity;
-pub use identity::{IdentityProblem, max_name};
 pub(crate) use ignored::Ignored;
 pub(crate) use license::License;
-pub(crate) use memory::Room;
+pub(crate) use memory::Memory;
+pub use modinfo::{ModInfoProblem, max_name};
 pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
-pub(crate) use parts::Parts;
 pub use references::{Handle, Reference};
 pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
@@ -46,15 +45,15 @@ use core::ptr;
 use count::Count;
 use header::Header;
 
-/// What a load did, in numbers.
+/// What a load came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct Statistics {
     /// Bytes that stay for as long as the module is loaded.
     pub core: u64,
-    /// Bytes that are needed until it has started.
+    /// Bytes that are needed until its init function has returned.
     pub init: u64,
     /// Whether both parts are one block, so that the init part stays.
-    pub joined: bool,
+    pub contiguous: bool,
     /// Relocations that were applied.
     pub relocations: usize,
     /// Symbols that the kernel provides to it.
@@ -65,7 +64,7 @@ pub struct Figures {
 
 /// What linking a module came to; no more of either than entries in a file of 4 GiB.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Work {
+pub(crate) struct LinkStatistics {
     pub relocations: u32,
     pub from_kernel: u32,
     pub from_modules: u32,
@@ -86,19 +85,18 @@ pub struct Module<P: Platform> {
 pub(crate) struct Content<P: Platform> {
     pub extra: Option<Box<Extra>>,
     pub gpl_compatible: bool,
-    /// Whether it has a start.
-    pub starts: bool,
+    pub has_init: bool,
     /// Where its exit function is, as an offset in its core part plus 1, which a part has room for:
     /// half the size of an offset that may not be there.
     pub exit: Option<NonZeroU32>,
     pub ignored: Ignored,
-    pub work: Work,
+    pub statistics: LinkStatistics,
     /// None if it exports nothing.
     pub exports: Option<Box<Exports<P::Arch>>>,
     pub uses: Uses<P>,
     /// The highest number of a load that has used it.
     pub last_load: AtomicU32,
-    pub parts: Parts<Protected<P>>,
+    pub core: CoreMemory<Protected<P>>,
 }
 
 /// The modules whose symbols a module uses.
@@ -186,13 +184,13 @@ impl<P: Platform> Module<P> {
     }
 
     /// What its load did.
-    pub fn figures(&self) -> Figures {
-        let Content { work, parts, .. } = self.content();
-        let Work { relocations, from_kernel, from_modules } = *work;
-        Figures {
-            core: parts.core_size.into(),
-            init: parts.init_size.into(),
-            joined: parts.joined,
+    pub fn statistics(&self) -> Statistics {
+        let Content { statistics, core: memory, .. } = self.content();
+        let LinkStatistics { relocations, from_kernel, from_modules } = *statistics;
+        Statistics {
+            core: memory.size.into(),
+            init: memory.init_size.into(),
+            contiguous: memory.contiguous,
             relocations: relocations as usize,
             from_kernel: from_kernel as usize,
             from_modules: from_modules as usize,
@@ -216,8 +214,8 @@ impl<P: Platform> Module<P> {
     /// headers; those of the init part while that is there. Not those that the loader alone reads,
     /// such as `.modinfo`.
     pub fn sections(&self) -> impl Iterator<Item = LoadedSection<'_>> {
-        let Content { extra, parts, .. } = self.content();
-        let (core, init) = (parts.core_range().start, parts.init_range().map(|init| init.start));
+        let Content { extra, core, .. } = self.content();
+        let (core, init) = (core.range().start, core.init_range().map(|init| init.start));
         extra.iter().flat_map(move |extra| extra.sections.iter(core, init))
     }
 
@@ -228,12 +226,12 @@ impl<P: Platform> Module<P> {
 
     /// The addresses of its core part.
     pub fn core(&self) -> Range<u64> {
-        self.content().parts.core_range()
+        self.content().core.range()
     }
 
     /// The addresses of its init part, while it is there.
     pub fn init(&self) -> Option<Range<u64>> {
-        self.content().parts.init_range()
+        self.content().core.init_range()
     }
 
     /// The symbol of that name that it exports.
@@ -241,12 +239,12 @@ impl<P: Platform> Module<P> {
         self.exports().find(|symbol| symbol.name == name)
     }
 
-    /// The symbol of that number among those that it exports, if this is its name.
-    pub(crate) fn export_named(&self, number: usize, name: &[u8]) -> Option<Symbol<'_>> {
-        self.export_tables().named(number, name)
+    /// The symbol of that index among those that it exports, if this is its name.
+    pub(crate) fn export_named(&self, index: usize, name: &[u8]) -> Option<Symbol<'_>> {
+        self.export_tables().named(index, name)
     }
 
-    /// All symbols that it exports, in the order of their numbers.
+    /// All symbols that it exports, in the order of their indices.
     pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.export_tables().into_iter()
     }
@@ -277,9 +275,9 @@ impl<P: Platform> Content<P> {
     /// The symbols that it exports.
     pub fn export_tables(&self) -> ExportTables<'_, P::Arch> {
         let Some(exports) = &self.exports else { return ExportTables::none() };
-        let (core, constants) = (&self.parts.core, exports.constants());
-        let address = core.address().wrapping_add(constants.start as u64);
-        exports.tables(core.read_only(constants).unwrap_or_default(), address)
+        let (core, rodata) = (&self.core.memory, exports.rodata());
+        let address = core.address().wrapping_add(rodata.start as u64);
+        exports.tables(core.read_only(rodata).unwrap_or_default(), address)
     }
 }
 
@@ -289,7 +287,7 @@ impl<P: Platform> core::fmt::Debug for Module<P> {
             .field("name", &self.name)
             .field("state", &self.state())
             .field("references", &self.references())
-            .field("figures", &self.figures())
+            .field("statistics", &self.statistics())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
 //! Which namespaces' symbols a module may use: those that it imports, and those that name it.
 
-use super::{Identity, IdentityProblem};
+use super::ModInfoProblem;
 use crate::error::{ImportProblem, LoadError};
+use crate::image::ModInfo;
 
 /// How a namespace starts that names the modules it is for (Linux 6.16): a list with commas, where
 /// a `*` at a name's end stands for whatever follows, and `-` and `_` are the same.
@@ -24,20 +25,20 @@ impl<'a> Namespaces<'a> {
     /// Established: the module imports no more namespaces than [`MAX_NAMESPACES`], and none that
     /// names modules. Nobody can.
     #[inline(never)]
-    pub fn of(identity: &Identity<'a>) -> Result<Self, LoadError> {
+    pub fn of(name: &'a [u8], modinfo: &ModInfo<'a>) -> Result<Self, LoadError> {
         let mut imported = [&b""[..]; MAX_NAMESPACES];
         let mut count = 0_usize;
-        for namespace in identity.modinfo.all(b"import_ns") {
+        for namespace in modinfo.all(b"import_ns") {
             if namespace.starts_with(OF_MODULES) {
                 return Err(LoadError::ModuleNamespace(namespace.into()));
             }
             // Each of a module's source files may import the same.
             if !imported.contains(&namespace) {
-                let free = imported.get_mut(count).ok_or(IdentityProblem::Namespaces)?;
+                let free = imported.get_mut(count).ok_or(ModInfoProblem::Namespaces)?;
                 (*free, count) = (namespace, count.saturating_add(1));
             }
         }
-        Ok(Self { name: identity.name, imported })
+        Ok(Self { name, imported })
     }
 
     /// Whether the module may use symbols in a namespace.

@@ -125,7 +125,7 @@ pub enum Purpose {
     /// What is given back once the module has started.
     Init,
     /// Both in one block, because they could not be had close enough to each other.
-    Joined,
+    Contiguous,
 }
 
 /// What may be done with a page. There is no page that can be written and run.

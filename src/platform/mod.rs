@@ -223,14 +223,14 @@ pub enum WaitError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// It is linked and protected, and about to be started.
+    /// It is linked and protected, and its init function is about to be called.
     Coming,
-    /// It has started; its init memory is still there.
+    /// Its init function has returned; its init memory is still there.
     Live,
-    /// Its init memory has been given back.
-    Settled,
+    /// Its init memory has been freed.
+    InitFreed,
     /// Its exit function has returned, if it has one; or its init function has failed. Its memory is
-    /// about to be given back.
+    /// about to be freed.
     Going,
 }
 

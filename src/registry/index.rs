@@ -9,7 +9,7 @@
 use super::snapshot::{Row, exporter, hash_of_module};
 use crate::error::LoadError;
 use crate::heap::boxed;
-use crate::module::{IdentityProblem, Module};
+use crate::module::{ModInfoProblem, Module};
 use crate::platform::Platform;
 use crate::symbols::{ExportProblem, Index, hash};
 use alloc::boxed::Box;
@@ -65,7 +65,7 @@ pub(super) fn after<P: Platform>(
                 continue;
             }
             Err(Problem::Collision(name)) => ExportProblem::Collision(name.into()).into(),
-            Err(Problem::Name) => IdentityProblem::Collision.into(),
+            Err(Problem::Name) => ModInfoProblem::Collision.into(),
         });
     }
 }

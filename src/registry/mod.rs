@@ -109,9 +109,9 @@ impl<P: Platform> Registry<P> {
         })
     }
 
-    /// Stops the module of that name from being used, so that it can be taken out; with `force`
-    /// even if it has a start and no stop.
-    pub fn close<'r>(
+    /// Stops new references to the module of that name, so that it can be unloaded; with `force` even
+    /// if it has an init and no exit function.
+    pub fn begin_unload<'r>(
         &'r self,
         platform: &'r P,
         name: &[u8],
@@ -132,12 +132,12 @@ impl<P: Platform> Registry<P> {
             return Err(UnloadError::Busy);
         }
         let content = module.content();
-        if content.starts && content.exit.is_none() && !force {
+        if content.has_init && content.exit.is_none() && !force {
             return Err(UnloadError::Permanent);
         }
-        if !module.count().close() {
+        if !module.count().stop_new_references() {
             return Err(match module.references() {
-                // Another has closed it, or the reference has just been put.
+                // Another unload has begun, or the reference has just been put.
                 0 if module.state() == State::Going => UnloadError::Busy,
                 references => UnloadError::Referenced(references.max(1)),
             });

@@ -74,7 +74,7 @@ impl<P: Platform> Snapshot<P> {
     /// would change.
     ///
     /// # Errors
-    /// That the name is taken; of a module that is listed [`IdentityProblem::Collision`](crate::module::IdentityProblem::Collision),
+    /// That the name is taken; of a module that is listed [`ModInfoProblem::Collision`](crate::module::ModInfoProblem::Collision),
     /// [`LoadError::Duplicate`], if it exports a
     /// symbol twice, or one that another module exports, and
     /// [`ExportProblem::Collision`](crate::symbols::ExportProblem::Collision); that the heap is

@@ -2,15 +2,15 @@
 //!
 //! Linux 7.1 has the first alone, and beside it `__kflagstab`, a byte for each of its entries. An
 //! entry holds the address of the symbol, of its name and of its namespace, either as words or
-//! as 32-bit distances from where each of them stands. The tables and the strings are constants of
-//! the module, so that they can be searched where they are.
+//! as 32-bit distances from where each of them stands. The tables and the strings are in the
+//! module's rodata, so that they can be read where they are.
 
 use super::Symbol;
 use crate::arch::{Arch, Class};
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
 use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME, Section};
-use crate::link::{Group, Location, Part, Placed, Plan};
+use crate::link::{Location, MemoryType, Part, Placed, Plan};
 use crate::name::Name;
 use core::fmt;
 use core::marker::PhantomData;
@@ -19,10 +19,10 @@ use core::ops::Range;
 /// How the entries of `__ksymtab` hold addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KsymtabFormat {
-    /// As 32-bit distances from where the distance itself stands.
-    Distances,
+    /// As 32-bit distances from where the distance itself stands (Linux: `PREL32_RELOCATIONS`).
+    Relative,
     /// As words of the architecture.
-    Words,
+    Absolute,
 }
 
 /// The names of the tables; the symbols of the last are for GPL-compatible modules.
@@ -34,7 +34,7 @@ const FIELDS: usize = 3;
 /// modules only.
 const FLAGS: &str = "__kflagstab";
 const GPL_ONLY: u8 = 1;
-/// Where the flags of a module are that has no table of them: beyond all constants.
+/// Where the flags of a module are that has no table of them: beyond all rodata.
 const NO_FLAGS: Range<u32> = u32::MAX..u32::MAX;
 
 const NORMAL: KnownSection = KnownSection::row(TABLES[0]);
@@ -50,11 +50,11 @@ pub const MAX_OUTSIDE: usize = 64;
 /// long as the module is loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct Exports<A> {
-    /// The constants of the core part, as offsets in it.
-    constants: Range<u32>,
-    /// The tables, as offsets in the constants.
+    /// The rodata of the core part, as offsets in it.
+    rodata: Range<u32>,
+    /// The tables, as offsets in the rodata.
     tables: [Range<u32>; TABLES.len()],
-    /// The table of flags, as an offset in the constants; beyond them if there is none.
+    /// The table of flags, as an offset in the rodata; beyond it if there is none.
     flags: u32,
     arch: PhantomData<A>,
 }
@@ -62,8 +62,8 @@ pub(crate) struct Exports<A> {
 /// The exported symbols of a module, to be read.
 #[derive(Clone, Debug)]
 pub(crate) struct ExportTables<'c, A> {
-    constants: &'c [u8],
-    /// The address of the first constant.
+    rodata: &'c [u8],
+    /// The address of the rodata.
     address: u64,
     tables: [Range<u32>; TABLES.len()],
     flags: u32,
@@ -81,37 +81,37 @@ struct Addresses {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportProblem {
-    /// The table of that name is not among the constants of the core part, or has half an entry.
+    /// The table of that name is not in the rodata of the core part, or has half an entry.
     Table(&'static str),
-    /// `__kflagstab` has so many bytes for so many entries of `__ksymtab`.
+    /// `__kflagstab` has not a byte for each entry of `__ksymtab`.
     Flags {
-        /// The bytes.
+        /// How many bytes it has.
         flags: usize,
-        /// The entries.
+        /// How many entries there are.
         exports: usize,
     },
-    /// The name or namespace of an entry is not among the module's constants, or longer than
+    /// The name or namespace of an entry is not in the module's rodata, or longer than
     /// [`MAX_SYMBOL_NAME`], or the name is empty.
     String {
         /// The table.
         table: &'static str,
-        /// The number of the entry.
+        /// The index of the entry.
         index: usize,
     },
     /// This one's value is neither absolute nor in memory that the module keeps.
     Value(Name),
     /// This one and [`MAX_OUTSIDE`] before it have values that are not in the module's memory.
     Outside(Name),
-    /// So many exported names collide with this one that finding it would take too long.
+    /// More exported names have the hash of this one than are looked through.
     Collision(Name),
 }
 
 impl fmt::Display for ExportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Table(name) => write!(f, "{name} is not a table among the module's constants"),
+            Self::Table(name) => write!(f, "{name} is not a table in the module's rodata"),
             Self::String { table, index } => {
-                write!(f, "{table}: entry {index} has no name in the module's constants")
+                write!(f, "{table}: entry {index} has no name in the module's rodata")
             }
             Self::Flags { flags, exports } => {
                 write!(f, "{FLAGS} has {flags} bytes for the {exports} entries of __ksymtab")
@@ -133,7 +133,7 @@ impl fmt::Display for ExportProblem {
 
 impl<A: Arch> Exports<A> {
     /// Reads the tables of a relocated module. Established: they and the strings that they refer
-    /// to are constants of the core part, and what they stand for is there for as long as the module.
+    /// to are in the rodata of the core part, and what they stand for is there for as long as the module.
     /// Names are in any order: it is the registry's index that finds them, and a name that is there
     /// twice.
     pub fn check(
@@ -141,10 +141,10 @@ impl<A: Arch> Exports<A> {
         plan: &Plan,
         placed: &Placed<'_, '_>,
     ) -> Result<Self, ExportProblem> {
-        let group = plan.core.group(Group::ReadOnly);
-        let size = group.end.saturating_sub(group.start);
-        let all = Location { part: Part::Core, offset: group.start, size };
-        let constants = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
+        let rodata = plan.core.range(MemoryType::Rodata);
+        let size = rodata.end.saturating_sub(rodata.start);
+        let all = Location { part: Part::Core, offset: rodata.start, size };
+        let rodata = short(all.range()).ok_or(ExportProblem::Table(TABLES[0]))?;
         let (mut tables, mut flags) = ([0..0, 0..0], NO_FLAGS);
         let [normal, gpl] = &mut tables;
         for (index, section) in image.sections().iter().enumerate() {
@@ -154,14 +154,14 @@ impl<A: Arch> Exports<A> {
                 Some(FLAG_TABLE) => (&mut flags, FLAGS, 1),
                 _ => continue,
             };
-            let found = locate(section, plan.location(index), &constants, size);
+            let found = locate(section, plan.location(index), &rodata, size);
             *table = found.ok_or(ExportProblem::Table(name))?;
         }
         let (bytes, count) = (flags.len(), entries::<A>(normal));
         if bytes != count && flags != NO_FLAGS {
             return Err(ExportProblem::Flags { flags: bytes, exports: count });
         }
-        let exports = Self { constants, tables, flags: flags.start, arch: PhantomData };
+        let exports = Self { rodata, tables, flags: flags.start, arch: PhantomData };
         exports.tables(placed.bytes(all), placed.address(all)).check(image, plan, placed)?;
         Ok(exports)
     }
@@ -171,16 +171,16 @@ impl<A: Arch> Exports<A> {
         self.tables.iter().map(entries::<A>).sum()
     }
 
-    /// Where the module's constants lie in its core part, in bytes.
-    pub fn constants(&self) -> Range<usize> {
-        self.constants.start as usize..self.constants.end as usize
+    /// Where the module's rodata lies in its core part, in bytes.
+    pub fn rodata(&self) -> Range<usize> {
+        self.rodata.start as usize..self.rodata.end as usize
     }
 
-    /// The tables, given the module's constants and the address of the first of them.
-    pub fn tables<'c>(&self, constants: &'c [u8], address: u64) -> ExportTables<'c, A> {
+    /// The tables, given the module's rodata and its address.
+    pub fn tables<'c>(&self, rodata: &'c [u8], address: u64) -> ExportTables<'c, A> {
         let Self { tables, flags, .. } = self;
         let (tables, flags) = (tables.clone(), *flags);
-        ExportTables { constants, address, tables, flags, arch: PhantomData }
+        ExportTables { rodata, address, tables, flags, arch: PhantomData }
     }
 }
 
@@ -188,31 +188,31 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     /// Those of a module that exports nothing.
     pub fn none() -> Self {
         let tables = [const { 0..0 }; TABLES.len()];
-        Self { constants: &[], address: 0, tables, flags: 0, arch: PhantomData }
+        Self { rodata: &[], address: 0, tables, flags: 0, arch: PhantomData }
     }
 
-    /// The exported symbol of that number, if this is its name.
-    pub fn named(&self, number: usize, name: &[u8]) -> Option<Symbol<'c>> {
-        let (table, index) = self.place(number);
+    /// The exported symbol of that index, if this is its name.
+    pub fn named(&self, index: usize, name: &[u8]) -> Option<Symbol<'c>> {
+        let (table, index) = self.position(index);
         let addresses = self.addresses(table, index)?;
-        let (found, rest) = self.behind(addresses.name)?.split_at_checked(name.len())?;
+        let (found, rest) = self.rodata_from(addresses.name)?.split_at_checked(name.len())?;
         let is_it = found == name && rest.first() == Some(&0);
         if is_it { self.symbol(table, index, found, &addresses) } else { None }
     }
 
-    /// All exported symbols, in the order of their numbers.
+    /// All exported symbols, in the order of their indices.
     pub fn into_iter(self) -> impl Iterator<Item = Symbol<'c>> {
         let count = self.tables.iter().map(entries::<A>).sum();
-        (0..count).filter_map(move |number| {
-            let (table, index) = self.place(number);
+        (0..count).filter_map(move |index| {
+            let (table, index) = self.position(index);
             self.entry(table, index)
         })
     }
 
-    /// The table in which the symbol of that number is, and its index there: those of the second
-    /// table follow those of the first.
-    fn place(&self, number: usize) -> (usize, usize) {
-        number.checked_sub(self.len(0)).map_or((0, number), |index| (GPL, index))
+    /// The table in which the symbol of that index is, and its index there: those of the second table
+    /// follow those of the first.
+    fn position(&self, index: usize) -> (usize, usize) {
+        index.checked_sub(self.len(0)).map_or((0, index), |index| (GPL, index))
     }
 
     fn check(
@@ -254,15 +254,15 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     fn addresses(&self, table: usize, index: usize) -> Option<Addresses> {
         let Range { start, end } = self.tables.get(table)?.clone();
         let start = index.checked_mul(entry_size::<A>())?.checked_add(start as usize)?;
-        let mut fields = Fields::<A>::new(self.constants.get(start..end as usize)?);
+        let mut fields = Fields::<A>::new(self.rodata.get(start..end as usize)?);
         let mut address = |field: usize| {
             Some(match A::KSYMTAB {
-                KsymtabFormat::Words => fields.native()?,
-                KsymtabFormat::Distances => {
+                KsymtabFormat::Absolute => fields.native()?,
+                KsymtabFormat::Relative => {
                     let distance = i64::from(fields.word()? as i32);
                     let offset = start.wrapping_add(field.wrapping_mul(4));
-                    let place = self.address.wrapping_add(offset as u64);
-                    wrap::<A>(place.wrapping_add_signed(distance))
+                    let field = self.address.wrapping_add(offset as u64);
+                    wrap::<A>(field.wrapping_add_signed(distance))
                 }
             })
         };
@@ -290,25 +290,25 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     /// The flags of an entry of the first table.
     fn flags(&self, index: usize) -> u8 {
         let at = (self.flags as usize).checked_add(index);
-        at.and_then(|at| self.constants.get(at)).copied().unwrap_or(0)
+        at.and_then(|at| self.rodata.get(at)).copied().unwrap_or(0)
     }
 
     fn string(&self, address: u64) -> Option<&'c [u8]> {
-        until_nul_within(self.behind(address)?, MAX_SYMBOL_NAME)
+        until_nul_within(self.rodata_from(address)?, MAX_SYMBOL_NAME)
     }
 
-    /// The constants from an address on.
-    fn behind(&self, address: u64) -> Option<&'c [u8]> {
-        self.constants.get(usize::try_from(address.checked_sub(self.address)?).ok()?..)
+    /// The rodata from an address on.
+    fn rodata_from(&self, address: u64) -> Option<&'c [u8]> {
+        self.rodata.get(usize::try_from(address.checked_sub(self.address)?).ok()?..)
     }
 }
 
-/// The offsets of a table in the constants, which have these offsets in the core part; `None` if it
+/// The offsets of a table in the rodata, which have these offsets in the core part; `None` if it
 /// is not there or has half an entry. An empty one may be anywhere.
 fn locate(
     section: &Section<'_>,
     location: Option<Location>,
-    constants: &Range<u32>,
+    rodata: &Range<u32>,
     entry_size: usize,
 ) -> Option<Range<u32>> {
     if section.size == 0 {
@@ -316,14 +316,14 @@ fn locate(
     }
     let location = location.filter(|location| location.part == Part::Core)?;
     let Range { start, end } = short(location.range())?;
-    let start = start.checked_sub(constants.start)?;
-    let inside = end <= constants.end && !section.is_zeroed();
-    let table = start..end.saturating_sub(constants.start);
+    let start = start.checked_sub(rodata.start)?;
+    let inside = end <= rodata.end && !section.is_nobits();
+    let table = start..end.saturating_sub(rodata.start);
     if inside && table.len().is_multiple_of(entry_size) { Some(table) } else { None }
 }
 
 /// Whether an export stays what it is though its value is not within the core part: the entry of
-/// that number in that table is relocated by an absolute symbol or, if the value `is_end` of the
+/// that index in that table is relocated by an absolute symbol or, if the value `is_end` of the
 /// core part, by a symbol in it.
 #[cold]
 #[inline(never)]
@@ -362,7 +362,7 @@ fn entries<A: Arch>(table: &Range<u32>) -> usize {
 
 const fn entry_size<A: Arch>() -> usize {
     match (A::KSYMTAB, A::CLASS) {
-        (KsymtabFormat::Words, Class::Elf64) => FIELDS * 8,
+        (KsymtabFormat::Absolute, Class::Elf64) => FIELDS * 8,
         _ => FIELDS * 4,
     }
 }
@@ -373,28 +373,28 @@ mod tests {
     use crate::arch::M68k;
     use alloc::vec::Vec;
 
-    /// Where the constants are.
+    /// Where the rodata is.
     const ADDRESS: u32 = 0x1000;
 
-    /// Constants with the entries of `ab` and `abc` and, in the second table, `b`; the symbols are
-    /// at 1, 2 and 3. Behind the tables lies what would do as an entry.
-    fn constants() -> Vec<u8> {
+    /// Rodata with the entries of `ab` and `abc` and, in the second table, `b`; the symbols are
+    /// at 1, 2 and 3. After the tables lies what would do as an entry.
+    fn rodata() -> Vec<u8> {
         let names: [&[u8]; 4] = [b"ab\0", b"abc\0", b"b\0", b"c\0"];
         let mut name = ADDRESS + (names.len() * entry_size::<M68k>()) as u32;
-        let mut constants = Vec::new();
+        let mut rodata = Vec::new();
         for (value, string) in (1_u32..).zip(names) {
-            constants.extend([value, name, 0].iter().flat_map(|field| field.to_be_bytes()));
+            rodata.extend([value, name, 0].iter().flat_map(|field| field.to_be_bytes()));
             name += string.len() as u32;
         }
-        constants.extend(names.concat());
-        constants
+        rodata.extend(names.concat());
+        rodata
     }
 
     #[test]
-    fn an_export_has_its_number_and_its_whole_name() {
-        let constants = constants();
+    fn an_export_has_its_index_and_its_whole_name() {
+        let rodata = rodata();
         let tables = ExportTables::<M68k> {
-            constants: &constants,
+            rodata: &rodata,
             address: ADDRESS.into(),
             tables: [0..24, 24..36],
             flags: u32::MAX,
@@ -404,10 +404,10 @@ mod tests {
         let expected = [(&b"ab"[..], 1, false), (b"abc", 2, false), (b"b", 3, true)];
         let found = all.iter().map(|symbol| (symbol.name, symbol.address, symbol.gpl_only));
         assert_eq!(found.collect::<Vec<_>>(), expected);
-        for number in 0..5 {
+        for index in 0..5 {
             for name in [&b""[..], b"a", b"ab", b"ab\0", b"abc", b"b", b"bc", b"c"] {
-                let named = all.get(number).filter(|symbol| symbol.name == name);
-                assert_eq!(tables.named(number, name).as_ref(), named, "{number} {name:?}");
+                let named = all.get(index).filter(|symbol| symbol.name == name);
+                assert_eq!(tables.named(index, name).as_ref(), named, "{index} {name:?}");
             }
         }
     }

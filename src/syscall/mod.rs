@@ -49,7 +49,7 @@ const MAX_FILE: u64 = i32::MAX as u64;
 
 /// How many bytes of an image are copied at a time: what a process says to have and has not costs
 /// no more than this to find out.
-const PIECE: usize = 64 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// Loads the module whose file stands at `image`, `length` bytes long; `arguments` is the address
 /// of a NUL-terminated string.
@@ -111,7 +111,7 @@ pub fn delete_module<P: ProcessPlatform>(
 ) -> Result<(), Errno> {
     let platform = loader.platform();
     permitted(loader)?;
-    let name = string(platform, name, max_name::<P::Arch>(), Excess::Cut)?;
+    let name = string(platform, name, max_name::<P::Arch>(), Excess::Truncate)?;
     let force = DeleteFlags::from_bits_truncate(flags).contains(DeleteFlags::TRUNC);
     loader.unload(&name, force).map_err(|error| {
         let name = crate::Name::from(&name[..]);
@@ -174,7 +174,7 @@ fn read<P: ProcessPlatform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Er
 
 fn load<P: ProcessPlatform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<(), Errno> {
     let platform = loader.platform();
-    let read_arguments = || string(platform, arguments, MAX_ARGUMENTS, Excess::Refuse);
+    let read_arguments = || string(platform, arguments, MAX_ARGUMENTS, Excess::Error);
     match loader.load_reading(file, read_arguments) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -190,7 +190,7 @@ fn copy<P: ProcessPlatform>(platform: &P, address: u64, length: usize) -> Result
     while bytes.len() < length {
         let done = bytes.len();
         let from = address.checked_add(done as u64).ok_or(Errno::EFAULT)?;
-        bytes.resize(length.min(done.saturating_add(PIECE)), 0);
+        bytes.resize(length.min(done.saturating_add(CHUNK)), 0);
         let piece = bytes.get_mut(done..).ok_or(Errno::EFAULT)?;
         platform.copy_from_user(from, piece).map_err(|_| Errno::EFAULT)?;
     }
@@ -200,8 +200,8 @@ fn copy<P: ProcessPlatform>(platform: &P, address: u64, length: usize) -> Result
 /// What becomes of a string that is longer than its limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Excess {
-    Cut,
-    Refuse,
+    Truncate,
+    Error,
 }
 
 /// The NUL-terminated string at an address of the calling process, without its NUL. No more than
@@ -230,8 +230,8 @@ fn string<P: ProcessPlatform>(
         }
     }
     match excess {
-        Excess::Cut => Ok(string),
-        Excess::Refuse => Err(Errno::EINVAL),
+        Excess::Truncate => Ok(string),
+        Excess::Error => Err(Errno::EINVAL),
     }
 }
 

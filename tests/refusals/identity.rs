@@ -4,7 +4,7 @@ use crate::case::{Case, Cases, expect_refusals};
 use crate::real::{Architecture, with_arch};
 use modlink::LoadError;
 use modlink::arch::Arch;
-use modlink::module::{IdentityProblem, MAX_NAMESPACES};
+use modlink::module::{MAX_NAMESPACES, ModInfoProblem};
 use modlink_host::HostKernel;
 
 /// The longest name, for which Linux has room in `struct module`.
@@ -16,21 +16,21 @@ pub fn cases(on: Architecture) -> Vec<Case> {
     let mut cases = Cases::on(on);
     cases.add("no name", "name=", |file| {
         file.remove_modinfo("name");
-        LoadError::Identity(IdentityProblem::NoName)
+        LoadError::ModInfo(ModInfoProblem::NoName)
     });
     cases.add("no .modinfo", "name=", |file| {
         let modinfo = file.section(".modinfo");
         file.rename_section(modinfo, ".other");
-        LoadError::Identity(IdentityProblem::NoName)
+        LoadError::ModInfo(ModInfoProblem::NoName)
     });
     cases.add("an empty name", "empty", |file| {
         file.set_modinfo("name", "");
-        LoadError::Identity(IdentityProblem::NameLength(0))
+        LoadError::ModInfo(ModInfoProblem::NameLength(0))
     });
     for length in [longest(on) + 1, 4096] {
         cases.add(format!("a name of {length} bytes"), format!("{length} bytes"), |file| {
             file.set_modinfo("name", &"n".repeat(length));
-            LoadError::Identity(IdentityProblem::NameLength(length))
+            LoadError::ModInfo(ModInfoProblem::NameLength(length))
         });
     }
     cases.add("many namespaces", "more than 32 namespaces", |file| {
@@ -40,7 +40,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
             strings.extend(format!("import_ns=N{number}\0").bytes());
             file.set_contents(modinfo, &strings);
         }
-        LoadError::Identity(IdentityProblem::Namespaces)
+        LoadError::ModInfo(ModInfoProblem::Namespaces)
     });
     cases.into_vec()
 }

@@ -7,7 +7,7 @@ use crate::link::undefine;
 use crate::real::{Architecture, with_arch};
 use modlink::arch::Arch;
 use modlink::image::KnownSection;
-use modlink::module::IdentityProblem;
+use modlink::module::ModInfoProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
 use modlink::symbols::ExportProblem;
 use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
@@ -318,7 +318,7 @@ fn colliding_modules<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).boot();
     let names = colliding_names(2, 55);
     loader.load(&ModuleFile::<A>::new(&names[0]).build()).map(drop).expect("it loads");
-    let want = LoadError::Identity(IdentityProblem::Collision);
+    let want = LoadError::ModInfo(ModInfoProblem::Collision);
     let file = ModuleFile::<A>::new(&names[1]).build();
     load(&loader, &file, want, Errno::ENOEXEC, "its name has the hash of too many others")
 }
@@ -413,7 +413,7 @@ fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
         outcomes.push(load(&loader, file.bytes(), want, Errno::ENOMEM, "no memory"));
     }
     kernel.fail_nothing();
-    for purpose in [Purpose::Core, Purpose::Init, Purpose::Joined] {
+    for purpose in [Purpose::Core, Purpose::Init, Purpose::Contiguous] {
         kernel.set_room(purpose, &[]);
     }
     let want = LoadError::Memory(AllocateError::Exhausted);

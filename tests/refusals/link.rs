@@ -282,7 +282,7 @@ impl Field {
             }
             let error = LoadError::Link(Error::Relocation {
                 relocation: described(&file, text, table),
-                problem: Problem::OutOfReach { value: value as u64 },
+                problem: Problem::Overflow { value: value as u64 },
             });
             assert_eq!(link(value), Err(error), "{on:?}: type {}", self.r_type);
         }
@@ -306,7 +306,7 @@ fn out_of_reach(cases: &mut Cases) {
                 clear_addend(file, text, table);
                 Error::Relocation {
                     relocation: described(file, text, table),
-                    problem: Problem::OutOfReach { value },
+                    problem: Problem::Overflow { value },
                 }
             });
         }

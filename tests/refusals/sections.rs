@@ -247,7 +247,7 @@ fn the_room_for_gaps_beyond_all_numbers_does_not_wrap_to_little() {
             let sizes = with_arch!(architecture, A => {
                 let image = Image::<A>::check(file.bytes(), LIMIT).expect("its bytes are few");
                 let plan = Plan::new(&image, PAGE).expect("memory");
-                [plan.size(), plan.joined().size, plan.core.align]
+                [plan.size(), plan.contiguous().size, plan.core.align]
             });
             assert!(sizes.iter().all(|size| *size >= top), "{architecture:?}: {count}: {sizes:x?}");
         }

@@ -113,7 +113,7 @@ impl Type {
                 self.check_bytes::<A>(&linked, core, value, &what);
                 true
             }
-            Err(Error::Relocation { relocation, problem: Problem::OutOfReach { value } }) => {
+            Err(Error::Relocation { relocation, problem: Problem::Overflow { value } }) => {
                 assert!(!self.has_slot(), "{what}: slots are near");
                 let near = Linked::new::<A>(&self.file::<A>(kind, 0), core, |_| Some(s)).ok();
                 let got = near.and_then(|linked| linked.got()).unwrap_or(0);
@@ -148,7 +148,7 @@ impl Type {
             let Err(Error::Relocation { relocation, problem }) = link(self, a) else {
                 panic!("{}: A={a:#x} is accepted", self.name);
             };
-            assert_eq!(problem, Problem::OutOfReach { value: value as u64 }, "{}", self.name);
+            assert_eq!(problem, Problem::Overflow { value: value as u64 }, "{}", self.name);
             assert_eq!((relocation.offset, relocation.r_type), (OFFSET, self.number));
         }
     }
@@ -165,7 +165,7 @@ impl Type {
     pub fn text<A: Arch>(&self, kind: Addend, s: u64, a: i64, core: u64) -> Option<Vec<u8>> {
         match Linked::new::<A>(&self.file::<A>(kind, a), core, |_| Some(s)) {
             Ok(linked) => Some(linked.at(core, TEXT).to_vec()),
-            Err(Error::Relocation { problem: Problem::OutOfReach { .. }, .. }) => None,
+            Err(Error::Relocation { problem: Problem::Overflow { .. }, .. }) => None,
             Err(other) => panic!("{}: {other}", self.name),
         }
     }
@@ -293,6 +293,6 @@ fn with_rel(file: &[u8]) -> Vec<u8> {
 /// The types that modules of the architecture may have are these and no others.
 pub fn expect_all<A: Arch>(types: impl IntoIterator<Item = Type>) {
     let tried: BTreeSet<u32> = types.into_iter().map(|each| each.number).collect();
-    let known: BTreeSet<u32> = (0..=255).filter(|r_type| A::meaning(*r_type).is_some()).collect();
+    let known: BTreeSet<u32> = (0..=255).filter(|r_type| A::howto(*r_type).is_some()).collect();
     assert_eq!(tried, known);
 }

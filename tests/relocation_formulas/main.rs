@@ -18,7 +18,7 @@ mod x86_64;
 #[test]
 fn each_architecture_says_where_its_types_end() {
     fn highest<A: modlink::arch::Arch>() {
-        let known = |r_type: &u32| A::meaning(*r_type).is_some();
+        let known = |r_type: &u32| A::howto(*r_type).is_some();
         assert_eq!((0..=0xffff).rev().find(known), Some(A::TYPES - 1), "{}", A::NAME);
     }
     highest::<modlink::arch::X86_64>();

@@ -93,8 +93,8 @@ pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
     let mut any = false;
     LOADER.for_each(|module| {
         any = true;
-        let figures = module.figures();
-        let kept = if figures.joined { figures.init } else { 0 };
+        let figures = module.statistics();
+        let kept = if figures.contiguous { figures.init } else { 0 };
         let size = figures.core + kept;
         let name = module.name().to_string();
         let references = module.references();

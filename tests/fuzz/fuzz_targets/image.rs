@@ -35,7 +35,7 @@ fn look<A: Arch>(file: &[u8]) {
     for table in image.relocations() {
         assert_eq!(table.iter().count(), table.len());
         let target = &image.sections()[table.target];
-        assert!(target.loaded && (table.is_empty() || !target.is_zeroed()));
+        assert!(target.loaded && (table.is_empty() || !target.is_nobits()));
     }
     let plan = Plan::new(&image, 4096).expect("there is memory");
     for (index, section) in image.loaded_sections() {

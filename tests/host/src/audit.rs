@@ -48,8 +48,8 @@ pub fn audit<A: Arch>(
     let image = Image::<A>::check(file, u64::MAX >> 1).expect("it has been loaded");
     let plan = Plan::new(&image, PAGE).expect("it has been loaded");
     let parts = [(Part::Core, Some(module.core())), (Part::Init, module.init())];
-    if event == Event::Settled {
-        assert!(module.init().is_none() || module.figures().joined, "init is still there");
+    if event == Event::InitFreed {
+        assert!(module.init().is_none() || module.statistics().contiguous, "init is still there");
     }
 
     for (part, range) in parts {
@@ -128,7 +128,7 @@ fn protected<A: Arch>(kernel: &HostKernel<A>, event: Event, section: &Raw<'_>, a
     let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name);
     let wanted = if section.flags.contains(SHF_EXECINSTR) {
         Protection::Execute
-    } else if sealed && event == Event::Settled {
+    } else if sealed && event == Event::InitFreed {
         Protection::ReadOnly
     } else if sealed || section.flags.contains(SHF_WRITE) {
         Protection::ReadWrite

@@ -223,7 +223,7 @@ impl<A: Arch> HostKernel<A> {
 
     /// Room for modules lies in these ranges from now on, whatever it is for.
     pub fn set_region(&self, ranges: &[RangeInclusive<u64>]) {
-        for purpose in [Purpose::Core, Purpose::Init, Purpose::Joined] {
+        for purpose in [Purpose::Core, Purpose::Init, Purpose::Contiguous] {
             self.set_room(purpose, ranges);
         }
     }

@@ -40,7 +40,7 @@ pub(crate) struct Memory {
 struct State {
     core: Vec<RangeInclusive<u64>>,
     init: Vec<RangeInclusive<u64>>,
-    joined: Vec<RangeInclusive<u64>>,
+    contiguous: Vec<RangeInclusive<u64>>,
     ignores_window: bool,
     requests: Vec<MemoryRequest>,
     blocks: BTreeMap<u64, Arc<Block>>,
@@ -89,7 +89,7 @@ impl Memory {
             state: Mutex::new(State {
                 core: vec![region.clone()],
                 init: vec![region.clone()],
-                joined: vec![region],
+                contiguous: vec![region],
                 ignores_window: false,
                 requests: Vec::new(),
                 blocks: BTreeMap::new(),
@@ -207,7 +207,7 @@ impl State {
         match purpose {
             Purpose::Core => &mut self.core,
             Purpose::Init => &mut self.init,
-            Purpose::Joined => &mut self.joined,
+            Purpose::Contiguous => &mut self.contiguous,
         }
     }
 

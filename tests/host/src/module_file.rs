@@ -448,8 +448,8 @@ impl Writer {
     fn pointer<A: Arch>(&mut self, table: SectionId, symbol: SymbolId, addend: i64) {
         let at = self.object.append_section_data(table, &[0; 4], 4);
         let r_type = match A::KSYMTAB {
-            KsymtabFormat::Distances => self.relative,
-            KsymtabFormat::Words => self.absolute,
+            KsymtabFormat::Relative => self.relative,
+            KsymtabFormat::Absolute => self.absolute,
         };
         self.relocate(table, at, symbol, addend, r_type);
     }

@@ -175,14 +175,14 @@ fn take_and_put_against_unload() {
                 }
             })
         };
-        let closed = count.close();
+        let closed = count.stop_new_references();
         if closed {
             registry.retire(module);
             registry.reap(true);
         }
         unloads.join().unwrap();
         if !closed {
-            assert!(count.close(), "it has been put");
+            assert!(count.stop_new_references(), "it has been put");
             registry.retire(module);
         }
         registry.reap(true);
@@ -211,7 +211,7 @@ fn a_handle_against_unload_and_reap() {
             }
             header.drop_handle();
         });
-        let closed = header.count.close();
+        let closed = header.count.stop_new_references();
         if closed {
             registry.retire(module);
             registry.reap(true);
@@ -377,7 +377,7 @@ fn waiting_for_a_starting_module() {
             }
             assert_eq!(waits.join().unwrap(), succeeds);
             if succeeds {
-                assert!(count.close());
+                assert!(count.stop_new_references());
                 registry.retire(module);
             }
             registry.reap(true);

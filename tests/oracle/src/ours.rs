@@ -70,7 +70,7 @@ pub fn link<A: Arch>(
 /// Whether modlink refused because a value does not fit its field.
 pub fn is_overflow(error: &Error) -> bool {
     let error = error.downcast_ref();
-    matches!(error, Some(link::Error::Relocation { problem: Problem::OutOfReach { .. }, .. }))
+    matches!(error, Some(link::Error::Relocation { problem: Problem::Overflow { .. }, .. }))
 }
 
 fn layout(plan: &Plan, sections: usize) -> Rooms {

@@ -20,7 +20,7 @@ enum Shape {
     /// The init part as low and the core part as high as can be.
     CoreHighest,
     /// The init part right behind the core part.
-    Joined,
+    Contiguous,
 }
 
 /// Where a module and what it refers to shall be.
@@ -131,7 +131,7 @@ fn parts(
         0 => Shape::Apart,
         1 => Shape::CoreLowest,
         2 => Shape::CoreHighest,
-        _ => Shape::Joined,
+        _ => Shape::Contiguous,
     };
     let draw = |core: i128, shape: Shape, random: &mut ChaCha8Rng| {
         let suits = init_range.and(limits.apart.plus(core));
@@ -140,7 +140,7 @@ fn parts(
     let first = match shape {
         Shape::CoreLowest => draw(core_range.low, shape, random),
         Shape::CoreHighest => draw(core_range.high, shape, random),
-        Shape::Apart | Shape::Joined => None,
+        Shape::Apart | Shape::Contiguous => None,
     };
     first.or_else(|| {
         (0..DRAWS).find_map(|_| {
@@ -166,7 +166,7 @@ fn beside(
     match shape {
         Shape::CoreLowest => after.or(before).map(|range| range.high),
         Shape::CoreHighest => before.or(after).map(|range| range.low),
-        Shape::Joined => after.or(before).map(|range| range.low),
+        Shape::Contiguous => after.or(before).map(|range| range.low),
         Shape::Apart => {
             let (Some(low), Some(high)) = (before, after) else {
                 return Some(pick(before.or(after)?, align, random));

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use modlink::arch::{
-    Addends, Arch, ByteOrder, DoesNotFit, Encoding, Handler, I386, M68k, Names, Relocation,
+    Addends, Arch, ByteOrder, Encoding, Handler, Howto, I386, M68k, Names, OverflowError,
     SyscallNumbers, Word, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
@@ -44,8 +44,8 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     type Word = A::Word;
     type Encoding = Skewed<A::Encoding>;
 
-    fn relocation<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output> {
-        let Relocation { operation, encoding } = A::meaning(r_type)?;
+    fn with_howto<H: Handler<Self::Encoding>>(r_type: u32, handler: H) -> Option<H::Output> {
+        let Howto { operation, encoding } = A::howto(r_type)?;
         let skew = u64::from(r_type == TYPE);
         Some(handler.handle(operation, Skewed { right: encoding, skew }))
     }
@@ -64,7 +64,7 @@ impl<E: Encoding> Encoding for Skewed<E> {
         self.right.addend::<A>(bytes)
     }
 
-    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), DoesNotFit> {
+    fn write<A: Arch>(self, bytes: &mut [u8], value: A::Word) -> Result<(), OverflowError> {
         self.right.write::<A>(bytes, value.plus(A::Word::truncate(self.skew)))
     }
 }

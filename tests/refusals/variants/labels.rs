@@ -5,7 +5,7 @@
 
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem};
-use modlink::module::{EntryProblem, IdentityProblem};
+use modlink::module::{EntryProblem, ModInfoProblem};
 use modlink::platform::AllocateError;
 use modlink::symbols::ExportProblem;
 use modlink::{ImportProblem, LoadError, UnloadError};
@@ -72,7 +72,7 @@ labels! { link_label, LINK, LinkError:
     LinkError::Relocation { problem: Problem::UnknownType, .. } => "link: UnknownType",
     LinkError::Relocation { problem: Problem::OutsideSection, .. } => "link: OutsideSection",
     LinkError::Relocation { problem: Problem::NoSymbol, .. } => "link: NoSymbol",
-    LinkError::Relocation { problem: Problem::OutOfReach { .. }, .. } => "link: OutOfReach",
+    LinkError::Relocation { problem: Problem::Overflow { .. }, .. } => "link: OutOfReach",
     LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
     LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
 }
@@ -101,10 +101,10 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Unsupported { .. } => "load: Unsupported",
     LoadError::Refused(_) => "load: Refused",
     LoadError::Disabled => "load: Disabled",
-    LoadError::Identity(IdentityProblem::NoName) => "load: NoName",
-    LoadError::Identity(IdentityProblem::NameLength(_)) => "load: NameLength",
-    LoadError::Identity(IdentityProblem::Namespaces) => "load: Namespaces",
-    LoadError::Identity(IdentityProblem::Collision) => "load: name Collision",
+    LoadError::ModInfo(ModInfoProblem::NoName) => "load: NoName",
+    LoadError::ModInfo(ModInfoProblem::NameLength(_)) => "load: NameLength",
+    LoadError::ModInfo(ModInfoProblem::Namespaces) => "load: Namespaces",
+    LoadError::ModInfo(ModInfoProblem::Collision) => "load: name Collision",
     LoadError::Denied(_) => "load: Denied",
     LoadError::ModuleNamespace(_) => "load: ModuleNamespace",
     LoadError::Exists(_) => "load: Exists",

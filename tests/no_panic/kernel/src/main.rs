@@ -317,13 +317,13 @@ fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6
     // SAFETY: never runs.
     if let Some(function) = unsafe { loader.function::<extern "C" fn()>(name) } {
         function();
-        number(function.holder().is_some().into(), 3);
+        number(function.owner().is_some().into(), 3);
     }
     if let Some(module) = loader.find(name) {
         number(module.references().into(), module.core().start);
     }
     if let Some(symbol) = loader.symbol(name) {
-        number(symbol.address, symbol.holder.is_some().into());
+        number(symbol.address, symbol.owner.is_some().into());
     }
     loader.for_each(|module| {
         number(module.arguments().len() as u64, module.uses().count() as u64);

@@ -1,4 +1,4 @@
-//! Who a module says it is: its name, and what else is in `.modinfo`.
+//! What `.modinfo` has to say for a module to be loaded: its name.
 
 use super::namespace::MAX_NAMESPACES;
 use crate::arch::{Arch, Class};
@@ -14,17 +14,10 @@ pub const fn max_name<A: Arch>() -> usize {
     }
 }
 
-/// What `.modinfo` says of a module.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Identity<'a> {
-    pub name: &'a [u8],
-    pub modinfo: ModInfo<'a>,
-}
-
-/// Why a module cannot be identified.
+/// Why a module is rejected for what `.modinfo` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum IdentityProblem {
+pub enum ModInfoProblem {
     /// `.modinfo` has no `name`.
     NoName,
     /// The name is empty or longer than [`max_name`]: so many bytes.
@@ -35,7 +28,7 @@ pub enum IdentityProblem {
     Collision,
 }
 
-impl fmt::Display for IdentityProblem {
+impl fmt::Display for ModInfoProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoName => f.write_str(".modinfo has no name=, so this is not a module"),
@@ -47,12 +40,11 @@ impl fmt::Display for IdentityProblem {
     }
 }
 
-impl<'a> Identity<'a> {
-    pub fn of<A: Arch>(modinfo: &ModInfo<'a>) -> Result<Self, IdentityProblem> {
-        let name = modinfo.get(b"name").ok_or(IdentityProblem::NoName)?;
-        if !(1..=max_name::<A>()).contains(&name.len()) {
-            return Err(IdentityProblem::NameLength(name.len()));
-        }
-        Ok(Self { name, modinfo: *modinfo })
+/// The name of a module.
+pub(crate) fn name<'a, A: Arch>(modinfo: &ModInfo<'a>) -> Result<&'a [u8], ModInfoProblem> {
+    let name = modinfo.get(b"name").ok_or(ModInfoProblem::NoName)?;
+    if !(1..=max_name::<A>()).contains(&name.len()) {
+        return Err(ModInfoProblem::NameLength(name.len()));
     }
+    Ok(name)
 }
