@@ -73,10 +73,10 @@ errnos! {
 }
 
 impl Errno {
-    /// What Linux calls the error of taking out a module that is in use: `EAGAIN` by another name.
+    /// What Linux calls the error of unloading a module that is in use: `EAGAIN` by another name.
     pub const EWOULDBLOCK: Self = Self::EAGAIN;
 
-    /// The error number behind a negative status of a kernel function.
+    /// The error number in a negative status of a kernel function.
     pub const fn from_status(status: i32) -> Option<Self> {
         if status < 0 { Some(Self(status.saturating_neg())) } else { None }
     }

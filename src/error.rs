@@ -68,7 +68,7 @@ pub enum LoadError {
         /// the kernel.
         owner: Option<Name>,
     },
-    /// It is not known where it starts or stops.
+    /// It is not known which its init or exit function is.
     Entry {
         /// The symbol in question.
         symbol: image::SymbolRef,
@@ -79,7 +79,7 @@ pub enum LoadError {
     Arguments(Errno),
     /// Its memory could not be protected.
     Protect,
-    /// Its start failed with this status, which is negative.
+    /// Its init function failed with this status, which is negative.
     Init(i32),
     /// The heap is exhausted.
     OutOfMemory,
@@ -110,7 +110,7 @@ pub enum ImportProblem {
     Coming(Name),
     /// The same, and waiting for that was interrupted.
     Interrupted(Name),
-    /// The module that exports it is being taken out.
+    /// The module that exports it is being unloaded.
     Going(Name),
 }
 
@@ -126,9 +126,9 @@ pub enum UnloadError {
     UsedBy(Name),
     /// It is coming or going.
     Busy,
-    /// It has a start and no stop, so it is here to stay.
+    /// It has an init and no exit function, so it is here to stay.
     Permanent,
-    /// Somebody holds so many references to it.
+    /// Somebody holds this many references to it.
     Referenced(u32),
 }
 
@@ -232,7 +232,7 @@ impl fmt::Display for LoadError {
             Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
-            Self::Init(status) => write!(f, "its start failed with {status}"),
+            Self::Init(status) => write!(f, "its init function failed with {status}"),
             Self::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
@@ -267,7 +267,7 @@ impl fmt::Display for ImportProblem {
             Self::Interrupted(name) => {
                 write!(f, "interrupted while it waited for the init function of module {name}")
             }
-            Self::Going(name) => write!(f, "its module {name} is being taken out"),
+            Self::Going(name) => write!(f, "its module {name} is being unloaded"),
         }
     }
 }

@@ -19,7 +19,7 @@ impl Name {
     /// How many bytes of a name are kept at most.
     pub const MAX: usize = 64;
 
-    /// The bytes as they stand in the file; behind them an ellipsis in UTF-8 if that has more.
+    /// The bytes as they stand in the file; after them an ellipsis in UTF-8 if that has more.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -48,7 +48,7 @@ impl From<&[u8]> for Name {
 
 impl Clone for Name {
     fn clone(&self) -> Self {
-        // One that has been cut is cut at the same place again.
+        // One that has been cut is cut at the same byte again.
         Self::from(self.as_bytes())
     }
 }

@@ -71,7 +71,7 @@ fn of_two_modules_that_export_one_name_exactly_one_wins() {
 }
 
 #[test]
-fn a_module_is_stopped_by_one_of_two_unloads() {
+fn a_module_exits_by_one_of_two_unloads() {
     let file = ModuleFile::<X86_64>::new("m").init().exit().build();
     for _ in 0..tries(300) {
         let loader = HostKernel::<X86_64>::new().boot();

@@ -156,7 +156,7 @@ on_every_architecture! {
         assert!(loader.find(b"m").is_none());
     }
 
-    fn a_reference_that_was_taken_early_outlives_a_failed_start<A>() {
+    fn a_reference_that_was_taken_early_outlives_a_failed_init<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
         let early = Arc::new(Mutex::new(None));
@@ -182,7 +182,7 @@ on_every_architecture! {
         assert_eq!(loader.platform().snapshot(), before);
     }
 
-    fn what_is_left_of_a_failed_start_is_freed_by_the_next_load<A>() {
+    fn what_is_left_of_a_failed_init_is_freed_by_the_next_load<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kept = Arc::new(Mutex::new(None));
         let keeps = kept.clone();
@@ -258,7 +258,7 @@ on_every_architecture! {
         assert_eq!(loader.platform().snapshot(), before);
     }
 
-    fn users_are_told_of_before_references_and_those_before_a_missing_stop<A>() {
+    fn users_are_told_of_before_references_and_those_before_a_missing_exit_function<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").init().exports("f").build();
         let user = ModuleFile::<A>::new("user").imports("f").build();
@@ -330,7 +330,7 @@ on_every_architecture! {
         assert_eq!(loader.platform().names(), [""; 0]);
     }
 
-    fn a_start_that_fails_gives_its_references_back<A>() {
+    fn an_init_function_that_fails_puts_the_references_of_its_module<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
         loader.load(&provider).unwrap();
@@ -348,7 +348,7 @@ on_every_architecture! {
         loader.unload(b"provider", false).unwrap();
     }
 
-    fn who_holds_a_module_whose_start_failed_holds_its_core_part_alone<A>() {
+    fn who_holds_a_module_whose_init_failed_holds_its_core_part_alone<A>() {
         let loader = HostKernel::<A>::new().boot();
         let provider = ModuleFile::<A>::new("provider").exports("f").build();
         loader.load(&provider).unwrap();
@@ -385,7 +385,7 @@ on_every_architecture! {
         assert_eq!(loader.platform().snapshot(), before);
     }
 
-    fn a_module_that_is_going_is_held_until_it_has_stopped<A>() {
+    fn a_module_that_is_going_is_held_until_its_exit_function_has_returned<A>() {
         let loader = with_provider_and_user::<A>();
         let seen = Arc::new(Mutex::new(None));
         let record = seen.clone();

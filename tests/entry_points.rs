@@ -222,7 +222,7 @@ on_every_architecture! {
         assert_eq!(refusal(&swapped), (Contradiction, "init_module".into()));
     }
 
-    fn three_functions_or_two_in_one_place_are_refused<A>() {
+    fn three_functions_or_two_at_one_offset_are_rejected<A>() {
         let [init, exit] = offsets::<A>();
         let file = module::<A>()
             .function(".init.text", "init_module", Seen::Globally)

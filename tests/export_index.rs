@@ -1,4 +1,4 @@
-//! Whatever has been loaded, refused and taken out: exactly the exports of the modules that are
+//! Whatever has been loaded, rejected and unloaded: exactly the exports of the modules that are
 //! there are found.
 
 use modlink::arch::Arch;
@@ -218,7 +218,7 @@ on_every_architecture! {
         }
     }
 
-    fn names_that_collide_on_purpose_are_refused_before_they_cost_anything<A>() {
+    fn names_that_collide_on_purpose_are_rejected_before_they_cost_anything<A>() {
         let loader = HostKernel::<A>::new().boot();
         let hostile = colliding_names(4, 511);
         let before = loader.platform().snapshot();

@@ -75,7 +75,7 @@ fn survive<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> [usize; Operati
 }
 
 /// Loads a file whose start fails, if it has one. Says whether it has.
-fn fails_to_start<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> bool {
+fn init_fails<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> bool {
     let kernel = loader.platform();
     let before = kernel.snapshot();
     let image = Image::<A>::check(file, u64::MAX >> 1).unwrap();
@@ -117,7 +117,7 @@ on_every_architecture! {
         assert_eq!(read, 1);
     }
 
-    fn every_failure_in_the_load_of_a_joined_module_is_undone<A>() {
+    fn every_failure_in_the_load_of_a_contiguous_module_is_undone<A>() {
         let file = ModuleFile::<A>::new("m").init().exit();
         let loader = HostKernel::<A>::new().boot();
         loader.platform().set_room(modlink::platform::Purpose::Init, &[OUT_OF_REACH]);
@@ -129,18 +129,18 @@ on_every_architecture! {
         let mut paths: Vec<_> = corpus::files::<A>().into_values().collect();
         paths.sort();
         let every = paths.len().div_ceil(20);
-        let mut failing_starts = 0;
+        let mut failing_inits = 0;
         for path in paths.iter().step_by(every) {
             let file = std::fs::read(path).unwrap();
             let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
             let [allocate, protect, copy, read] = survive(&loader, &file);
             assert!(allocate >= 2 && protect >= 2 && copy >= 3 && read == 1, "{}", path.display());
-            failing_starts += usize::from(fails_to_start(&loader, &file));
+            failing_inits += usize::from(init_fails(&loader, &file));
         }
-        assert!(failing_starts >= 5, "{failing_starts} of 20 have a start");
+        assert!(failing_inits >= 5, "{failing_inits} of 20 have a start");
     }
 
-    fn a_real_module_that_fails_to_start_gives_its_provider_free<A>() {
+    fn a_real_module_whose_init_fails_puts_its_provider<A>() {
         let (fat, vfat) = (corpus::module::<A>("fat"), corpus::module::<A>("vfat"));
         let from_fat = corpus::exported_symbols(&fat);
         let from_fat: Vec<_> = from_fat.iter().map(String::as_str).collect();

@@ -122,7 +122,7 @@ fn check_groups(plan: &Plan) {
     }
 }
 
-fn check_joined(plan: &Plan) {
+fn check_contiguous(plan: &Plan) {
     let contiguous = plan.contiguous();
     assert!(contiguous.init_offset >= plan.core.size);
     assert!(contiguous.init_offset - plan.core.size < plan.init.align);
@@ -160,7 +160,7 @@ fn check<A: Arch>(file: &[u8]) {
     let plan = Plan::new(&image, PAGE).unwrap();
     check_sections(&image, &plan);
     check_groups(&plan);
-    check_joined(&plan);
+    check_contiguous(&plan);
     check_placed(&image, &plan);
 }
 

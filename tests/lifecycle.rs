@@ -1,4 +1,4 @@
-//! A module comes, starts, lives, settles, and goes.
+//! A module comes, is initialised, lives and goes.
 
 use modlink::platform::{Event, Level, Protection, Purpose};
 use modlink::{Errno, LoadError, State, UnloadError};
@@ -107,7 +107,7 @@ on_every_architecture! {
         );
     }
 
-    fn everything_is_given_back<A>() {
+    fn everything_is_freed<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
 
@@ -143,7 +143,7 @@ on_every_architecture! {
         assert!(!loader.platform().take_trace().iter().any(calls));
     }
 
-    fn a_failed_start_is_undone_and_its_status_returned<A>() {
+    fn a_failed_init_is_undone_and_its_status_returned<A>() {
         for status in [-19, -1, -12, -4095, -5000, i32::MIN] {
             let loader = HostKernel::<A>::new().boot();
             let kernel = loader.platform();
@@ -165,7 +165,7 @@ on_every_architecture! {
         }
     }
 
-    fn a_failed_start_leaves_room_for_another_try<A>() {
+    fn a_failed_init_leaves_room_for_another_try<A>() {
         let loader = HostKernel::<A>::new().boot();
         let tries = AtomicU32::new(0);
         loader.platform().on_init("m", move |_| match tries.fetch_add(1, Ordering::SeqCst) {
@@ -242,7 +242,7 @@ on_every_architecture! {
         loader.load(&file).unwrap();
     }
 
-    fn a_module_that_has_not_settled_is_in_use<A>() {
+    fn a_module_whose_init_is_not_freed_is_in_use<A>() {
         let loader = HostKernel::<A>::new().boot();
         let unloader = Arc::downgrade(&loader);
         loader.platform().on_event(move |_, event, _| {
@@ -256,7 +256,7 @@ on_every_architecture! {
         loader.unload(b"m", false).unwrap();
     }
 
-    fn a_start_may_load_another_module<A>() {
+    fn an_init_function_may_load_another_module<A>() {
         let loader = HostKernel::<A>::new().boot();
         let inner = with_init_and_exit::<A>("inner").build();
         loader.platform().on_init("outer", move |loader| {
@@ -288,7 +288,7 @@ on_every_architecture! {
         assert_eq!(UnloadError::NotFound.errno(), Errno::ENOENT);
     }
 
-    fn a_module_with_a_start_and_no_stop_stays_unless_forced<A>() {
+    fn a_module_with_an_init_and_no_exit_function_stays_unless_forced<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
         loader.load(&ModuleFile::<A>::new("m").init().build()).unwrap();
@@ -371,7 +371,7 @@ on_every_architecture! {
             loader.load(&file).unwrap();
             let listed = name.replace('-', "_");
             let module = loader.find(listed.as_bytes()).expect("listed by its own name");
-            assert_figures_are_right(&module, &file);
+            assert_statistics_are_right(&module, &file);
             assert_eq!(module.statistics().from_modules, 0);
             drop(module);
 
@@ -380,14 +380,14 @@ on_every_architecture! {
         }
     }
 
-    fn a_real_module_with_a_start_gives_its_init_memory_back<A>() {
+    fn the_init_memory_of_a_real_module_is_freed<A>() {
         let file = corpus::module::<A>("fat");
         let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
         let kernel = loader.platform();
         loader.load(&file).unwrap();
         let module = loader.find(b"fat").unwrap();
 
-        assert_figures_are_right(&module, &file);
+        assert_statistics_are_right(&module, &file);
         assert!(module.statistics().init > 0);
         assert_eq!(kernel.snapshot().bytes(), module.statistics().core);
         let trace = kernel.take_trace();
@@ -397,7 +397,7 @@ on_every_architecture! {
 }
 
 /// Compares what the loader says that it did with what the file says of itself.
-fn assert_figures_are_right<A: modlink::arch::Arch>(
+fn assert_statistics_are_right<A: modlink::arch::Arch>(
     module: &modlink::Module<HostKernel<A>>,
     file: &[u8],
 ) {

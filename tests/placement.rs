@@ -198,7 +198,7 @@ on_every_architecture! {
         }
     }
 
-    fn init_is_joined_to_core_where_it_is_out_of_reach<A>() {
+    fn init_is_contiguous_with_core_where_it_is_out_of_reach<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
@@ -231,7 +231,7 @@ on_every_architecture! {
         assert_eq!(kernel.take_trace().last(), Some(&Step::Freed(Purpose::Contiguous)));
     }
 
-    fn a_joined_module_can_fail_to_start<A>() {
+    fn the_init_function_of_a_contiguous_module_can_fail<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         kernel.set_room(Purpose::Init, &[OUT_OF_REACH]);
@@ -262,7 +262,7 @@ on_every_architecture! {
         assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
     }
 
-    fn no_memory_for_a_joined_block_is_refused<A>() {
+    fn no_memory_for_a_contiguous_block_is_rejected<A>() {
         for (room, expected) in
             [(vec![], AllocateError::Exhausted), (vec![OUT_OF_REACH], AllocateError::OutOfReach)]
         {
@@ -333,7 +333,7 @@ on_every_architecture! {
         }
     }
 
-    fn a_joined_init_part_is_aligned_too<A>() {
+    fn a_contiguous_init_part_is_aligned_too<A>() {
         let loader = HostKernel::<A>::new().boot();
         loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
         let file =

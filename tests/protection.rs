@@ -116,7 +116,7 @@ on_every_architecture! {
             assert!(may_write(kernel, &module, &file, name), "{name}");
         }
         let sealed = address_in(&module, &file, ".data..ro_after_init");
-        assert_eq!(kernel.peek(sealed, 2), Ok(vec![b'!', 1]), "what its start wrote stays");
+        assert_eq!(kernel.peek(sealed, 2), Ok(vec![b'!', 1]), "what its init function wrote stays");
     }
 
     fn every_kind_of_section_is_protected_at_every_event<A>() {
@@ -148,7 +148,7 @@ on_every_architecture! {
         assert_eq!(loader.platform().peek(data, 64), Ok(vec![19; 64]));
     }
 
-    fn a_joined_block_is_protected_alike<A>() {
+    fn a_contiguous_block_is_protected_alike<A>() {
         let file = with_all_kinds::<A>().build();
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
@@ -161,7 +161,7 @@ on_every_architecture! {
         assert!(loader.find(b"m").unwrap().statistics().contiguous);
     }
 
-    fn a_module_whose_protection_fails_is_not_started<A>() {
+    fn a_module_whose_protection_fails_is_not_run<A>() {
         let file = with_all_kinds::<A>().build();
         let before_it_runs = 4;
         for nth in 1..=before_it_runs {
@@ -178,7 +178,7 @@ on_every_architecture! {
         }
     }
 
-    fn a_module_that_cannot_be_sealed_lives_with_a_warning<A>() {
+    fn a_module_that_cannot_be_protected_after_init_lives_with_a_warning<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         kernel.fail(Operation::Protect, 5);

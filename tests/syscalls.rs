@@ -645,7 +645,7 @@ on_every_architecture! {
         }
     }
 
-    fn a_status_of_a_start_passes_through<A>() {
+    fn a_status_of_an_init_function_passes_through<A>() {
         for status in [-1, -11, -19, -512, -4095, -9999] {
             let loader = HostKernel::<A>::new().boot();
             let kernel = loader.platform();

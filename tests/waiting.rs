@@ -103,7 +103,7 @@ fn why(result: Result<(), LoadError>) -> ImportProblem {
 }
 
 on_every_architecture! {
-    fn two_drivers_that_are_loaded_while_their_library_starts_both_load<A>() {
+    fn two_drivers_that_are_loaded_while_their_library_is_coming_both_load<A>() {
         let loader = HostKernel::<A>::new().with_waiting(LONG).boot();
         let gate = Gate::of(&loader, "library");
         thread::scope(|scope| {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Its exit function is in memory that is given back after init. */
+/* Its exit function is in memory that is freed after init. */
 #include "module.h"
 
 MODULE("exit_in_init", "Dual MIT/GPL");

@@ -59,7 +59,7 @@
 		".byte " #flags "\n" \
 		".popsection")
 
-/* Needed by init only, given back afterwards. */
+/* Needed by init only, freed afterwards. */
 #define IN_INIT __attribute__((section(".init.text"), cold))
 #define IN_INIT_DATA __attribute__((section(".init.data")))
 /* Needed by exit only. */

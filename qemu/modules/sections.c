@@ -29,7 +29,7 @@ int sections_write_ro_after_init(int value)
 }
 EXPORT(sections_write_ro_after_init);
 
-/* A fault: the memory has been given back. */
+/* A fault: the memory has been freed. */
 int sections_read_init_data(void)
 {
 	return *(volatile int *)&needed_by_init;

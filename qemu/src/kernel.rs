@@ -58,7 +58,7 @@ impl ModuleFile for File {
 
 // SAFETY: who is at the console vouches for modules; memory comes from the region, each block of
 // which its owner alone has; the exported
-// symbols are parts of the kernel's image, and stubs are never given back.
+// symbols are parts of the kernel's image, and stubs are never freed.
 unsafe impl Platform for TestKernel {
     type Arch = <This as Machine>::Arch;
     type Memory = Memory;

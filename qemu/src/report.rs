@@ -20,19 +20,19 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Prints the line when a module has started and its init memory has been given back.
+/// Prints the line when a module's init function has returned and its init memory has been freed.
 pub fn loaded(event: Event, module: &Module<TestKernel>) {
     if event != Event::InitFreed || is_quiet() {
         return;
     }
     let Statistics { core, init, contiguous, relocations, from_kernel, from_modules } = module.statistics();
-    let given_back = if contiguous { 0 } else { init };
+    let freed = if contiguous { 0 } else { init };
     print!("{}: core {core} bytes, init {init} bytes", module.name());
     print!(", {relocations} relocations applied, symbols: {from_kernel} from the kernel");
     if from_modules > 0 {
         print!(", {from_modules} from {}", used_modules(module));
     }
-    print!("; init bytes given back: {given_back}");
+    print!("; init bytes freed: {freed}");
     println!("{}", if contiguous { ", as core and init are one block" } else { "" });
 }
 

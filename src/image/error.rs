@@ -20,7 +20,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: SectionProblem,
     },
-    /// There is not exactly one symbol table, but so many.
+    /// There is not exactly one symbol table, but this number.
     SymbolTables(usize),
     /// A symbol.
     Symbol {
@@ -109,7 +109,7 @@ pub enum HeaderProblem {
     },
     /// `e_shnum` is 0 or too large for a count.
     SectionCount(u16),
-    /// There are more sections than `e_shnum` can count (extended numbering): so many.
+    /// There are more sections than `e_shnum` can count (extended numbering): this number.
     TooManySections(u64),
     /// The section header table leaves the file.
     SectionTable,

@@ -44,7 +44,7 @@ table! {
     ".codetag.*"                  Reported "its allocations are not counted"
     ".ctors*"                     Refused  "nobody would run its constructors"
     ".data..percpu*"              Refused  "its per-CPU variables would not be copied for each CPU"
-    ".data..ro_after_init"        Handled  "data that is protected once the module has started"
+    ".data..ro_after_init"        Handled  "data that is read-only once init has returned"
     ".data.percpu*"               Refused  "its per-CPU variables would not be copied for each CPU"
     ".dtors*"                     Refused  "nobody would run its destructors"
     ".eh_frame*"                  Harmless "how to unwind the stack"
@@ -53,7 +53,7 @@ table! {
     ".fini"                       Refused  "nobody would run its termination code"
     ".fini_array*"                Refused  "nobody would run its destructors"
     ".gcc_except_table*"          Harmless "how to unwind the stack"
-    ".gnu.linkonce.this_module"   Handled  "where the module starts and stops"
+    ".gnu.linkonce.this_module"   Handled  "its init and exit functions"
     ".ibt_endbr_seal"             Harmless "functions that may be barred from indirect calls"
     ".init"                       Refused  "nobody would run its initialisation code"
     ".init_array*"                Refused  "nobody would run its constructors"
@@ -258,7 +258,7 @@ impl KnownSections {
 struct Lookup {
     /// The first row of each slot, or [`NONE`].
     first: [u8; SLOTS],
-    /// The row behind each, or [`NONE`].
+    /// The row after each, or [`NONE`].
     next: [u8; COUNT],
     /// Where each name ends in [`TEXT`], where it starts at the end of the one before.
     ends: [u16; COUNT],

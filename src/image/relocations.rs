@@ -180,7 +180,7 @@ fn is_named_so(section: &Section<'_>) -> bool {
     [".rel", ".crel"].iter().any(|prefix| section.name.starts_with(prefix.as_bytes()))
 }
 
-/// Relocations that are not in the format of the gABI: compact ones (LLVM), lists of places that
+/// Relocations that are not in the format of the gABI: compact ones (LLVM), lists of addresses that
 /// move with the image (gABI), and Android's packed forms of all of them.
 pub(super) const SHT_RELR: u32 = 19;
 pub(super) const SHT_CREL: u32 = 0x4000_0014;

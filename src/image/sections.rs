@@ -266,7 +266,7 @@ const NONCONFORMING: u64 = SHF_OS_NONCONFORMING as u64 | 0x0010_0000;
 
 /// Established: a type of the gABI, which all are below 20, or an operating system's, whose
 /// sections may be treated as others are unless they say that they must not. GNU ld draws the line
-/// in the same place. (x86-64 psABI: `SHT_X86_64_UNWIND`.)
+/// at the same type. (x86-64 psABI: `SHT_X86_64_UNWIND`.)
 #[inline]
 fn known_type<A: Arch>(kind: u32) -> Result<(), SectionProblem> {
     match kind {

@@ -130,7 +130,7 @@ impl<A: Arch> Symbols<'_, A> {
     }
 }
 
-/// The symbol behind an entry that [`check`] has let pass.
+/// The symbol of an entry that [`check`] has let pass.
 #[inline(always)]
 fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
     Symbol {
@@ -150,7 +150,7 @@ fn checked<'a>(entry: &Sym, strings: Strings<'a>) -> Symbol<'a> {
 
 /// Finds the symbol table. Established: there is exactly one, its strings are a string table, and
 /// of every symbol the name, the section, the binding and the type. Its value may be anything, as
-/// for GNU ld: before, in or behind its section.
+/// for GNU ld: before, in or after its section.
 pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a, A>, Error> {
     let mut tables = sections.iter().enumerate().filter(|(_, section)| section.kind == SHT_SYMTAB);
     let (Some((index, table)), None) = (tables.next(), tables.next()) else {

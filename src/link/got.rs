@@ -50,7 +50,7 @@ impl Got {
         Ok(Self { slots, tables, word, needed, offset: 0 })
     }
 
-    /// Puts the table behind `end`, an offset in the core part, and returns its own end.
+    /// Puts the table at or after `end`, an offset in the core part, and returns its own end.
     pub fn place_at(&mut self, end: u64) -> u64 {
         self.offset = align_up(end, self.word);
         if self.needed { self.offset.saturating_add(self.size()) } else { end }

@@ -1,7 +1,7 @@
 //! The linker: bytes and addresses in, bytes out.
 //!
 //! [`Plan`] says which section goes where, [`Placed`] is the module copied there, [`Values`] are
-//! its symbols' values, and [`Placed::relocate`] writes them into its places. Nothing here knows
+//! its symbols' values, and [`Placed::relocate`] writes them into it. Nothing here knows
 //! a kernel, a lock or a registry: a kernel that loads a module and a tool that links one outside
 //! run the same code and get the same bytes.
 

@@ -24,9 +24,9 @@ pub struct Placed<'p, 'm> {
 }
 
 impl Plan {
-    /// Copies every loaded section to its place and clears all other bytes of the blocks.
+    /// Copies every loaded section to its location and clears all other bytes of the blocks.
     ///
-    /// The init part may lie behind the core part in one block: split it at
+    /// The init part may lie after the core part in one block: split it at
     /// [`Contiguous::init_offset`](super::Contiguous::init_offset).
     ///
     /// # Errors
@@ -51,8 +51,8 @@ impl Plan {
             let block = placed.block_mut(location.part);
             let range = location.range();
             clear(block.bytes, *end..range.start);
-            let behind = block.bytes.get_mut(range.start..);
-            if let Some(target) = behind.and_then(|bytes| bytes.get_mut(..data.len())) {
+            let rest = block.bytes.get_mut(range.start..);
+            if let Some(target) = rest.and_then(|bytes| bytes.get_mut(..data.len())) {
                 target.copy_from_slice(data);
                 *end = range.start.saturating_add(data.len());
             }

@@ -117,8 +117,8 @@ impl Layout {
 }
 
 impl Plan {
-    /// Lays out the loaded sections of an image, and room for a global offset table behind the
-    /// constants of the core part where a relocation needs one. `page` is the granularity of
+    /// Lays out the loaded sections of an image, and room for a global offset table after the
+    /// rodata of the core part where a relocation needs one. `page` is the granularity of
     /// protection in bytes, a power of two.
     ///
     /// # Errors
@@ -164,7 +164,7 @@ impl Plan {
         self.order.iter().filter_map(|index| Some((*index, self.location(*index)?)))
     }
 
-    /// Gives a place to each loaded section.
+    /// Gives a location to each loaded section.
     fn lay_out_all(&mut self, sections: &[Section<'_>], page: u64) -> Result<(), OutOfMemory> {
         self.locations.try_reserve_exact(sections.len())?;
         self.locations.resize(sections.len(), None);
@@ -182,7 +182,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Gives a place to each section of a part, those of a memory type in the order of the file.
+    /// Gives a location to each section of a part, those of a memory type in the order of the file.
     fn lay_out(
         &mut self,
         sections: &[Section<'_>],

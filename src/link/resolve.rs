@@ -60,7 +60,7 @@ impl<A: Arch> Values<A> {
 }
 
 impl Placed<'_, '_> {
-    /// Gives every symbol its value: its place in the module, its absolute address, or what
+    /// Gives every symbol its value: its address in the module, its absolute address, or what
     /// `lookup`, given its name and binding, returns for an undefined one. A weak symbol that
     /// nobody defines is 0.
     ///
@@ -79,7 +79,7 @@ impl Placed<'_, '_> {
         let addresses = self.section_addresses(image)?;
         let mut values = Values::none(symbols.len())?;
         let mut unknown = 0_usize;
-        for (index, (symbol, place)) in symbols.iter().zip(&mut values.values).enumerate() {
+        for (index, (symbol, slot)) in symbols.iter().zip(&mut values.values).enumerate() {
             let value = match symbol.definition() {
                 Definition::Section(section) => match addresses.get(section) {
                     Some(address) if *address != A::Word::MAX => {
@@ -101,7 +101,7 @@ impl Placed<'_, '_> {
                     }
                 },
             };
-            *place = value;
+            *slot = value;
             if value == A::Word::MAX {
                 let chance = &mut values.none_by_chance;
                 chance.try_reserve(1).map_err(OutOfMemory::from)?;
@@ -151,7 +151,7 @@ impl Placed<'_, '_> {
     }
 }
 
-/// Names those of so many undefined symbols that have been given no value.
+/// Names those of the `count` undefined symbols that have been given no value.
 #[cold]
 #[inline(never)]
 fn unknown_symbols<A: Arch>(

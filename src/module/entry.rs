@@ -1,4 +1,4 @@
-//! Where a module starts and stops.
+//! The init and exit functions of a module.
 //!
 //! Linux runs what `struct module` holds. Its layout is the kernel's own affair, but of all that it
 //! refers to only two are code: its init and, at a higher offset, its exit function. What it does
@@ -27,7 +27,7 @@ pub(crate) struct EntryPoints {
     pub exit: Option<u64>,
 }
 
-/// Why a symbol is not, or does not tell, where a module starts or stops.
+/// Why a symbol is not, or does not tell, a module's init or exit function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryProblem {
@@ -119,7 +119,7 @@ impl<A: Arch> Module<'_, '_, A> {
         let Some(target) = self.image.known(THIS_MODULE) else {
             return Ok([first, second]);
         };
-        let bytes = self.plan.location(target).map(|place| self.placed.bytes(place));
+        let bytes = self.plan.location(target).map(|location| self.placed.bytes(location));
         self.image.visit_relocations(target, &mut |relocation, symbol| {
             if self.section(symbol).is_some_and(|section| section.known == Some(FIXUPS)) {
                 return;
@@ -161,7 +161,7 @@ impl<A: Arch> Module<'_, '_, A> {
             } else {
                 continue;
             };
-            let start = self.place(&symbol).map_or(0, |place| self.placed.address(place));
+            let start = self.location(&symbol).map_or(0, |location| self.placed.address(location));
             let address = start.wrapping_add(symbol.value);
             if found.is_there() && found.address != address {
                 return Err((index, EntryProblem::Contradiction));
@@ -190,10 +190,10 @@ impl<A: Arch> Module<'_, '_, A> {
         }
         let found = self.image.symbols().get(symbol);
         let code = found.filter(|found| self.is_code(found));
-        match code.and_then(|found| self.place(&found)) {
-            Some(place)
-                if (for_init || place.part == Part::Core)
-                    && address.wrapping_sub(self.placed.address(place)) < place.size =>
+        match code.and_then(|found| self.location(&found)) {
+            Some(location)
+                if (for_init || location.part == Part::Core)
+                    && address.wrapping_sub(self.placed.address(location)) < location.size =>
             {
                 Ok(Some(address))
             }
@@ -202,7 +202,7 @@ impl<A: Arch> Module<'_, '_, A> {
     }
 
     /// Where the section of a symbol is.
-    fn place(&self, symbol: &Symbol<'_>) -> Option<Location> {
+    fn location(&self, symbol: &Symbol<'_>) -> Option<Location> {
         let Definition::Section(section) = symbol.definition() else { return None };
         self.plan.location(section)
     }

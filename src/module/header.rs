@@ -3,7 +3,7 @@
 //! Invariants:
 //! - The content is there while the count says so (`FILLED`). It may be looked at with a reference,
 //!   or with a pin of the registry if the count does not say that it is gone.
-//! - It is dropped by who takes the module out, once it is closed, there are no references, and
+//! - It is dropped by who removes the module, once it is going, there are no references, and
 //!   everybody is done who has pinned before it was gone.
 //! - The header itself is there for as long as a handle, which looks at the count alone.
 

@@ -20,11 +20,11 @@ pub const fn max_name<A: Arch>() -> usize {
 pub enum ModInfoProblem {
     /// `.modinfo` has no `name`.
     NoName,
-    /// The name is empty or longer than [`max_name`]: so many bytes.
+    /// The name is empty or longer than [`max_name`]: this many bytes.
     NameLength(usize),
     /// It imports more than [`MAX_NAMESPACES`] namespaces.
     Namespaces,
-    /// So many names of loaded modules collide with its name that finding it would take too long.
+    /// More names of loaded modules have the hash of its name than are looked through.
     Collision,
 }
 

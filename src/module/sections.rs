@@ -48,7 +48,7 @@ impl Sections {
     ) -> Result<Self, OutOfMemory> {
         let (mut table, mut rows) = (&b""[..], Vec::new());
         for (index, section) in image.loaded_sections() {
-            let Some(place) = plan.location(index) else { continue };
+            let Some(location) = plan.location(index) else { continue };
             if !all && !kept.has(section.known) {
                 continue;
             }
@@ -58,9 +58,9 @@ impl Sections {
             rows.try_reserve(1)?;
             rows.push(Row {
                 name: name.len() as u32,
-                offset: place.offset as u32,
-                size: place.size as u32,
-                part: place.part,
+                offset: location.offset as u32,
+                size: location.size as u32,
+                part: location.part,
             });
         }
         let mut names = Vec::new();

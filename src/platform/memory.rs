@@ -13,7 +13,7 @@
 
 use core::ops::{Range, RangeInclusive};
 
-/// Memory that holds a module, or its init part, while it is linked. Dropping it gives it back.
+/// Memory that holds a module, or its init part, while it is linked. Dropping it frees it.
 ///
 /// It starts readable and writable and not executable. The address at which the module will run
 /// may differ from the one at which these bytes are written.
@@ -37,12 +37,12 @@ pub unsafe trait ModuleMemory: Send + Sync {
     /// those that become [`Protection::Execute`] visible to instruction fetch.
     ///
     /// # Errors
-    /// [`ProtectError`] if any of them cannot be protected so; all has been given back then.
+    /// [`ProtectError`] if any of them cannot be protected so; all has been freed then.
     fn protect(self, pages: &[(Range<usize>, Protection)])
     -> Result<Self::Protected, ProtectError>;
 }
 
-/// Memory of a module that may run. Dropping it gives it back.
+/// Memory of a module that may run. Dropping it frees it.
 ///
 /// The module and whoever it gives an address to write to it at any time, so that a reference to
 /// its bytes would be undefined behaviour, and whatever it could have written is not to be trusted.
@@ -122,7 +122,7 @@ pub struct MemoryRequest {
 pub enum Purpose {
     /// What stays for as long as the module is loaded.
     Core,
-    /// What is given back once the module has started.
+    /// What is freed once the init function has returned.
     Init,
     /// Both in one block, because they could not be had close enough to each other.
     Contiguous,

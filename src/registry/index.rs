@@ -40,7 +40,7 @@ pub(super) fn after<P: Platform>(
         used <= old.room() && needed >= old.room() / 4
     };
     // A third more than is needed, so that the index is not made anew for each module. In twice as
-    // much there is a place for names that had none.
+    // much there is a slot for names that had none.
     let mut room = needed.saturating_add(needed / 3);
     let most = room.saturating_mul(2);
     let mut old = old.filter(serves);

@@ -6,7 +6,7 @@
 //! Invariants:
 //! - A module's name is reserved before the module is listed, and no two that are not gone have one
 //!   name.
-//! - A module is taken out in this order: it is closed, becomes gone, is retired, leaves the
+//! - A module is removed in this order: it is going, becomes gone, is retired, leaves the
 //!   snapshot; its content goes when nobody reads or refers to it, its header when it has left the
 //!   snapshot and has no handles either. Only leaving the snapshot needs the heap: without that the
 //!   header waits for the next change.
@@ -179,7 +179,7 @@ impl<P: Platform> Registry<P> {
         unsafe { self.gone.free(gone, is_free) };
     }
 
-    /// Takes a module out that nobody can get a reference to any more.
+    /// Removes a module that nobody can get a reference to any more.
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn remove(&self, platform: &P, entry: Entry<P>) {
@@ -243,7 +243,7 @@ impl<P: Platform> Drop for Reservation<'_, P> {
     }
 }
 
-/// A module in the registry. Dropping it takes the module out, which is closed then, unless it
+/// A module in the registry. Dropping it removes the module, which is going then, unless it
 /// [stays](Self::stay).
 #[must_use = "dropping it removes the module"]
 pub(crate) struct Listed<'r, P: Platform> {

@@ -341,7 +341,7 @@ impl<P: Platform> Clone for Row<P> {
 
 impl<P: Platform> Copy for Row<P> {}
 
-/// These rows without those that `leaves` says, and with one more in its place; `None` if the heap
+/// These rows without those that `leaves` says, and with one more in its position; `None` if the heap
 /// does not have the room.
 // Out of line, which makes a loader smaller.
 #[inline(never)]

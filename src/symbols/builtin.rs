@@ -72,7 +72,7 @@ pub enum KsymtabError {
     /// The symbol of this name is exported twice.
     Duplicate(&'static str),
     /// There is something in the section `modlink_ksymtab` that [`export!`](crate::export) has not
-    /// put there: its size in bytes, which is not one of so many entries.
+    /// put there: its size in bytes, which is not that of whole entries.
     Size(usize),
     /// The names of too many symbols have the hash of this one.
     Collision(&'static str),
@@ -151,7 +151,7 @@ impl Ksymtab {
 
         let (start, stop) = ((&raw const START).cast::<KernelSymbol>(), &raw const STOP);
         // A script may set the first symbol where something of another alignment has ended; the
-        // first entry is the first place where one can be.
+        // first entry is at the first address where one can be.
         let misfit = start.addr().wrapping_neg() & align_of::<KernelSymbol>().wrapping_sub(1);
         let start = start.wrapping_byte_add(misfit);
         let size = stop.addr().saturating_sub(start.addr());
@@ -191,7 +191,7 @@ impl Ksymtab {
     /// [`KsymtabError::Duplicate`], [`KsymtabError::Collision`] and [`KsymtabError::OutOfMemory`].
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, KsymtabError> {
         Self::with_room(symbols, symbols.len()).or_else(|error| match error {
-            // In twice the room there is a place for names that had none.
+            // In twice the room there is a slot for names that had none.
             KsymtabError::Collision(_) => Self::with_room(symbols, symbols.len().saturating_mul(2)),
             error => Err(error),
         })

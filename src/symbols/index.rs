@@ -7,7 +7,7 @@
 //! Invariants, which bound what a search costs whatever the names are:
 //! - In a bucket the free slots come last.
 //! - The tags of a bucket differ: a search compares two names at most. A name for which both
-//!   buckets have no place is not added, and the caller makes a larger index or refuses the name.
+//!   buckets have no slot is not added, and the caller makes a larger index or rejects the name.
 
 use crate::heap::OutOfMemory;
 use alloc::vec::Vec;
@@ -31,7 +31,7 @@ const BUCKET: usize = 8;
 const FEW: usize = 4;
 
 impl Index {
-    /// An index with room for so many names, which takes six bytes of the heap for each.
+    /// An index with room for `room` names, which takes six bytes of the heap for each.
     pub fn with_room(room: usize) -> Result<Self, OutOfMemory> {
         let size = room.saturating_add(room.div_ceil(2)).checked_next_multiple_of(BUCKET);
         let size = size.and_then(|size| u32::try_from(size).ok()).ok_or(OutOfMemory)?;
@@ -63,14 +63,14 @@ impl Index {
         self.len
     }
 
-    /// Adds a name by its hash; `None` if there is no place for it.
+    /// Adds a name by its hash; `None` if there is no slot for it.
     pub fn push(&mut self, hash: u32) -> Option<()> {
         if self.len as usize >= self.room() {
             return None;
         }
         let slot = self.tag(hash) | self.len;
         let [first, second] = self.buckets(hash);
-        let (in_first, in_second) = (self.place(first, hash), self.place(second, hash));
+        let (in_first, in_second) = (self.used(first, hash), self.used(second, hash));
         let bucket = match (in_first, in_second) {
             (Some(used), Some(other)) if used >= FEW && other < used => second,
             (Some(_), _) => first,
@@ -117,8 +117,8 @@ impl Index {
         [first, if second < count { second } else { second.wrapping_sub(count) }]
     }
 
-    /// How many slots of a bucket are used; `None` if it has no place for a name of this hash.
-    fn place(&self, bucket: usize, hash: u32) -> Option<usize> {
+    /// How many slots of a bucket are used; `None` if it has no slot for a name of this hash.
+    fn used(&self, bucket: usize, hash: u32) -> Option<usize> {
         let tag = self.tag(hash);
         let mut used = 0_usize;
         for slot in self.bucket(bucket)? {
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_place_changes_nothing() {
+    fn a_name_without_a_slot_changes_nothing() {
         let mut index = index_of(&names(5), 5);
         let before = index.slots.clone();
         assert!(index.push(7).is_none());
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_heap_has_is_refused() {
+    fn more_than_the_heap_has_is_an_error() {
         assert!(Index::with_room(usize::MAX).is_err());
         assert!(Index::with_room(usize::MAX / 8).is_err());
     }

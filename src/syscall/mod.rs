@@ -36,7 +36,7 @@ bitflags! {
     pub struct DeleteFlags: u32 {
         /// Fail rather than wait. A module in use is always refused at once.
         const NONBLOCK = 0o4000;
-        /// Take out even a module that has a start and no stop.
+        /// Unload even a module that has an init and no exit function.
         const TRUNC = 0o1000;
     }
 }
@@ -103,7 +103,7 @@ pub fn finit_module<P: ProcessPlatform>(
 ///
 /// # Errors
 /// `EPERM`, `EFAULT`, `ENOENT`, `EWOULDBLOCK` if it is in use, `EBUSY` if it is coming or going or
-/// has a start and no stop and `O_TRUNC` is not among `flags`.
+/// has an init and no exit function and `O_TRUNC` is not among `flags`.
 pub fn delete_module<P: ProcessPlatform>(
     loader: &Loader<P>,
     name: u64,
@@ -184,7 +184,7 @@ fn load<P: ProcessPlatform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> 
     }
 }
 
-/// So many bytes of the calling process, from an address on.
+/// `length` bytes of the calling process, from an address on.
 fn copy<P: ProcessPlatform>(platform: &P, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = room(length)?;
     while bytes.len() < length {
@@ -205,7 +205,7 @@ enum Excess {
 }
 
 /// The NUL-terminated string at an address of the calling process, without its NUL. No more than
-/// `limit` bytes are read, nor any page behind the one with the NUL, since those need not be there.
+/// `limit` bytes are read, nor any page after the one with the NUL, since those need not be there.
 fn string<P: ProcessPlatform>(
     platform: &P,
     address: u64,
@@ -235,7 +235,7 @@ fn string<P: ProcessPlatform>(
     }
 }
 
-/// No bytes yet, and room for so many.
+/// No bytes yet, and room for `length`.
 fn room(length: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;

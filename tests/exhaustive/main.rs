@@ -1,6 +1,6 @@
 //! A real module of each architecture with every byte changed to every other value, and cut off at
 //! every length: each is refused with an error, or loaded as its headers then say, within its own
-//! memory, and given back whole.
+//! memory, and freed whole.
 //!
 //! All of them are some millions (`make test-exhaustive`); `cargo test` takes a sample.
 

@@ -1,4 +1,4 @@
-//! Refusals of what a module exports, and of where it starts and stops.
+//! Errors in what a module exports, and in its init and exit functions.
 
 use crate::case::{Case, Cases, expect_refusals, symbol};
 use crate::edit::*;
@@ -33,7 +33,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn every_export_table_that_cannot_be_searched_is_refused() {
+fn every_export_table_that_cannot_be_read_is_rejected() {
     expect_refusals(cases);
 }
 

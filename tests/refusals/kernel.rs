@@ -35,7 +35,7 @@ pub struct Outcome {
 }
 
 #[test]
-fn every_refusal_of_the_kernel_says_why_and_leaves_no_trace() {
+fn every_error_of_a_load_says_why_and_leaves_no_trace() {
     let mut wrong = Vec::new();
     for architecture in Architecture::ALL {
         for outcome in outcomes(architecture) {
@@ -81,7 +81,7 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
         outcomes.extend(no_memory::<A>(on));
         outcomes.extend(no_protection::<A>(on));
         outcomes.extend(no_arguments::<A>(on));
-        outcomes.extend(failing_starts::<A>(on));
+        outcomes.extend(failing_inits::<A>(on));
         outcomes
     })
 }
@@ -178,7 +178,7 @@ fn user(on: Architecture) -> Edit {
     file
 }
 
-/// A module that exports `crc_itu_t`, with a start and a stop.
+/// A module that exports `crc_itu_t`, with an init and an exit function.
 fn exporter<A: Arch>() -> Vec<u8> {
     ModuleFile::<A>::new("exporter").exports("crc_itu_t").init().exit().build()
 }
@@ -216,7 +216,7 @@ fn loaded_already<A: Arch>(on: Architecture) -> Outcome {
     load(&loader, on.signed_module(), want, Errno::EEXIST, "module crc_itu_t is loaded already")
 }
 
-/// Runs `request` while the module `exporter` is in its start.
+/// Runs `request` while the module `exporter` is in its init function.
 fn while_coming<A: Arch>(
     kernel: HostKernel<A>,
     request: impl Fn(&Loader<A>) -> Outcome + Send + Sync + 'static,
@@ -228,7 +228,7 @@ fn while_coming<A: Arch>(
         *kept.lock().unwrap() = Some(request(loader));
         0
     });
-    loader.load(&exporter::<A>()).expect("it starts");
+    loader.load(&exporter::<A>()).expect("it loads");
     outcome.lock().unwrap().take().expect("the start has run")
 }
 
@@ -280,7 +280,7 @@ fn exporter_is_going<A: Arch>(on: Architecture) -> Outcome {
     });
     loader.load(&exporter::<A>()).expect("it loads");
     loader.unload(b"exporter", false).expect("nobody uses it");
-    outcome.lock().unwrap().take().expect("the stop has run")
+    outcome.lock().unwrap().take().expect("the exit function has run")
 }
 
 fn unloaded_while_coming<A: Arch>() -> Outcome {
@@ -453,7 +453,7 @@ fn no_arguments<A: Arch>(on: Architecture) -> Vec<Outcome> {
     vec![refuse(Errno::EFAULT), refuse(Errno::E2BIG)]
 }
 
-fn failing_starts<A: Arch>(on: Architecture) -> Vec<Outcome> {
+fn failing_inits<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let loader = kernel_for::<A>(on).boot();
     let mut file = on.module();
     let function = file.symbol("crc_itu_t");

@@ -1,6 +1,6 @@
 //! Address translation on the 68040 (M68040 User's Manual, section 3): three levels of tables,
 //! indexed by seven, seven and six bits of the address, and pages of 4 KiB. The tables come from
-//! the heap and are never given back.
+//! the heap and are never freed.
 //!
 //! The 68040 can protect a page against writing, in supervisor mode too, but has nothing like an
 //! NX bit: whatever can be read can be run. Code and constants are therefore protected alike, and
@@ -167,7 +167,7 @@ unsafe fn below<T: Table>(entry: &AtomicU32) -> &'static T {
         entry.store(address | USED | TABLE_RESIDENT, Ordering::Relaxed);
         return table;
     }
-    // SAFETY: the address of a table of this type that is never given back.
+    // SAFETY: the address of a table of this type that is never freed.
     unsafe { &*ptr::with_exposed_provenance(present as usize & TABLE) }
 }
 

@@ -7,24 +7,24 @@ use core::ops::Range;
 #[derive(Debug)]
 pub struct Frames {
     never_used: Range<usize>,
-    given_back: Vec<usize>,
+    free: Vec<usize>,
     page_size: usize,
 }
 
 impl Frames {
     /// All pages in `range`, which are physical addresses of whole pages.
     pub const fn new(range: Range<usize>, page_size: usize) -> Self {
-        Self { never_used: range, given_back: Vec::new(), page_size }
+        Self { never_used: range, free: Vec::new(), page_size }
     }
 
     /// How many pages are left.
     pub fn left(&self) -> usize {
-        self.never_used.len() / self.page_size + self.given_back.len()
+        self.never_used.len() / self.page_size + self.free.len()
     }
 
     /// Takes one page; its physical address.
     pub fn take(&mut self) -> Option<usize> {
-        if let Some(frame) = self.given_back.pop() {
+        if let Some(frame) = self.free.pop() {
             return Some(frame);
         }
         let frame = self.never_used.start;
@@ -35,8 +35,8 @@ impl Frames {
         Some(frame)
     }
 
-    /// Gives one page back.
-    pub fn give_back(&mut self, frame: usize) {
-        self.given_back.push(frame);
+    /// Frees one page.
+    pub fn free(&mut self, frame: usize) {
+        self.free.push(frame);
     }
 }

@@ -29,7 +29,7 @@ static FRAMES: Mutex<Option<Frames>> = Mutex::new(None);
 #[derive(Debug)]
 pub struct ModulePages;
 
-/// Frames that are given back when dropped.
+/// Frames that are free again when dropped.
 #[derive(Debug)]
 pub struct Taken {
     frames: Vec<usize>,
@@ -103,7 +103,7 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         if let Some(frames) = FRAMES.lock().as_mut() {
-            self.frames.drain(..).for_each(|frame| frames.give_back(frame));
+            self.frames.drain(..).for_each(|frame| frames.free(frame));
         }
     }
 }

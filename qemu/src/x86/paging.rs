@@ -1,6 +1,6 @@
 //! Page tables of 512 entries of 64 bits: four levels of them on x86_64, three on i386 (PAE).
 //!
-//! Intel SDM volume 3, chapter "Paging". Every table comes from the heap and is never given back.
+//! Intel SDM volume 3, chapter "Paging". Every table comes from the heap and is never freed.
 
 use super::layout::{self, KERNEL_BASE};
 use crate::machine::Boot;

@@ -1,6 +1,6 @@
 //! Which addresses of a region are taken.
 //!
-//! A bit stands for each page. A block takes its pages and the one behind, the guard; the first
+//! A bit stands for each page. A block takes its pages and the one after them, the guard; the first
 //! page of the region belongs to nobody. Bits are set and cleared without a lock, so that it does
 //! not matter what a thread is doing when it is interrupted, nor who else looks for addresses.
 
@@ -80,7 +80,7 @@ impl Taken {
         let request = Request { count, align };
 
         let bits = self.bits().ok_or(AllocateError::Exhausted)?;
-        // The first page that is all in the window, and the one behind the last that is.
+        // The first page that is all in the window, and the one after the last that is.
         let start = first.div_ceil(page);
         let end = match last.checked_add(1) {
             Some(end) => end.checked_div(page).unwrap_or(0),
@@ -171,7 +171,7 @@ impl Taken {
                 }
             };
         }
-        // SAFETY: so many words, zeros at first, which stay for as long as `self` lives.
+        // SAFETY: as many words, zeros at first, which stay for as long as `self` lives.
         Some(unsafe { slice::from_raw_parts(start, bits::words(self.pages.len())) })
     }
 
@@ -220,7 +220,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn pages_that_somebody_takes_and_gives_up_again_are_not_refused() {
+    fn pages_that_somebody_takes_and_gives_up_again_can_be_had() {
         let rounds = if cfg!(miri) { 20 } else { 20_000 };
         let taken = Taken::new(0..200, NonZero::<usize>::MIN);
         let bits = taken.bits().unwrap();

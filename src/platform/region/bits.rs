@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 const BITS: usize = usize::BITS as usize;
 
-/// How many words hold so many bits.
+/// How many words it takes for `bits` bits.
 pub const fn words(bits: usize) -> usize {
     bits.div_ceil(BITS)
 }

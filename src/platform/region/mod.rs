@@ -2,7 +2,7 @@
 //!
 //! A [`Region`] hands out the addresses of a range and keeps what [`ModuleMemory`] promises: no page
 //! is writable and executable, a page that is never mapped lies before and after each block, and
-//! dropping a block gives all of it back. Of the kernel it asks three operations, [`Pages`].
+//! dropping a block frees all of it. Of the kernel it asks three operations, [`Pages`].
 //!
 //! # Contexts
 //! A region has no lock, so that none of the operations is called with anything of the crate's
@@ -104,7 +104,7 @@ use core::slice;
 
 /// What a [`Region`] asks of a kernel: pages at addresses of the region.
 ///
-/// `pages` are always addresses of whole pages, from the first byte to behind the last, and never
+/// `pages` are always addresses of whole pages, from the first byte to the end of the last, and never
 /// none. The operations may be called on any CPU, several at once for different pages.
 ///
 /// # Safety
@@ -193,8 +193,8 @@ pub struct Region<P: Pages> {
 }
 
 impl<P: Pages> Region<P> {
-    /// A region of these addresses, from the first byte to behind the last. Its first page and the
-    /// one behind each block are never mapped.
+    /// A region of these addresses, from the first byte to the end of the last. Its first page and the
+    /// one after each block are never mapped.
     ///
     /// # Safety
     /// As long as there is the region or memory of it, nobody else maps or uses any of these
@@ -248,7 +248,7 @@ pub struct Protected<'r, P: Pages> {
     read_only: ReadOnlyPages,
 }
 
-/// Pages that are mapped. Dropping it unmaps them, gives the frames back, and then the addresses.
+/// Pages that are mapped. Dropping it unmaps them, and frees the frames and then the addresses.
 struct Block<'r, P: Pages> {
     region: &'r Region<P>,
     written: NonNull<u8>,
@@ -295,7 +295,7 @@ impl<P: Pages> Block<'_, P> {
 
 impl<P: Pages> Drop for Block<'_, P> {
     fn drop(&mut self) {
-        // SAFETY: the owner is done with it. The frames and the addresses are given back after
+        // SAFETY: the owner is done with it. The frames and the addresses are freed after
         // this, when no CPU reaches the frames any more.
         unsafe { self.region.pages.unmap(self.addresses.pages(), &self.frames) }.flush();
     }
@@ -329,7 +329,7 @@ unsafe impl<'r, P: Pages> ModuleMemory for Memory<'r, P> {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: so many bytes are mapped writable; `self` is borrowed for as long as the slice
+        // SAFETY: all of them are mapped writable; `self` is borrowed for as long as the slice
         // lives, and nobody else has them before `protect` consumes it.
         unsafe { slice::from_raw_parts_mut(self.0.written.as_ptr(), self.0.len()) }
     }

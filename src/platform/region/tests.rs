@@ -36,7 +36,7 @@ thread_local! {
     static FLUSHED: RefCell<Vec<Range<usize>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Bytes of the heap, behind pages.
+/// Bytes of the heap, of which pages are made.
 #[derive(Debug)]
 struct Frames {
     bytes: *mut [UnsafeCell<u8>],
@@ -152,7 +152,7 @@ fn blocks_lie_apart_with_a_page_before_and_after_each() {
     assert_eq!(take(3).unwrap_err(), AllocateError::Exhausted);
     assert_eq!(take(2).unwrap().address(), page(1));
     drop(second);
-    assert_eq!(take(6).unwrap().address(), page(1), "all has been given back");
+    assert_eq!(take(6).unwrap().address(), page(1), "all has been freed");
     assert_eq!(mapped(&region), []);
 }
 
@@ -226,7 +226,7 @@ fn every_page_is_protected_as_asked_and_the_others_stay_writable() {
 }
 
 #[test]
-fn what_cannot_be_protected_is_given_back() {
+fn what_cannot_be_protected_is_freed() {
     use Protection::*;
     let wrong: [&[(Range<usize>, Protection)]; 5] = [
         &[(0..PAGE + 1, Execute)],
@@ -334,7 +334,7 @@ fn whatever_is_asked_for_comes_out_as_in_a_model() {
         let (count, align) = (1 + numbers.below(9), 1 << numbers.below(4));
         let (low, more) = (numbers.below(SIZE), numbers.below(SIZE));
         let window = low..(low + more).min(SIZE);
-        // What is free, page by page, and the lowest place that suits.
+        // What is free, page by page, and the lowest address that suits.
         let free = |page: usize| {
             let taken = |(block, _): &(Range<usize>, _)| block.start <= page && page <= block.end;
             page != 0 && page < SIZE && !blocks.iter().any(taken)
@@ -364,7 +364,7 @@ fn whatever_is_asked_for_comes_out_as_in_a_model() {
 }
 
 #[test]
-fn threads_get_different_pages_and_nobody_is_refused_what_is_free() {
+fn threads_get_different_pages_and_everybody_gets_what_is_free() {
     const THREADS: usize = 4;
     // Room for one more, however the blocks of the others lie.
     let region = Arc::new(region(1 + (THREADS - 1) * 71 + THREADS * 70 + 71));

@@ -32,7 +32,7 @@ impl Kernel {
     }
 }
 
-/// Memory out of the arena; it is never given back.
+/// Memory out of the arena; it is never freed.
 #[derive(Debug)]
 pub struct Room {
     start: *mut u8,

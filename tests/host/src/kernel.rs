@@ -57,8 +57,8 @@ pub struct HostKernel<A: Arch> {
     log: Mutex<Vec<(Level, String)>>,
     /// The address ranges of the modules that have been started, the last one last.
     started: Mutex<Vec<(Range<u64>, String)>>,
-    starts: Mutex<BTreeMap<String, Start<A>>>,
-    stops: Mutex<BTreeMap<String, Stop<A>>>,
+    inits: Mutex<BTreeMap<String, Start<A>>>,
+    exits: Mutex<BTreeMap<String, Stop<A>>>,
     queue: Queue,
     watchers: Mutex<Vec<Watcher<A>>>,
     arch: PhantomData<A>,
@@ -105,8 +105,8 @@ impl<A: Arch> HostKernel<A> {
             called: Mutex::default(),
             log: Mutex::default(),
             started: Mutex::default(),
-            starts: Mutex::default(),
-            stops: Mutex::default(),
+            inits: Mutex::default(),
+            exits: Mutex::default(),
             queue: Queue::default(),
             watchers: Mutex::default(),
             arch: PhantomData,
@@ -250,12 +250,12 @@ impl<A: Arch> HostKernel<A> {
         name: &str,
         start: impl Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync + 'static,
     ) {
-        self.starts.lock().unwrap().insert(name.into(), Arc::new(start));
+        self.inits.lock().unwrap().insert(name.into(), Arc::new(start));
     }
 
-    /// When the module of that name is stopped, `stop` runs in its place.
-    pub fn on_exit(&self, name: &str, stop: impl Fn(&Arc<HostLoader<A>>) + Send + Sync + 'static) {
-        self.stops.lock().unwrap().insert(name.into(), Arc::new(stop));
+    /// When the exit function of the module of that name is called, `exit` runs instead.
+    pub fn on_exit(&self, name: &str, exit: impl Fn(&Arc<HostLoader<A>>) + Send + Sync + 'static) {
+        self.exits.lock().unwrap().insert(name.into(), Arc::new(exit));
     }
 
     /// Calls `watcher` at each event.
@@ -526,7 +526,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Init(name.clone()));
-        let start = self.starts.lock().unwrap().get(&name).cloned();
+        let start = self.inits.lock().unwrap().get(&name).cloned();
         start.map_or(0, |start| start(&self.loader()))
     }
 
@@ -535,9 +535,9 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Exit(name.clone()));
-        let stop = self.stops.lock().unwrap().get(&name).cloned();
-        if let Some(stop) = stop {
-            stop(&self.loader());
+        let exit = self.exits.lock().unwrap().get(&name).cloned();
+        if let Some(exit) = exit {
+            exit(&self.loader());
         }
     }
 

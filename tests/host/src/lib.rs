@@ -4,7 +4,7 @@
 //! addresses that the architecture's kernel would give it, and its pages have protections that are
 //! watched: a use that they forbid panics. Module code cannot run here; calls into it are recorded
 //! and answered by what the test has scripted. Everything that the loader takes is counted, and a
-//! [`Snapshot`] shows whether it has been given back.
+//! [`Snapshot`] shows whether it has been freed.
 //!
 //! ```
 //! use modlink::arch::X86_64;

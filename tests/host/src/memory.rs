@@ -70,7 +70,7 @@ pub struct HostProtected {
     read_only: ReadOnlyPages,
 }
 
-/// What gives a block back when it is dropped.
+/// What frees a block when it is dropped.
 #[derive(Debug)]
 struct Held {
     memory: Arc<Memory>,
@@ -342,7 +342,7 @@ impl Drop for Held {
         needs_a_thread("giving memory back");
         let mut state = self.memory.state.lock().unwrap();
         let removed = state.blocks.remove(&self.block.address);
-        assert!(removed.is_some(), "memory is given back twice");
+        assert!(removed.is_some(), "memory is freed twice");
         drop(state);
         let purpose = self.block.request.purpose;
         self.memory.note(Step::Freed(purpose));

@@ -154,7 +154,7 @@ impl<A: Arch> ModuleFile<A> {
         self
     }
 
-    /// The same, with a stop.
+    /// The same, with an exit function.
     pub fn exit(mut self) -> Self {
         self.exit = true;
         self

@@ -13,8 +13,8 @@ pub enum Step {
     Freed(Purpose),
     /// It told of a module.
     Told(Event, String),
-    /// It called the start of a module.
+    /// It called the init function of a module.
     Init(String),
-    /// It called the stop of a module.
+    /// It called the exit function of a module.
     Exit(String),
 }

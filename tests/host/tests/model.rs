@@ -116,7 +116,7 @@ fn calling_what_cannot_run_is_noticed() {
 }
 
 #[test]
-fn what_is_in_use_shows_until_it_is_given_back() {
+fn what_is_in_use_shows_until_it_is_freed() {
     let loader = kernel().boot();
     let kernel = loader.platform();
     let before = kernel.snapshot();

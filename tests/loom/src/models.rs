@@ -344,7 +344,7 @@ impl Queue {
 }
 
 #[test]
-fn waiting_for_a_starting_module() {
+fn waiting_for_a_coming_module() {
     for succeeds in [true, false] {
         loom::model(move || {
             let watch = Arc::new(Watch::default());
