@@ -355,7 +355,7 @@ macro_rules! labels {
 }
 
 #[cfg(test)]
-#[path = "../tests/refusals/variants/labels.rs"]
+#[path = "../tests/rejections/variants/labels.rs"]
 mod labels;
 
 #[cfg(test)]

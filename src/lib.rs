@@ -69,7 +69,7 @@
 //! # Example
 //!
 //! A kernel whose modules are for x86-64 and whose memory comes from the heap, which is enough to
-//! see a file refused. One that runs modules has a [`Region`](platform::Region) for them:
+//! see a file rejected. One that runs modules has a [`Region`](platform::Region) for them:
 //!
 //! ```
 //! use modlink::platform::*;
@@ -134,9 +134,9 @@
 //!
 //! static LOADER: Loader<Kernel> = Loader::new(Kernel);
 //!
-//! let refused = LOADER.load(b"not a module").unwrap_err();
-//! assert_eq!(refused.errno(), Errno::ENOEXEC);
-//! assert_eq!(refused.to_string(), "ELF header: the file ends inside it");
+//! let rejected = LOADER.load(b"not a module").unwrap_err();
+//! assert_eq!(rejected.errno(), Errno::ENOEXEC);
+//! assert_eq!(rejected.to_string(), "ELF header: the file ends inside it");
 //! assert!(LOADER.find(b"module").is_none());
 //! ```
 

@@ -40,8 +40,8 @@ fn of_two_loads_of_one_name_exactly_one_wins() {
 
         let won = results.iter().filter(|result| result.is_ok()).count();
         assert_eq!(won, 1, "{results:?}");
-        let refused = results.iter().find_map(|result| result.err());
-        assert!(matches!(refused, Some(Errno::EEXIST | Errno::EBUSY)), "{refused:?}");
+        let rejected = results.iter().find_map(|result| result.err());
+        assert!(matches!(rejected, Some(Errno::EEXIST | Errno::EBUSY)), "{rejected:?}");
         assert_eq!(starts.load(Ordering::SeqCst), 1);
         loader.unload(b"m", false).unwrap();
         assert_eq!(loader.platform().snapshot().blocks, []);
@@ -91,10 +91,10 @@ fn a_module_exits_by_one_of_two_unloads() {
             threads.map(|thread| thread.join().unwrap())
         });
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
-        let refused = results.iter().find_map(|result| result.err());
-        assert!(matches!(refused, Some(Errno::ENOENT | Errno::EBUSY)), "{refused:?}");
+        let rejected = results.iter().find_map(|result| result.err());
+        assert!(matches!(rejected, Some(Errno::ENOENT | Errno::EBUSY)), "{rejected:?}");
         assert_eq!(stops.load(Ordering::SeqCst), 1);
-        // The one that was refused may have been reading when the other was done.
+        // The one that was rejected may have been reading when the other was done.
         loader.reap();
         assert_eq!(loader.platform().snapshot().blocks, []);
     }

@@ -392,13 +392,13 @@ on_every_architecture! {
         let weak = Arc::downgrade(&loader);
         loader.platform().on_event(move |_, event, module| {
             if event == Event::Going && module.name().as_bytes() == b"user" {
-                let refused = weak.upgrade().unwrap().unload(b"provider", false);
-                *record.lock().unwrap() = Some(refused);
+                let rejected = weak.upgrade().unwrap().unload(b"provider", false);
+                *record.lock().unwrap() = Some(rejected);
             }
         });
         loader.unload(b"user", false).unwrap();
-        let refused = seen.lock().unwrap().take().unwrap();
-        assert_eq!(refused.unwrap_err().errno(), Errno::EWOULDBLOCK);
+        let rejected = seen.lock().unwrap().take().unwrap();
+        assert_eq!(rejected.unwrap_err().errno(), Errno::EWOULDBLOCK);
     }
 
     fn real_modules_use_each_other<A>() {

@@ -49,9 +49,9 @@ fn run<A: Arch>(file: &ModuleFile<A>) -> (Option<u64>, Option<u64>) {
     (init.first().map(|init| init - init_text), exit.first().map(|exit| exit - text))
 }
 
-/// Why a module is refused, and for which symbol; nothing is left behind and nothing of it has been
+/// Why a module is rejected, and for which symbol; nothing is left behind and nothing of it has been
 /// called.
-fn refusal<A: Arch>(file: &ModuleFile<A>) -> (EntryProblem, String) {
+fn rejection<A: Arch>(file: &ModuleFile<A>) -> (EntryProblem, String) {
     let loader = HostKernel::<A>::new().boot();
     let before = loader.platform().snapshot();
     let error = loader.load(&file.build()).unwrap_err();
@@ -103,7 +103,7 @@ on_every_architecture! {
         assert_eq!(run(&descending.this_module_holds(init, "start", 0)), BOTH);
 
         let one = file.this_module_holds(init, "start", 0);
-        assert_eq!(refusal(&one), (Undecided, "start".into()));
+        assert_eq!(rejection(&one), (Undecided, "start".into()));
     }
 
     fn a_section_and_an_addend_stand_for_the_function_there<A>() {
@@ -123,7 +123,7 @@ on_every_architecture! {
         assert_eq!(run(&exit_only).1, Some(FUNCTION));
 
         let neither = file.this_module_holds(init, ".init.text", 0);
-        assert_eq!(refusal(&neither), (Undecided, ".init.text".into()));
+        assert_eq!(rejection(&neither), (Undecided, ".init.text".into()));
     }
 
     fn bounds_of_fixups_that_struct_module_refers_to_are_no_functions<A>() {
@@ -140,17 +140,17 @@ on_every_architecture! {
         assert_eq!(run(&file), BOTH);
     }
 
-    fn anything_else_outside_code_that_struct_module_refers_to_is_refused<A>() {
+    fn anything_else_outside_code_that_struct_module_refers_to_is_rejected<A>() {
         let [init, _] = offsets::<A>();
         for section in [".data.m", ".fixups", ".rodata.m"] {
             let file = module::<A>()
                 .datum(section, "start", Seen::Locally)
                 .this_module_holds(init, "start", 0);
-            assert_eq!(refusal(&file), (EntryProblem::NotInCode, "start".into()), "{section}");
+            assert_eq!(rejection(&file), (EntryProblem::NotInCode, "start".into()), "{section}");
         }
     }
 
-    fn a_function_that_is_not_the_modules_own_is_refused_wherever_struct_module_holds_it<A>() {
+    fn a_function_that_is_not_the_modules_own_is_rejected_wherever_struct_module_holds_it<A>() {
         let [init, exit] = offsets::<A>();
         let file = module::<A>()
             .function(".init.text", "init_module", Seen::Globally)
@@ -165,7 +165,7 @@ on_every_architecture! {
                     .this_module_holds(exit + 16, "cleanup_module", 0);
                 for file in [file.clone(), beside] {
                     let held = file.this_module_holds(offset, name, 0);
-                    assert_eq!(refusal(&held), (NotInCode, name.into()), "{offset}");
+                    assert_eq!(rejection(&held), (NotInCode, name.into()), "{offset}");
                 }
             }
         }
@@ -194,7 +194,7 @@ on_every_architecture! {
         assert_eq!(run(&file), BOTH);
     }
 
-    fn two_different_functions_for_one_purpose_are_refused<A>() {
+    fn two_different_functions_for_one_purpose_are_rejected<A>() {
         let [init, exit] = offsets::<A>();
         for (first, second) in [("init_module", ".init.text"), ("cleanup_module", ".text.m")] {
             let file = module::<A>()
@@ -204,14 +204,14 @@ on_every_architecture! {
             let other = if first == "init_module" { exit } else { init };
             let held = file.clone().this_module_holds(offset, "another", 0);
             let held = held.this_module_holds(other, "b", 0);
-            assert_eq!(refusal(&held), (Contradiction, first.into()));
+            assert_eq!(rejection(&held), (Contradiction, first.into()));
 
             for [one, two] in [[Seen::Locally, Seen::Globally], [Seen::Locally; 2]] {
                 let twice = module::<A>()
                     .function(second, first, one)
                     .function(second, first, two)
                     .without_this_module();
-                assert_eq!(refusal(&twice), (Contradiction, first.into()));
+                assert_eq!(rejection(&twice), (Contradiction, first.into()));
             }
         }
         let swapped = module::<A>()
@@ -219,7 +219,7 @@ on_every_architecture! {
             .function(".text.m", "cleanup_module", Seen::Globally)
             .this_module_holds(init, "cleanup_module", 0)
             .this_module_holds(exit, "init_module", 0);
-        assert_eq!(refusal(&swapped), (Contradiction, "init_module".into()));
+        assert_eq!(rejection(&swapped), (Contradiction, "init_module".into()));
     }
 
     fn three_functions_or_two_at_one_offset_are_rejected<A>() {
@@ -232,13 +232,13 @@ on_every_architecture! {
             .clone()
             .this_module_holds(exit, "cleanup_module", 0)
             .this_module_holds(exit + 8, "b", 0);
-        assert_eq!(refusal(&three), (Undecided, "b".into()));
+        assert_eq!(rejection(&three), (Undecided, "b".into()));
         if A::RELA_TARGET_IS_ZERO {
-            // A place that two relocations change is refused before.
+            // A place that two relocations change is rejected before.
             return;
         }
         let two = file.this_module_holds(init, "cleanup_module", 0);
-        assert_eq!(refusal(&two).0, Undecided);
+        assert_eq!(rejection(&two).0, Undecided);
     }
 
     fn a_function_has_to_lie_in_its_code_for_as_long_as_it_is_called<A>() {
@@ -249,7 +249,7 @@ on_every_architecture! {
         let gone = file.clone().this_module_holds(init, "init_module", 0);
         let gone = gone.this_module_holds(exit, "cleanup_module", 0);
         for file in [gone, file.clone(), file.without_this_module()] {
-            assert_eq!(refusal(&file), (NotInCode, "cleanup_module".into()));
+            assert_eq!(rejection(&file), (NotInCode, "cleanup_module".into()));
         }
         for (addend, is_inside) in [(0, true), (15, true), (16, false), (-17, false)] {
             let file = module::<A>()
@@ -259,7 +259,7 @@ on_every_architecture! {
             if is_inside {
                 assert_eq!(run(&file), (Some(FUNCTION + addend as u64), Some(0)));
             } else {
-                assert_eq!(refusal(&file), (NotInCode, "start".into()), "{addend}");
+                assert_eq!(rejection(&file), (NotInCode, "start".into()), "{addend}");
             }
         }
     }

@@ -24,10 +24,10 @@ fn load_without_room_for_an_index<A: Arch>(
     loader: &HostLoader<A>,
     file: &[u8],
 ) -> (Result<(), LoadError>, usize) {
-    heap::until_refused(|refuse| {
+    heap::until_rejected(|reject| {
         loader
             .load_reading(file, || {
-                refuse();
+                reject();
                 Ok(Vec::new())
             })
             .map(drop)
@@ -123,12 +123,12 @@ fn load_in_trouble<A: Arch>(
 }
 
 on_every_architecture! {
-    fn exactly_the_exports_of_loaded_modules_are_found_through_loads_refusals_and_unloads<A>() {
+    fn exactly_the_exports_of_loaded_modules_are_found_through_loads_rejections_and_unloads<A>() {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let loader = HostKernel::<A>::new().boot();
         let all = symbols("symbol", 300);
         let mut expected = Expected::default();
-        let (mut loaded, mut refused) = (0, 0);
+        let (mut loaded, mut rejected) = (0, 0);
         for _ in 0..600 {
             let name = format!("m{}", random.random_range(0..8));
             if expected.0.remove(&name).is_some() {
@@ -153,12 +153,12 @@ on_every_architecture! {
                     expected.0.insert(name, own);
                     loaded += 1;
                 } else {
-                    refused += 1;
+                    rejected += 1;
                 }
             }
             expected.check(&loader, &all);
         }
-        assert!(loaded > 100 && refused > 100, "{loaded} loaded, {refused} refused");
+        assert!(loaded > 100 && rejected > 100, "{loaded} loaded, {rejected} rejected");
         for name in expected.0.keys() {
             loader.unload(name.as_bytes(), false).unwrap();
         }
@@ -196,7 +196,7 @@ on_every_architecture! {
         assert_eq!(heap::bytes_of_indices(), 0);
     }
 
-    fn a_symbol_that_a_module_exports_twice_is_refused<A>() {
+    fn a_symbol_that_a_module_exports_twice_is_rejected<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
         let file = || ModuleFile::<A>::new("m").exports("f").exports("g");
@@ -255,16 +255,16 @@ on_every_architecture! {
         assert_eq!(owner(&loader, &longest).as_deref(), Some("m"));
     }
 
-    fn without_memory_for_a_larger_index_the_load_is_refused_and_nothing_is_lost<A>() {
+    fn without_memory_for_a_larger_index_the_load_is_rejected_and_nothing_is_lost<A>() {
         let loader = HostKernel::<A>::new().boot();
         let (ours, more) = (symbols("ours", 100), symbols("more", 200));
         load(&loader, &exporter::<A>("m", &ours)).unwrap();
         let before = (loader.platform().snapshot(), heap::bytes_of_indices());
 
         let file = exporter::<A>("n", &more);
-        let (result, refusals) = load_without_room_for_an_index(&loader, &file);
+        let (result, rejections) = load_without_room_for_an_index(&loader, &file);
         let error = result.unwrap_err();
-        assert_eq!(refusals, 1);
+        assert_eq!(rejections, 1);
         assert_eq!((&error, error.errno()), (&LoadError::OutOfMemory, Errno::ENOMEM));
         assert_eq!((loader.platform().snapshot(), heap::bytes_of_indices()), before);
         ours.iter().for_each(|symbol| assert_eq!(owner(&loader, symbol).as_deref(), Some("m")));
@@ -288,8 +288,8 @@ on_every_architecture! {
         load(&loader, &exporter::<A>("many", &many)).unwrap();
         load(&loader, &exporter::<A>("few", &few)).unwrap();
         let unload = || loader.unload(b"many", false);
-        let (result, refusals) = heap::without_room_for_an_index(unload);
-        assert_eq!((result, refusals), (Ok(()), 0));
+        let (result, rejections) = heap::without_room_for_an_index(unload);
+        assert_eq!((result, rejections), (Ok(()), 0));
         check(false);
 
         load(&loader, &exporter::<A>("many", &many)).unwrap();
@@ -303,7 +303,7 @@ on_every_architecture! {
     }
 }
 
-/// A heap that can refuse memory for an index of exports, which is known by its alignment: it is
+/// A heap that can run out for an index of exports, which is known by its alignment: it is
 /// made of 32-bit numbers.
 mod heap {
     use std::alloc::{GlobalAlloc, Layout, System};
@@ -323,15 +323,15 @@ mod heap {
     /// Runs `work` while this thread gets no memory for an index. Returns what it does, and how
     /// often it asked.
     pub fn without_room_for_an_index<T>(work: impl FnOnce() -> T) -> (T, usize) {
-        until_refused(|refuse| {
-            refuse();
+        until_rejected(|reject| {
+            reject();
             work()
         })
     }
 
     /// Runs `work`, which gets memory for an index until it calls what it is given. Returns what it
     /// does, and how often it asked after that.
-    pub fn until_refused<T>(work: impl FnOnce(fn()) -> T) -> (T, usize) {
+    pub fn until_rejected<T>(work: impl FnOnce(fn()) -> T) -> (T, usize) {
         REFUSALS.set(0);
         let result = work(|| REFUSES.set(true));
         REFUSES.set(false);

@@ -11,19 +11,19 @@ use object::SectionKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Loads a file that must be refused, and checks that this leaves nothing behind.
-fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>, file: &ModuleFile<A>) -> LoadError {
+/// Loads a file that must be rejected, and checks that this leaves nothing behind.
+fn rejection<A: Arch>(loader: &Arc<HostLoader<A>>, file: &ModuleFile<A>) -> LoadError {
     let before = loader.platform().snapshot();
     let error = loader.load(&file.build()).unwrap_err();
     assert_eq!(loader.platform().snapshot(), before, "{error}");
     error
 }
 
-/// The reason for which a symbol is refused, with its name.
+/// The reason for which a symbol is rejected, with its name.
 fn reason(error: &LoadError) -> (String, ImportProblem) {
     match error {
         LoadError::Import { symbol, problem } => (symbol.name.to_string(), problem.clone()),
-        other => panic!("not refused a symbol, but: {other}"),
+        other => panic!("not for a symbol, but: {other}"),
     }
 }
 
@@ -42,7 +42,7 @@ fn proprietary<A: Arch>(name: &str) -> ModuleFile<A> {
 on_every_architecture! {
     fn an_unknown_symbol_is_named<A>() {
         let loader = HostKernel::<A>::new().boot();
-        let error = refusal(&loader, &ModuleFile::new("m").imports("nobody_has_it"));
+        let error = rejection(&loader, &ModuleFile::new("m").imports("nobody_has_it"));
         assert!(matches!(&error, LoadError::UnknownSymbols(_)), "{error:?}");
         assert_eq!(error.errno(), Errno::ENOENT);
         assert!(error.to_string().contains("nobody_has_it"), "{error}");
@@ -56,7 +56,7 @@ on_every_architecture! {
             for name in &names {
                 file = file.imports(name);
             }
-            let error = refusal(&loader, &file);
+            let error = rejection(&loader, &file);
             let LoadError::UnknownSymbols(unknown) = &error else {
                 panic!("{error:?}");
             };
@@ -82,13 +82,13 @@ on_every_architecture! {
 
     fn a_symbol_for_the_gpl_is_not_there_for_others<A>() {
         let loader = HostKernel::<A>::new().export_gpl("for_the_gpl").boot();
-        let error = refusal(&loader, &proprietary("m").imports("for_the_gpl"));
+        let error = rejection(&loader, &proprietary("m").imports("for_the_gpl"));
         assert_eq!(reason(&error), ("for_the_gpl".into(), ImportProblem::GplOnly));
         assert_eq!(error.errno(), Errno::ENOENT);
 
         let provider = ModuleFile::<A>::new("provider").exports_gpl("of_a_module");
         loader.load(&provider.build()).unwrap();
-        let error = refusal(&loader, &proprietary("m").imports("of_a_module"));
+        let error = rejection(&loader, &proprietary("m").imports("of_a_module"));
         assert_eq!(reason(&error), ("of_a_module".into(), ImportProblem::GplOnly));
     }
 
@@ -134,7 +134,7 @@ on_every_architecture! {
                 ModuleFile::<A>::new("m").imports(symbol).says("import_ns", "INNER_AND_MORE"),
                 ModuleFile::<A>::new("m").imports_weakly(symbol),
             ] {
-                let error = refusal(&loader, &file);
+                let error = rejection(&loader, &file);
                 let expected = ImportProblem::Namespace(namespace.as_bytes().into());
                 assert_eq!(reason(&error), (symbol.into(), expected));
                 assert_eq!(error.errno(), Errno::EINVAL);
@@ -167,7 +167,7 @@ on_every_architecture! {
         loader.load(&often.build()).unwrap();
         loader.unload(b"m", false).unwrap();
         for count in [MAX_NAMESPACES + 1, 1000] {
-            let error = refusal(&loader, &importing(count).says("import_ns", "INNER"));
+            let error = rejection(&loader, &importing(count).says("import_ns", "INNER"));
             assert_eq!(error, LoadError::ModInfo(ModInfoProblem::Namespaces));
             assert_eq!(error.errno(), Errno::ENOEXEC);
             assert!(error.to_string().contains(&MAX_NAMESPACES.to_string()), "{error}");
@@ -192,7 +192,7 @@ on_every_architecture! {
                 ModuleFile::<A>::new("m").exports_gpl(name),
                 ModuleFile::<A>::new("m").exports_in("NAMESPACE", name),
             ] {
-                let error = refusal(&loader, &file);
+                let error = rejection(&loader, &file);
                 let symbol = name.as_bytes().into();
                 assert_eq!(error, LoadError::Duplicate { symbol, owner: None });
                 assert_eq!(error.errno(), Errno::ENOEXEC);
@@ -212,7 +212,7 @@ on_every_architecture! {
                 ModuleFile::<A>::new("second").exports(name),
                 ModuleFile::<A>::new("second").exports_gpl(name),
             ] {
-                let error = refusal(&loader, &file);
+                let error = rejection(&loader, &file);
                 let (symbol, owner) = (name.as_bytes().into(), Some(b"first"[..].into()));
                 assert_eq!(error, LoadError::Duplicate { symbol, owner });
                 let says = format!("exported symbol {name} exists already, in module first");
@@ -324,7 +324,7 @@ on_every_architecture! {
             loader.unload(b"gpl", false).unwrap();
             let other = proprietary("other").imports(name);
             if is_gpl_only {
-                let error = refusal(&loader, &other);
+                let error = rejection(&loader, &other);
                 assert_eq!(reason(&error), (name.into(), ImportProblem::GplOnly));
                 assert_eq!(error.errno(), Errno::ENOENT);
             } else {
@@ -341,17 +341,17 @@ on_every_architecture! {
         for (file, flags, exports) in
             [(&two, 1, 2), (&two, 3, 2), (&two, 0, 2), (&none, 1, 0), (&none, 3, 0)]
         {
-            let error = refusal(&loader, &file.clone().export_flags(&vec![0; flags]));
+            let error = rejection(&loader, &file.clone().export_flags(&vec![0; flags]));
             assert_eq!(error, LoadError::Export(ExportProblem::Flags { flags, exports }));
             assert_eq!(error.errno(), Errno::ENOEXEC);
             assert!(error.to_string().contains("__kflagstab"), "{error}");
         }
         for kind in [SectionKind::Data, SectionKind::UninitializedData, SectionKind::Text] {
-            let error = refusal(&loader, &two.clone().section("__kflagstab", kind, &[0; 2], 1));
+            let error = rejection(&loader, &two.clone().section("__kflagstab", kind, &[0; 2], 1));
             assert_eq!(error, LoadError::Export(ExportProblem::Table("__kflagstab")));
         }
         let twice = two.section("__kflagstab", SectionKind::ReadOnlyData, &[0; 2], 1);
-        let error = refusal(&loader, &twice.export_flags(&[1; 2]));
+        let error = rejection(&loader, &twice.export_flags(&[1; 2]));
         let LoadError::Image(image::Error::Section { section, problem }) = &error else {
             panic!("{error}");
         };
@@ -371,7 +371,7 @@ on_every_architecture! {
                 loader.unload(name.as_bytes(), false).unwrap();
             }
             for name in ["first", "first-one-and-more", "second", "module", "owner2", "third"] {
-                let error = refusal(&loader, &ModuleFile::new(name).imports(symbol));
+                let error = rejection(&loader, &ModuleFile::new(name).imports(symbol));
                 let expected = ImportProblem::Namespace(names.as_bytes().into());
                 assert_eq!(reason(&error), (symbol.into(), expected));
                 assert_eq!(error.errno(), Errno::EINVAL);
@@ -386,7 +386,7 @@ on_every_architecture! {
         for (name, symbol) in [("third", "named"), ("first", "named"), ("third", "free")] {
             for import in [names, "module:", "module:third"] {
                 let file = ModuleFile::new(name).says("import_ns", "OTHER");
-                let error = refusal(&loader, &file.says("import_ns", import).imports(symbol));
+                let error = rejection(&loader, &file.says("import_ns", import).imports(symbol));
                 assert_eq!(error, LoadError::ModuleNamespace(import.as_bytes().into()));
                 assert_eq!(error.errno(), Errno::EPERM);
                 assert!(error.to_string().contains(import), "{error}");
@@ -420,21 +420,21 @@ on_every_architecture! {
                 // Whichever the loader comes upon first.
                 for [first, second] in [[symbol, gpl_only], [gpl_only, symbol]] {
                     let file = ModuleFile::new("m").imports(first).imports("free").imports(second);
-                    let error = refusal(&loader, &file);
+                    let error = rejection(&loader, &file);
                     let expected = ImportProblem::Proprietary(owner.as_bytes().into());
                     assert_eq!(reason(&error), (second.into(), expected));
                     assert_eq!(error.errno(), Errno::ENOENT);
                     assert!(error.to_string().contains(owner), "{error}");
 
                     let weakly = ModuleFile::new("m").imports_weakly(first).imports_weakly(second);
-                    assert_eq!(refusal(&loader, &weakly).errno(), Errno::ENOENT);
+                    assert_eq!(rejection(&loader, &weakly).errno(), Errno::ENOENT);
                 }
             }
             let file = proprietary::<A>("m").imports(symbol).imports_weakly("for_the_gpl");
             loader.load(&file.build()).unwrap();
             loader.unload(b"m", false).unwrap();
         }
-        let error = refusal(&loader, &ModuleFile::new("m").imports("gpl_of_owner"));
+        let error = rejection(&loader, &ModuleFile::new("m").imports("gpl_of_owner"));
         assert_eq!(reason(&error).1, ImportProblem::Proprietary(b"owner"[..].into()));
     }
 
@@ -457,14 +457,14 @@ on_every_architecture! {
         assert_eq!(loader.symbol(b"absolute").unwrap().address, absolute);
         loader.unload(b"m", false).unwrap();
 
-        for (refused, name) in [
+        for (rejected, name) in [
             (file.clone().exports_at(".init.data", 0, "f"), "f"),
             (file.clone().exports_at(".init.data", 32, "f").exports("g"), "f"),
             (file.clone().exports_imported("of_the_kernel"), "of_the_kernel"),
             (file.clone().exports_at(".data.m", 1 << 20, "far"), "far"),
         ] {
-            let error = refusal(&loader, &refused);
-            // A symbol outside its section may be refused for that alone.
+            let error = rejection(&loader, &rejected);
+            // A symbol outside its section may be rejected for that alone.
             if matches!(error, LoadError::Image(_)) && name == "far" {
                 continue;
             }
@@ -489,7 +489,7 @@ on_every_architecture! {
             loader.unload(b"m", false).unwrap();
         }
         for count in [MAX_OUTSIDE + 1, 1000] {
-            let error = refusal(&loader, &exporting(count));
+            let error = rejection(&loader, &exporting(count));
             let name = format!("absolute_{:04}", MAX_OUTSIDE + 1);
             assert_eq!(error, LoadError::Export(ExportProblem::Outside(name.as_bytes().into())));
             assert_eq!(error.errno(), Errno::ENOEXEC);
@@ -510,11 +510,11 @@ on_every_architecture! {
         assert_eq!(module.export(b"end").unwrap().address, module.core().end);
     }
 
-    fn exports_that_no_linker_script_has_seen_are_refused<A>() {
+    fn exports_that_no_linker_script_has_seen_are_rejected<A>() {
         let loader = HostKernel::<A>::new().with_all_sections(Provision::Missing).boot();
         for name in ["___ksymtab+f", "___ksymtab_gpl+f", ".export_symbol"] {
             let file = ModuleFile::new("m").section(name, SectionKind::ReadOnlyData, &[0; 12], 4);
-            let error = refusal(&loader, &file);
+            let error = rejection(&loader, &file);
             assert!(matches!(&error, LoadError::Unsupported { .. }), "{error}");
             assert_eq!(error.errno(), Errno::ENOEXEC);
             for part in [name, "module.ld"] {

@@ -21,7 +21,7 @@ fn errno(operation: Operation) -> Errno {
 }
 
 /// Calls `load` with the first operation failing, with the second, and so on, until nothing is
-/// left that could fail. Returns how often it was refused.
+/// left that could fail. Returns how often it was rejected.
 fn fail_each<A: Arch>(
     loader: &Arc<HostLoader<A>>,
     operation: Operation,
@@ -44,7 +44,7 @@ fn fail_each<A: Arch>(
         assert_eq!(result, Err(errno(operation)), "{operation:?} {nth}");
         assert_eq!(kernel.snapshot(), before, "{operation:?} {nth}");
     }
-    panic!("{operation:?}: the load is refused however late one fails")
+    panic!("{operation:?}: the load is rejected however late one fails")
 }
 
 fn unload<A: Arch>(loader: &HostLoader<A>) {
@@ -61,7 +61,7 @@ fn survive<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> [usize; Operati
     let arguments = kernel.user_string("x".repeat(200));
     let (image, length) = (kernel.user_put(file), file.len() as u64);
     let descriptor = kernel.put_file(FileKind::regular(file));
-    let refusals = Operation::ALL.map(|operation| {
+    let rejections = Operation::ALL.map(|operation| {
         let from_memory =
             fail_each(loader, operation, |loader| init_module(loader, image, length, arguments));
         unload(loader);
@@ -71,7 +71,7 @@ fn survive<A: Arch>(loader: &Arc<HostLoader<A>>, file: &[u8]) -> [usize; Operati
         from_memory + from_file
     });
     assert_eq!(kernel.snapshot(), before);
-    refusals
+    rejections
 }
 
 /// Loads a file whose start fails, if it has one. Says whether it has.

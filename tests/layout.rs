@@ -192,7 +192,7 @@ on_every_architecture! {
         }
     }
 
-    fn sections_that_are_too_large_together_are_refused<A>() {
+    fn sections_that_are_too_large_together_are_rejected<A>() {
         let file = ModuleFile::<A>::new("m");
         let size = LIMIT as usize / 8 + 1;
         let file = (0..8).fold(file, |file, _| {
@@ -206,7 +206,7 @@ on_every_architecture! {
         assert_eq!(error.errno(), modlink::Errno::ENOMEM);
     }
 
-    fn blocks_that_do_not_suit_the_layout_are_refused<A>() {
+    fn blocks_that_do_not_suit_the_layout_are_rejected<A>() {
         let wish = |name| Wish { name, kind: SectionKind::Data, size: 10, align: 0x2000 };
         let file = file_with::<A>(&[wish(".data.more"), wish(".init.data")]);
         let image = Image::<A>::check(&file, LIMIT).unwrap();

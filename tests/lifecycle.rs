@@ -247,8 +247,8 @@ on_every_architecture! {
         let unloader = Arc::downgrade(&loader);
         loader.platform().on_event(move |_, event, _| {
             if event == Event::Live {
-                let refused = unloader.upgrade().unwrap().unload(b"m", false);
-                assert_eq!(refused.unwrap_err().errno(), Errno::EWOULDBLOCK);
+                let rejected = unloader.upgrade().unwrap().unload(b"m", false);
+                assert_eq!(rejected.unwrap_err().errno(), Errno::EWOULDBLOCK);
             }
         });
         loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
@@ -308,7 +308,7 @@ on_every_architecture! {
         assert_eq!(loader.find(b"m").unwrap().arguments(), b"debug=1 name=x");
     }
 
-    fn arguments_that_cannot_be_read_refuse_a_module_that_could_be_linked<A>() {
+    fn arguments_that_cannot_be_read_reject_a_module_that_could_be_linked<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();
         let unreadable = || Err(Errno::EFAULT);

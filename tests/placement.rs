@@ -20,15 +20,15 @@ fn purposes<A: Arch>(loader: &HostLoader<A>) -> Vec<Purpose> {
     loader.platform().requests().iter().map(|request| request.purpose).collect()
 }
 
-/// Loads a module that must be refused for want of memory, and checks that nothing is left.
-fn refusal<A: Arch>(loader: &Arc<HostLoader<A>>) -> AllocateError {
+/// Loads a module that must be rejected for want of memory, and checks that nothing is left.
+fn rejection<A: Arch>(loader: &Arc<HostLoader<A>>) -> AllocateError {
     let before = loader.platform().snapshot();
     let error = loader.load(&with_init::<A>().build()).unwrap_err();
     assert_eq!(error.errno(), Errno::ENOMEM);
     assert_eq!(loader.platform().snapshot(), before);
     match error {
         LoadError::Memory(error) => error,
-        other => panic!("not refused memory, but: {other}"),
+        other => panic!("not for want of memory, but: {other}"),
     }
 }
 
@@ -241,24 +241,24 @@ on_every_architecture! {
         assert_eq!(kernel.snapshot(), before);
     }
 
-    fn a_core_that_is_out_of_reach_is_refused<A>() {
+    fn a_core_that_is_out_of_reach_is_rejected<A>() {
         let loader = HostKernel::<A>::new().boot();
         loader.platform().set_region(&[OUT_OF_REACH]);
-        assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+        assert_eq!(rejection(&loader), AllocateError::OutOfReach);
         assert_eq!(purposes(&loader), [Purpose::Core]);
     }
 
-    fn no_memory_at_all_is_refused<A>() {
+    fn no_memory_at_all_is_rejected<A>() {
         let loader = HostKernel::<A>::new().boot();
         loader.platform().set_region(&[]);
-        assert_eq!(refusal(&loader), AllocateError::Exhausted);
+        assert_eq!(rejection(&loader), AllocateError::Exhausted);
         assert_eq!(purposes(&loader), [Purpose::Core]);
     }
 
     fn no_memory_for_init_is_no_reason_to_join<A>() {
         let loader = HostKernel::<A>::new().boot();
         loader.platform().set_room(Purpose::Init, &[]);
-        assert_eq!(refusal(&loader), AllocateError::Exhausted);
+        assert_eq!(rejection(&loader), AllocateError::Exhausted);
         assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init]);
     }
 
@@ -269,12 +269,12 @@ on_every_architecture! {
             let loader = HostKernel::<A>::new().boot();
             loader.platform().set_room(Purpose::Init, &[OUT_OF_REACH]);
             loader.platform().set_room(Purpose::Contiguous, &room);
-            assert_eq!(refusal(&loader), expected);
+            assert_eq!(rejection(&loader), expected);
             assert_eq!(purposes(&loader), [Purpose::Core, Purpose::Init, Purpose::Contiguous]);
         }
     }
 
-    fn memory_outside_of_the_window_is_refused<A>() {
+    fn memory_outside_of_the_window_is_rejected<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         kernel.ignore_window();
@@ -283,19 +283,19 @@ on_every_architecture! {
         let across = [window.end() - 0xfff..=window.end() + 0x1_0000];
 
         kernel.set_room(Purpose::Core, &outside);
-        assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+        assert_eq!(rejection(&loader), AllocateError::OutOfReach);
         kernel.set_room(Purpose::Core, &across);
-        assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its end is outside");
+        assert_eq!(rejection(&loader), AllocateError::OutOfReach, "its end is outside");
         if let Some(below) = window.start().checked_sub(0x1000) {
             kernel.set_room(Purpose::Core, &[below..=below + 0x1_0000]);
-            assert_eq!(refusal(&loader), AllocateError::OutOfReach, "its start is outside");
+            assert_eq!(rejection(&loader), AllocateError::OutOfReach, "its start is outside");
         }
 
         kernel.set_room(Purpose::Core, std::slice::from_ref(&window));
         kernel.set_room(Purpose::Contiguous, &outside);
         for init in [&outside, &across] {
             kernel.set_room(Purpose::Init, init);
-            assert_eq!(refusal(&loader), AllocateError::OutOfReach);
+            assert_eq!(rejection(&loader), AllocateError::OutOfReach);
         }
         kernel.set_room(Purpose::Contiguous, &[window]);
         loader.load(&with_init::<A>().build()).unwrap();
@@ -306,7 +306,7 @@ on_every_architecture! {
         let loader = HostKernel::<A>::new().boot();
         for nth in [1, 2] {
             loader.platform().fail(Operation::Allocate, nth);
-            assert_eq!(refusal(&loader), AllocateError::Exhausted);
+            assert_eq!(rejection(&loader), AllocateError::Exhausted);
         }
         loader.load(&with_init::<A>().build()).unwrap();
     }

@@ -106,8 +106,8 @@ impl<A: Arch> Attempt<A> {
     }
 }
 
-/// Expects a refusal that leaves nothing behind.
-fn refused<A: Arch>(
+/// Expects a rejection that leaves nothing behind.
+fn rejected<A: Arch>(
     loader: &Arc<HostLoader<A>>,
     what: impl std::fmt::Debug,
     expected: Errno,
@@ -162,7 +162,7 @@ fn call_init_module<A: Arch>(wrong: &[InitWrong], expected: Errno) {
         () if has(InitWrong::Huge) => 1 << 62,
         () => attempt.file.len() as u64,
     };
-    refused(&attempt.loader, wrong, expected, |loader| {
+    rejected(&attempt.loader, wrong, expected, |loader| {
         init_module(loader, image, length, attempt.arguments)
     });
 }
@@ -229,7 +229,7 @@ fn call_finit_module<A: Arch>(wrong: &[FinitWrong], expected: Errno) {
         kernel.fail(Operation::Read, 1);
     }
     let flags = if has(UnknownFlag) { 8 } else { 0 } | if has(Compressed) { 4 } else { 0 };
-    refused(&attempt.loader, wrong, expected, |loader| {
+    rejected(&attempt.loader, wrong, expected, |loader| {
         finit_module(loader, descriptor, attempt.arguments, flags)
     });
 }
@@ -278,7 +278,7 @@ fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
         () if has(Unknown) => kernel.user_string("unknown"),
         () => kernel.user_string("m"),
     };
-    refused(&loader, wrong, expected, |loader| delete_module(loader, name, 0));
+    rejected(&loader, wrong, expected, |loader| delete_module(loader, name, 0));
     drop(reference);
 }
 
@@ -388,16 +388,16 @@ on_every_architecture! {
         }
     }
 
-    fn finit_module_refuses_flags_that_it_does_not_know<A>() {
+    fn finit_module_rejects_flags_that_it_does_not_know<A>() {
         let loader = HostKernel::<A>::new().boot();
         let descriptor = loader.platform().put_file(FileKind::regular(b""));
         for flags in [8, 0x10, 0x8000_0000, u32::MAX, 1 | 8] {
-            refused(&loader, flags, Errno::EINVAL, |loader| {
+            rejected(&loader, flags, Errno::EINVAL, |loader| {
                 finit_module(loader, descriptor, 0, flags)
             });
         }
         for descriptor in [-1, i32::MIN, i32::MAX] {
-            refused(&loader, descriptor, Errno::EBADF, |loader| {
+            rejected(&loader, descriptor, Errno::EBADF, |loader| {
                 finit_module(loader, descriptor, 0, 0)
             });
         }
@@ -410,7 +410,7 @@ on_every_architecture! {
         let file = ModuleFile::<A>::new("m").init().build();
         loader.load(&file).unwrap();
         for flags in [0, O_NONBLOCK, !O_TRUNC] {
-            refused(&loader, flags, Errno::EBUSY, |loader| delete_module(loader, name, flags));
+            rejected(&loader, flags, Errno::EBUSY, |loader| delete_module(loader, name, flags));
         }
         delete_module(&loader, name, u32::MAX).unwrap();
         assert_eq!(kernel.names(), [""; 0]);
@@ -445,7 +445,7 @@ on_every_architecture! {
         let named = |length| ModuleFile::<A>::new(&"x".repeat(length)).build();
         loader.load(&named(most)).unwrap();
         for length in [0, most + 1] {
-            refused(&loader, length, Errno::ENOEXEC, |loader| {
+            rejected(&loader, length, Errno::ENOEXEC, |loader| {
                 loader.load(&named(length)).map(drop).map_err(|error| error.errno())
             });
         }
@@ -471,7 +471,7 @@ on_every_architecture! {
         let (file, arguments) = (ModuleFile::<A>::new("m").build(), kernel.user_string(""));
         let whole = FileKind::regular(&file).in_memory();
         let shorter = kernel.put_file(whole.clone().claiming(file.len() as u64 + 1));
-        refused(&loader, "shorter", Errno::EIO, |loader| {
+        rejected(&loader, "shorter", Errno::EIO, |loader| {
             finit_module(loader, shorter, arguments, 0)
         });
         finit_module(&loader, kernel.put_file(whole), arguments, 0).unwrap();
@@ -489,18 +489,18 @@ on_every_architecture! {
         assert!(loader.find(b"m").unwrap().arguments() == arguments.as_bytes());
     }
 
-    fn arguments_without_an_end_are_refused<A>() {
+    fn arguments_without_an_end_are_rejected<A>() {
         let loader = HostKernel::<A>::new().boot();
         let kernel = loader.platform();
         let file = ModuleFile::<A>::new("m").build();
         let (image, length) = (kernel.user_put(&file), file.len() as u64);
 
         let before_a_hole = kernel.user_put(&vec![b'a'; 3 * PAGE as usize]);
-        refused(&loader, "a hole", Errno::EFAULT, |loader| {
+        rejected(&loader, "a hole", Errno::EFAULT, |loader| {
             init_module(loader, image, length, before_a_hole)
         });
         let endless = kernel.user_put(&vec![b'a'; 3 << 20]);
-        refused(&loader, "megabytes", Errno::EINVAL, |loader| {
+        rejected(&loader, "megabytes", Errno::EINVAL, |loader| {
             init_module(loader, image, length, endless)
         });
     }
@@ -510,7 +510,7 @@ on_every_architecture! {
         let kernel = attempt.kernel();
         let (image, length) = (kernel.user_put(&attempt.file), attempt.file.len() as u64);
         kernel.fail(Operation::Protect, 1);
-        refused(&attempt.loader, "both", Errno::EFAULT, |loader| {
+        rejected(&attempt.loader, "both", Errno::EFAULT, |loader| {
             init_module(loader, image, length, attempt.arguments)
         });
     }
@@ -555,7 +555,7 @@ on_every_architecture! {
         let image = kernel.user_put(&vec![0; there]);
         let copies = |length, errno| {
             let before = kernel.count(Operation::CopyFromUser);
-            refused(&loader, length, errno, |loader| init_module(loader, image, length, 0));
+            rejected(&loader, length, errno, |loader| init_module(loader, image, length, 0));
             kernel.count(Operation::CopyFromUser) - before
         };
         for length in [there as u64 + 1, 1 << 30, i32::MAX as u64] {
@@ -576,10 +576,10 @@ on_every_architecture! {
         let file = ModuleFile::<A>::new("m").build();
         let (image, hole) = (kernel.user_put(&file), 0xdead_0000);
         for length in [0, 1, size - 1] {
-            refused(&loader, length, Errno::ENOEXEC, |loader| init_module(loader, hole, length, 0));
+            rejected(&loader, length, Errno::ENOEXEC, |loader| init_module(loader, hole, length, 0));
         }
-        refused(&loader, size, Errno::EFAULT, |loader| init_module(loader, hole, size, 0));
-        refused(&loader, size, Errno::ENOEXEC, |loader| init_module(loader, image, size, 0));
+        rejected(&loader, size, Errno::EFAULT, |loader| init_module(loader, hole, size, 0));
+        rejected(&loader, size, Errno::ENOEXEC, |loader| init_module(loader, image, size, 0));
     }
 
     fn a_process_gets_the_errno_negated_and_the_log_the_reason<A>() {
@@ -665,9 +665,9 @@ on_every_architecture! {
         kernel.set_privileged(false);
         let counts = || Operation::ALL.map(|operation| kernel.count(operation));
         let before = counts();
-        refused(&loader, "init", Errno::EPERM, |loader| init_module(loader, 0, 0, 0));
-        refused(&loader, "finit", Errno::EPERM, |loader| finit_module(loader, -1, 0, 8));
-        refused(&loader, "delete", Errno::EPERM, |loader| delete_module(loader, 0, 0));
+        rejected(&loader, "init", Errno::EPERM, |loader| init_module(loader, 0, 0, 0));
+        rejected(&loader, "finit", Errno::EPERM, |loader| finit_module(loader, -1, 0, 8));
+        rejected(&loader, "delete", Errno::EPERM, |loader| delete_module(loader, 0, 0));
         assert_eq!(counts(), before);
     }
 }

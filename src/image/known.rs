@@ -19,8 +19,8 @@ pub enum Treatment {
     Harmless,
     /// It is ignored, which is said once by its name: the module runs, and lacks something.
     Reported,
-    /// The module would go wrong without what it asks for, so it is refused.
-    Refused,
+    /// The module would go wrong without what it asks for, so it is rejected.
+    Rejected,
 }
 
 macro_rules! table {
@@ -42,49 +42,49 @@ table! {
     ".call_sites"                 Harmless "calls that may be patched to count their depth"
     ".cfi_sites"                  Harmless "checks of calls that may be patched to be finer"
     ".codetag.*"                  Reported "its allocations are not counted"
-    ".ctors*"                     Refused  "nobody would run its constructors"
-    ".data..percpu*"              Refused  "its per-CPU variables would not be copied for each CPU"
+    ".ctors*"                     Rejected "nobody would run its constructors"
+    ".data..percpu*"              Rejected "its per-CPU variables would not be copied for each CPU"
     ".data..ro_after_init"        Handled  "data that is read-only once init has returned"
-    ".data.percpu*"               Refused  "its per-CPU variables would not be copied for each CPU"
-    ".dtors*"                     Refused  "nobody would run its destructors"
+    ".data.percpu*"               Rejected "its per-CPU variables would not be copied for each CPU"
+    ".dtors*"                     Rejected "nobody would run its destructors"
     ".eh_frame*"                  Harmless "how to unwind the stack"
-    ".exitcall.exit"              Refused  "compiled as part of a kernel: its exit function has no name"
-    ".export_symbol"              Refused  "its exports are not in one table: link it with module.ld"
-    ".fini"                       Refused  "nobody would run its termination code"
-    ".fini_array*"                Refused  "nobody would run its destructors"
+    ".exitcall.exit"              Rejected "compiled as part of a kernel: its exit function has no name"
+    ".export_symbol"              Rejected "its exports are not in one table: link it with module.ld"
+    ".fini"                       Rejected "nobody would run its termination code"
+    ".fini_array*"                Rejected "nobody would run its destructors"
     ".gcc_except_table*"          Harmless "how to unwind the stack"
     ".gnu.linkonce.this_module"   Handled  "its init and exit functions"
     ".ibt_endbr_seal"             Harmless "functions that may be barred from indirect calls"
-    ".init"                       Refused  "nobody would run its initialisation code"
-    ".init_array*"                Refused  "nobody would run its constructors"
-    ".initcall*"                  Refused  "compiled as part of a kernel: its init function has no name"
+    ".init"                       Rejected "nobody would run its initialisation code"
+    ".init_array*"                Rejected "nobody would run its constructors"
+    ".initcall*"                  Rejected "compiled as part of a kernel: its init function has no name"
     ".kcfi_traps"                 Reported "a failed check of a call is an unknown trap"
-    ".klp.*"                      Refused  "nobody would apply it once what it patches is loaded"
+    ".klp.*"                      Rejected "nobody would apply it once what it patches is loaded"
     ".kunit_*"                    Reported "its unit tests do not run"
-    ".m68k_fixup"                 Refused  "nobody would write the memory's layout into its code"
+    ".m68k_fixup"                 Rejected "nobody would write the memory's layout into its code"
     ".modinfo"                    Handled  "what the module says of itself"
     ".note*"                      Harmless "notes for tools"
     ".orc_*"                      Harmless "how to unwind the stack"
     ".parainstructions"           Harmless "calls that may be patched to be direct"
-    ".preinit_array*"             Refused  "nobody would run its constructors"
+    ".preinit_array*"             Rejected "nobody would run its constructors"
     ".printk_index"               Harmless "a list of its messages"
     ".retpoline_sites"            Harmless "jumps through thunks, which may be patched"
     ".return_sites"               Harmless "returns through thunks, which may be patched"
     ".smp_locks"                  Harmless "lock prefixes that one CPU can do without"
     ".static_call_sites"          Harmless "calls that may be patched to be direct"
-    "___ksymtab*"                 Refused  "its exports are not in one table: link it with module.ld"
-    "___srcu_struct_ptrs"         Refused  "nobody would initialise its SRCU domains"
+    "___ksymtab*"                 Rejected "its exports are not in one table: link it with module.ld"
+    "___srcu_struct_ptrs"         Rejected "nobody would initialise its SRCU domains"
     "__bpf_raw_tp_map"            Reported "BPF programs do not see its tracepoints"
     "__bug_table"                 Reported "a WARN or BUG is an unknown trap"
     "__dyndbg*"                   Harmless "messages that may be turned on"
-    "__ex_table"                  Refused  "a fault that it expects would be fatal"
+    "__ex_table"                  Rejected "a fault that it expects would be fatal"
     "__jump_table"                Reported "static branches stay as compiled"
     "__kcrctab*"                  Harmless "versions of its exports"
     "__kflagstab"                 Handled  "which of its exports are for GPL-compatible modules"
     "__ksymtab"                   Handled  "its exports"
     "__ksymtab_gpl"               Handled  "its exports for GPL-compatible modules"
-    "__ksymtab_gpl_future"        Refused  "its exports are in a table of Linux before 5.12"
-    "__ksymtab_unused*"           Refused  "its exports are in a table of Linux before 5.12"
+    "__ksymtab_gpl_future"        Rejected "its exports are in a table of Linux before 5.12"
+    "__ksymtab_unused*"           Rejected "its exports are in a table of Linux before 5.12"
     "__mcount_loc"                Harmless "where a tracer may patch in calls"
     "__obsparm"                   Reported "obsolete parameters are not warned of"
     "__param"                     Reported "parameters keep their defaults"
@@ -181,7 +181,7 @@ impl KnownSection {
         } else if is(REPORTED) {
             Treatment::Reported
         } else {
-            Treatment::Refused
+            Treatment::Rejected
         }
     }
 

@@ -156,12 +156,12 @@ fn check_modinfo<'a>(sections: &[Section<'a>]) -> Result<ModInfo<'a>, Error> {
         return Ok(ModInfo::default());
     };
     ModInfo::new(section.data)
-        .map_err(|offset| refuse(sections, index, SectionProblem::ModInfo(offset)))
+        .map_err(|offset| reject(sections, index, SectionProblem::ModInfo(offset)))
 }
 
 #[cold]
 #[inline(never)]
-fn refuse(sections: &[Section<'_>], index: usize, problem: SectionProblem) -> Error {
+fn reject(sections: &[Section<'_>], index: usize, problem: SectionProblem) -> Error {
     Error::Section { section: section_ref(sections, index), problem }
 }
 

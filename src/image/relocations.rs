@@ -2,7 +2,7 @@
 
 use super::sections::{Flags, Section, entries, takes_addends};
 use super::symbols::Symbols;
-use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, refuse, section_ref};
+use super::{Error, RelocationRef, SectionProblem, SymbolRef, raw, reject, section_ref};
 use crate::arch::{Addends, Arch};
 use core::marker::PhantomData;
 use goblin::elf::section_header::*;
@@ -98,7 +98,7 @@ pub(super) fn check<A: Arch>(sections: &[Section<'_>], mut room: u64) -> Result<
         } else {
             other_format(section, sections)
         };
-        checked.map_err(|problem| refuse(sections, index, problem))?;
+        checked.map_err(|problem| reject(sections, index, problem))?;
     }
     Ok(())
 }

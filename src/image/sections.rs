@@ -110,7 +110,7 @@ pub(super) fn check<'a, A: Arch>(
             },
             Err(problem) => problem,
         };
-        return Err(refuse(index, names, table_name::<A>(bytes), problem));
+        return Err(reject(index, names, table_name::<A>(bytes), problem));
     }
     Ok(sections)
 }
@@ -119,7 +119,7 @@ fn table_name<A: Arch>(header: &[u8]) -> usize {
     raw::section_header::<A>(header).map_or(0, |header| header.sh_name)
 }
 
-fn refuse(index: usize, names: Strings<'_>, name: usize, problem: SectionProblem) -> Error {
+fn reject(index: usize, names: Strings<'_>, name: usize, problem: SectionProblem) -> Error {
     let name = names.get(name).unwrap_or_default().into();
     Error::Section { section: SectionRef { index, name }, problem }
 }
@@ -261,7 +261,7 @@ fn loadable<A: Arch>(
 
 /// The flag `SHF_OS_NONCONFORMING` of the gABI and `SHF_RELA_LIVEPATCH`, by which Linux knows
 /// relocations that wait until what they patch is loaded: who does not know what they ask for has
-/// to refuse the file.
+/// to reject the file.
 const NONCONFORMING: u64 = SHF_OS_NONCONFORMING as u64 | 0x0010_0000;
 
 /// Established: a type of the gABI, which all are below 20, or an operating system's, whose
@@ -303,7 +303,7 @@ fn together(
 pub(super) fn check_alignments(sections: &[Section<'_>], limit: u64) -> Result<(), Error> {
     let too_strict = |section: &Section<'_>| section.loaded && section.align > limit;
     match sections.iter().position(too_strict) {
-        Some(index) => Err(super::refuse(sections, index, SectionProblem::AlignmentLimit(limit))),
+        Some(index) => Err(super::reject(sections, index, SectionProblem::AlignmentLimit(limit))),
         None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::sections::Section;
 use super::strings::Strings;
-use super::{Error, SectionProblem, SymbolProblem, SymbolRef, raw, refuse};
+use super::{Error, SectionProblem, SymbolProblem, SymbolRef, raw, reject};
 use crate::arch::Arch;
 use core::marker::PhantomData;
 use goblin::elf::Sym;
@@ -161,9 +161,9 @@ pub(super) fn check<'a, A: Arch>(sections: &[Section<'a>]) -> Result<Symbols<'a,
     let strings = sections
         .get(link)
         .filter(|strings| strings.kind == SHT_STRTAB)
-        .ok_or_else(|| refuse(sections, index, SectionProblem::Link(table.link)))?;
+        .ok_or_else(|| reject(sections, index, SectionProblem::Link(table.link)))?;
     let strings = Strings::new(strings.data)
-        .ok_or_else(|| refuse(sections, link, SectionProblem::StringTable))?;
+        .ok_or_else(|| reject(sections, link, SectionProblem::StringTable))?;
     let symbols = Symbols { entries: table.data, strings, arch: PhantomData };
     first_problem(&symbols, sections)
         .map_err(|(index, problem)| Error::Symbol { symbol: symbols.describe(index), problem })?;

@@ -26,12 +26,12 @@ impl Ignored {
             match treatment {
                 Treatment::Handled => continue,
                 Treatment::Harmless => {}
-                Treatment::Reported | Treatment::Refused => match platform.section(known.name()) {
+                Treatment::Reported | Treatment::Rejected => match platform.section(known.name()) {
                     Provision::Provided => {
                         provided.insert(known);
                         continue;
                     }
-                    Provision::Missing if treatment == Treatment::Refused => {
+                    Provision::Missing if treatment == Treatment::Rejected => {
                         let section = image.section_ref(index);
                         return Err(LoadError::Unsupported { section, known });
                     }

@@ -127,7 +127,7 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     }
 
     /// What the kernel does about a kind of section that the loader leaves to it: one whose
-    /// [treatment](crate::image::Treatment) is `Refused` or `Reported`, by its name in the table
+    /// [treatment](crate::image::Treatment) is `Rejected` or `Reported`, by its name in the table
     /// ([`KnownSection::name`](crate::image::KnownSection::name)). Asked for each such section of a
     /// load, with no lock held.
     fn section(&self, name: &str) -> Provision {
@@ -189,7 +189,7 @@ pub(crate) type Protected<P> = <<P as Platform>::Memory as ModuleMemory>::Protec
 /// Whether the kernel does what a kind of section asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provision {
-    /// It does not. A module that would go wrong without it is refused.
+    /// It does not. A module that would go wrong without it is rejected.
     Missing,
     /// It does not, and accepts what a module then lacks, or does wrong. That the section is
     /// ignored is said when a module with one is loaded.
@@ -237,7 +237,7 @@ pub enum Event {
 /// How important a line in the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// A request was refused.
+    /// A request has failed.
     Error,
     /// Something is unusual.
     Warning,

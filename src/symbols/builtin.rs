@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_table_with_a_symbol_twice_wherever_they_stand() {
+    fn rejects_a_table_with_a_symbol_twice_wherever_they_stand() {
         static TWICE: [KernelSymbol; 4] =
             [symbol("b", 1), symbol("a", 2), symbol("c", 3), symbol("b", 4)];
         assert_eq!(Ksymtab::new(&TWICE).unwrap_err(), KsymtabError::Duplicate("b"));

@@ -34,7 +34,7 @@ bitflags! {
     /// The flags of `delete_module` that matter; others are ignored, as in Linux.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct DeleteFlags: u32 {
-        /// Fail rather than wait. A module in use is always refused at once.
+        /// Fail rather than wait. A module in use is always rejected at once.
         const NONBLOCK = 0o4000;
         /// Unload even a module that has an init and no exit function.
         const TRUNC = 0o1000;

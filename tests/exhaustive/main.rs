@@ -1,5 +1,5 @@
 //! A real module of each architecture with every byte changed to every other value, and cut off at
-//! every length: each is refused with an error, or loaded as its headers then say, within its own
+//! every length: each is rejected with an error, or loaded as its headers then say, within its own
 //! memory, and freed whole.
 //!
 //! All of them are some millions (`make test-exhaustive`); `cargo test` takes a sample.
@@ -21,7 +21,7 @@ const MODULE: &str = "crc-itu-t";
 #[derive(Default)]
 struct Count {
     loaded: usize,
-    refused: BTreeMap<&'static str, usize>,
+    rejected: BTreeMap<&'static str, usize>,
 }
 
 impl Count {
@@ -29,20 +29,20 @@ impl Count {
         match result {
             Ok(()) => self.loaded += 1,
             Err(errno) => {
-                *self.refused.entry(errno.name().expect("a known number")).or_default() += 1
+                *self.rejected.entry(errno.name().expect("a known number")).or_default() += 1
             }
         }
     }
 
     fn add(&mut self, other: Self) {
         self.loaded += other.loaded;
-        for (errno, count) in other.refused {
-            *self.refused.entry(errno).or_default() += count;
+        for (errno, count) in other.rejected {
+            *self.rejected.entry(errno).or_default() += count;
         }
     }
 
     fn total(&self) -> usize {
-        self.loaded + self.refused.values().sum::<usize>()
+        self.loaded + self.rejected.values().sum::<usize>()
     }
 }
 
@@ -148,17 +148,17 @@ fn report<A: Arch>(which: Which) {
         A::NAME,
         changed.total(),
         changed.loaded,
-        changed.refused,
+        changed.rejected,
         cut.total(),
         cut.loaded,
-        cut.refused,
+        cut.rejected,
     );
     assert!(changed.loaded > 0, "a byte of code may be any");
     let file = corpus::module::<A>(MODULE);
     let behind = file.len() - elf_size::<A>(&file);
     assert_eq!(cut.loaded, behind, "what stands behind the tables means nothing");
     for count in [&changed, &cut] {
-        assert!(count.refused["ENOEXEC"] > 0);
+        assert!(count.rejected["ENOEXEC"] > 0);
     }
     if let Which::All = which {
         assert_eq!(changed.total(), 255 * file.len());

@@ -118,7 +118,7 @@ impl Type {
                 let near = Linked::new::<A>(&self.file::<A>(kind, 0), core, |_| Some(s)).ok();
                 let got = near.and_then(|linked| linked.got()).unwrap_or(0);
                 let expected = reduced::<A>((self.formula)(letters(got.into(), 0)));
-                assert!(!self.holds::<A>(expected), "{what}: {expected:#x} fits and was refused");
+                assert!(!self.holds::<A>(expected), "{what}: {expected:#x} fits and was rejected");
                 assert_eq!(value as i64, expected as i64, "{what}");
                 assert_eq!((relocation.offset, relocation.r_type), (OFFSET, self.number));
                 assert_eq!(relocation.symbol.name.as_bytes(), b"symbol");

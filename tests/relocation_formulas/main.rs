@@ -6,7 +6,7 @@
 
 mod compiled;
 #[allow(dead_code, reason = "it can change more than is changed here")]
-#[path = "../refusals/edit.rs"]
+#[path = "../rejections/edit.rs"]
 mod edit;
 mod formula;
 mod gnu_ld;

@@ -198,7 +198,7 @@ const COMMANDS: &[Command] = &[
 fn accept(words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a section")?;
     words.end()?;
-    let refused = KnownSection::all().filter(|known| known.treatment() == Treatment::Refused);
+    let refused = KnownSection::all().filter(|known| known.treatment() == Treatment::Rejected);
     let Some(known) = refused.into_iter().find(|known| known.name() == name) else {
         return Err(Failure::Usage(format!("no module is refused for a section {name}")));
     };

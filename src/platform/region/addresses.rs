@@ -237,9 +237,9 @@ mod tests {
                     taken.reserving.fetch_sub(1, SeqCst);
                 }
             });
-            let refused = (0..rounds).find_map(|_| taken.reserve(&request).err());
+            let rejected = (0..rounds).find_map(|_| taken.reserve(&request).err());
             stop.store(true, SeqCst);
-            assert_eq!(refused, None);
+            assert_eq!(rejected, None);
         });
     }
 }

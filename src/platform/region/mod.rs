@@ -341,7 +341,7 @@ unsafe impl<'r, P: Pages> ModuleMemory for Memory<'r, P> {
         let Self(block) = self;
         let mut done = 0;
         for (run, protection) in pages {
-            // Refuses what does not ascend, since no page comes before the first.
+            // Rejects what does not ascend, since no page comes before the first.
             block.protect(done..run.start, Protection::ReadWrite)?;
             block.protect(run.clone(), *protection)?;
             done = run.end;

@@ -16,9 +16,9 @@
 //! kernel.on_init("greeter", |_| -19);
 //!
 //! let file = ModuleFile::<X86_64>::new("greeter").imports("printk").init().build();
-//! let refused = loader.load(&file).unwrap_err();
+//! let rejected = loader.load(&file).unwrap_err();
 //!
-//! assert_eq!(refused.errno(), modlink::Errno::ENODEV);
+//! assert_eq!(rejected.errno(), modlink::Errno::ENODEV);
 //! assert_eq!(kernel.snapshot(), before);
 //! ```
 

@@ -30,7 +30,7 @@ impl<A: Arch> Trial<A> {
     /// Loads a file; if that succeeds, [audits](audit()) the module and unloads it.
     ///
     /// # Errors
-    /// Why the file was refused.
+    /// Why the file was rejected.
     ///
     /// # Panics
     /// If the module is not what the file says, or the kernel does not get back all that it gave.

@@ -185,7 +185,7 @@ fn a_fickle_process_changes_what_has_been_copied_and_nothing_else() {
 }
 
 #[test]
-fn files_are_refused_for_what_they_are() {
+fn files_are_rejected_for_what_they_are() {
     let kernel = kernel();
     let open = |kind| kernel.open(kernel.put_file(kind)).map(|file| file.size());
     let regular = || FileKind::regular(b"abc");

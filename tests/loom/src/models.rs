@@ -11,7 +11,7 @@ use loom::thread;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What tells of each use of a module's content: loom refuses one that another does not precede.
+/// What tells of each use of a module's content: loom rejects one that another does not precede.
 #[derive(Default)]
 struct Watch {
     content: UnsafeCell<()>,
@@ -122,7 +122,7 @@ impl Registry {
         unsafe { self.retired.push(module) };
     }
 
-    /// As the registry's, with a heap that refuses a smaller snapshot or does not.
+    /// As the registry's, with a heap that rejects a smaller snapshot or does not.
     fn reap(&self, heap: bool) {
         let taken = self.retired.take();
         if taken.iter().any(|module| module.header.count.is_listed()) {

@@ -40,7 +40,7 @@ const OPTIONS: &[&str] = &[
 /// What ld says of a value that does not fit its field.
 const OVERFLOW: &str = "relocation truncated to fit";
 
-/// Whether ld refused because a value does not fit its field.
+/// Whether ld rejected because a value does not fit its field.
 pub fn is_overflow(error: &Error) -> bool {
     error.to_string().contains(OVERFLOW)
 }
@@ -48,7 +48,7 @@ pub fn is_overflow(error: &Error) -> bool {
 /// Links a prepared file in a folder of its own. Empty sections may be absent from the result.
 ///
 /// # Errors
-/// If ld refuses, with its words, or its output cannot be read.
+/// If ld rejects, with its words, or its output cannot be read.
 pub fn link(prepared: &Prepared, target: Target, folder: &Path) -> Result<Linked> {
     let (object, script) = (folder.join("in.o"), folder.join("script.ld"));
     let (output, messages) = (folder.join("out"), folder.join("messages"));
@@ -77,7 +77,7 @@ pub fn link(prepared: &Prepared, target: Target, folder: &Path) -> Result<Linked
             let words = String::from_utf8_lossy(&words);
             let line = words.lines().find(|line| line.contains(OVERFLOW));
             let line = line.or(words.lines().next()).unwrap_or("no message").trim();
-            bail!("{program} refuses: {line}");
+            bail!("{program} rejects: {line}");
         }
         None => {
             child.kill()?;

@@ -25,11 +25,11 @@
 //!   there defined to be 0 for GNU ld.
 //! - Fields of slots are not driven to their limits; nor are those whose distance a file fixes.
 //!   Of several limited fields that refer to one symbol, the strictest is at its end.
-//! - REL fields that GNU ld refuses because the value overflows before the addend is added, though
+//! - REL fields that GNU ld rejects because the value overflows before the addend is added, though
 //!   the sum fits: modlink takes them, and no address is drawn there.
 //! - Types that GNU ld 2.40 does not know (`R_X86_64_CODE_*_GOTPCRELX`) are to it the plain type.
 //! - Addresses of parts beyond the window of [`target::Target::windows`], and what a loader does
-//!   beside linking: which sections it refuses, what it reads, protection.
+//!   beside linking: which sections it rejects, what it reads, protection.
 
 pub mod compare;
 pub mod gnu_ld;

@@ -31,7 +31,7 @@ pub struct Outcome {
 /// Links a file for the architecture `A` where `choose` wants it, given its layout.
 ///
 /// # Errors
-/// What modlink refuses, in its words; [`is_overflow`] tells one reason from the others.
+/// What modlink rejects, in its words; [`is_overflow`] tells one reason from the others.
 pub fn link<A: Arch>(
     file: &[u8],
     choose: impl FnOnce(&Rooms) -> Option<Placement>,
@@ -67,7 +67,7 @@ pub fn link<A: Arch>(
     Ok(Outcome { rooms, placement, linked: Linked { sections, got }, applied })
 }
 
-/// Whether modlink refused because a value does not fit its field.
+/// Whether modlink rejected because a value does not fit its field.
 pub fn is_overflow(error: &Error) -> bool {
     let error = error.downcast_ref();
     matches!(error, Some(link::Error::Relocation { problem: Problem::Overflow { .. }, .. }))

@@ -19,10 +19,10 @@ pub enum Verdict {
         relocations: BTreeMap<RelocationType, usize>,
         /// How many bytes were compared.
         bytes: usize,
-        /// Whether it was also linked where a value does not fit its field, and both refused.
-        refused: bool,
+        /// Whether it was also linked where a value does not fit its field, and both rejected.
+        rejected: bool,
     },
-    /// They did not, or one of them refused.
+    /// They did not, or one of them rejected.
     Different(String),
     /// It is no case for the oracle.
     LeftOut(LeftOut),
@@ -49,7 +49,7 @@ fn judge<A: Arch>(
     let mut random = placement::random(seed, name);
     let ours =
         ours::link::<A>(file, |rooms| placement::choose(&source, target, rooms, &mut random))
-            .context("modlink refuses")?;
+            .context("modlink rejects")?;
     let theirs = recipe::prepare(file, &source, &recipe::Addresses::of(&ours), target)
         .and_then(|prepared| gnu_ld::link(&prepared, target, folder))?;
     let difference = compare::compare(&source, target, &ours.linked, &theirs)
@@ -60,7 +60,7 @@ fn judge<A: Arch>(
     let beyond =
         placement::out_of_reach(&source, target, &ours.rooms, &ours.placement, &mut random);
     if let Some(beyond) = &beyond {
-        both_refuse::<A>(file, &source, &ours, beyond, target, folder)?;
+        both_reject::<A>(file, &source, &ours, beyond, target, folder)?;
     }
     Ok(equal(&source, beyond.is_some()))
 }
@@ -68,8 +68,8 @@ fn judge<A: Arch>(
 /// Links a file where a value does not fit its field.
 ///
 /// # Errors
-/// If one of the linkers does not refuse, or refuses for another reason.
-fn both_refuse<A: Arch>(
+/// If one of the linkers does not reject, or rejects for another reason.
+fn both_reject<A: Arch>(
     file: &[u8],
     source: &Source,
     ours: &ours::Outcome,
@@ -84,19 +84,19 @@ fn both_refuse<A: Arch>(
     match ours::link::<A>(file, |_| Some(beyond.clone())) {
         Ok(_) => bail!("modlink links {moved}, which does not fit"),
         Err(error) if ours::is_overflow(&error) => {}
-        Err(error) => return Err(error).context(format!("modlink refuses {moved}")),
+        Err(error) => return Err(error).context(format!("modlink rejects {moved}")),
     }
     let mut addresses = recipe::Addresses::of(ours);
     addresses.symbols.clone_from(&beyond.symbols);
     let prepared = recipe::prepare(file, source, &addresses, target)?;
     match gnu_ld::link(&prepared, target, folder) {
-        Ok(_) => bail!("modlink refuses {moved}, and ld links it"),
+        Ok(_) => bail!("modlink rejects {moved}, and ld links it"),
         Err(error) if gnu_ld::is_overflow(&error) => Ok(()),
         Err(error) => Err(error).context(format!("with {moved}")),
     }
 }
 
-fn equal(source: &Source, refused: bool) -> Verdict {
+fn equal(source: &Source, rejected: bool) -> Verdict {
     let mut relocations = BTreeMap::new();
     let mut bytes = 0;
     for section in source.sections.iter().filter(|section| compare::is_compared(section)) {
@@ -108,7 +108,7 @@ fn equal(source: &Source, refused: bool) -> Verdict {
     if bytes == 0 {
         return Verdict::Different("nothing was compared".to_owned());
     }
-    Verdict::Equal { relocations, bytes, refused }
+    Verdict::Equal { relocations, bytes, rejected }
 }
 
 /// The sum over many files.
@@ -116,7 +116,7 @@ fn equal(source: &Source, refused: bool) -> Verdict {
 pub struct Tally {
     equal: usize,
     bytes: usize,
-    refused: usize,
+    rejected: usize,
     relocations: BTreeMap<RelocationType, usize>,
     different: Vec<(String, String)>,
     left_out: BTreeMap<LeftOut, Vec<String>>,
@@ -126,10 +126,10 @@ impl Tally {
     /// Adds the verdict on the file of that name.
     pub fn add(&mut self, name: &str, verdict: Verdict) {
         match verdict {
-            Verdict::Equal { relocations, bytes, refused } => {
+            Verdict::Equal { relocations, bytes, rejected } => {
                 self.equal += 1;
                 self.bytes += bytes;
-                self.refused += usize::from(refused);
+                self.rejected += usize::from(rejected);
                 for (r_type, count) in relocations {
                     *self.relocations.entry(r_type).or_default() += count;
                 }
@@ -167,8 +167,8 @@ impl Tally {
         let total: usize = self.relocations.values().sum();
         lines.push(format!("{total} relocations in {} bytes: {}", self.bytes, types.join(", ")));
         lines.push(format!(
-            "refused by both with a symbol out of reach, as drawn: {}",
-            self.refused
+            "rejected by both with a symbol out of reach, as drawn: {}",
+            self.rejected
         ));
         lines.push(format!("equal {} of {}", self.equal, self.equal + self.different.len()));
         lines.join("\n")

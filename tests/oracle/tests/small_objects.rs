@@ -79,7 +79,7 @@ fn assemble_with(target: Target, options: &[&str], code: &str) -> Result<Vec<u8>
 }
 
 /// Both linkers make the same of an assembled file, at many addresses. Returns how often both
-/// refused a symbol out of reach.
+/// rejected a symbol out of reach.
 fn equal_at_many_addresses(target: Target, code: &str) -> Result<usize> {
     file_equal_at_many_addresses(target, &assemble(target, code)?)
 }
@@ -88,7 +88,7 @@ fn file_equal_at_many_addresses(target: Target, file: &[u8]) -> Result<usize> {
     let mut count = 0;
     for seed in 0..SEEDS {
         match judge_file(target, file, seed)? {
-            Verdict::Equal { refused, .. } => count += usize::from(refused),
+            Verdict::Equal { rejected, .. } => count += usize::from(rejected),
             other => panic!("{target:?}, seed {seed}: {other:?}"),
         }
     }
@@ -271,7 +271,7 @@ fn a_file_that_only_one_linker_accepts_is_a_difference() -> Result<()> {
     file[0x34] = 7;
     let verdict = verdict::of::<X86_64>(&file, b"a.o", 1, Target::X86_64, folder.path());
     assert!(
-        matches!(&verdict, Verdict::Different(why) if why.contains("modlink refuses")),
+        matches!(&verdict, Verdict::Different(why) if why.contains("modlink rejects")),
         "{verdict:?}"
     );
     Ok(())
@@ -393,8 +393,8 @@ fn parts_that_refer_to_each_other_by_16_bits_are_put_within_reach() -> Result<()
         .section .init.text, \"ax\"
     init: bsr.w core
         bsr.w there";
-    let refused = equal_at_many_addresses(Target::M68k, code)?;
-    assert!(refused > 0);
+    let rejected = equal_at_many_addresses(Target::M68k, code)?;
+    assert!(rejected > 0);
     Ok(())
 }
 
@@ -409,8 +409,8 @@ fn symbols_at_the_ends_of_32_bit_fields_come_out_alike_on_x86_64() -> Result<()>
         lea data(%rip), %rax
         .section .rodata, \"a\"
         .long unsigned, distance + 7 - .";
-    let refused = equal_at_many_addresses(Target::X86_64, code)?;
-    assert!(refused > 0);
+    let rejected = equal_at_many_addresses(Target::X86_64, code)?;
+    assert!(rejected > 0);
     // What is not compiled for the topmost 2 GiB.
     let code = ".data\nown: .long own, there, own - 1000\n.text\nmovl $own, %eax";
     equal_at_many_addresses(Target::X86_64, code)?;
@@ -430,8 +430,8 @@ fn narrow_fields_come_out_alike_at_both_ends_of_what_ld_writes() -> Result<()> {
         .byte near - .
         .short far - .";
     for target in [Target::I386, Target::M68k] {
-        let refused = equal_at_many_addresses(target, code)?;
-        assert!(refused > 0, "{target:?}");
+        let rejected = equal_at_many_addresses(target, code)?;
+        assert!(rejected > 0, "{target:?}");
     }
     Ok(())
 }

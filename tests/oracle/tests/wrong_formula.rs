@@ -93,7 +93,7 @@ fn judge<A: Arch>(file: &[u8], seed: u64, target: Target) -> Result<Verdict> {
 }
 
 /// The right formulas agree, and with the one type wrong the first difference is at one of its
-/// relocations. At the end of its field's range a value that is off by one is refused.
+/// relocations. At the end of its field's range a value that is off by one is rejected.
 fn notices<A: Arch, const TYPE: u32>(corpus: &str, name: &str, target: Target) -> Result<()> {
     let file = module(corpus, name)?;
     let r_type = RelocationType(TYPE);
@@ -107,9 +107,9 @@ fn notices<A: Arch, const TYPE: u32>(corpus: &str, name: &str, target: Target) -
         match judge::<OffByOne<A, TYPE>>(&file, seed, target)? {
             Verdict::Different(why) => {
                 let r_type = target.relocation_name(r_type);
-                let refused = why.contains("modlink refuses");
+                let rejected = why.contains("modlink rejects");
                 let names_it =
-                    if refused { format!("_{r_type} to ") } else { format!("({r_type} of ") };
+                    if rejected { format!("_{r_type} to ") } else { format!("({r_type} of ") };
                 assert!(why.contains(&names_it), "{name}: {why}");
             }
             other => panic!("{name} with a wrong formula: {other:?}"),

@@ -1,6 +1,6 @@
-//! Refusals of relocation sections and of single relocations, before any is applied.
+//! Rejections of relocation sections and of single relocations, before any is applied.
 
-use crate::case::{Case, Cases, expect_refusals, section, symbol};
+use crate::case::{Case, Cases, expect_rejections, section, symbol};
 use crate::edit::*;
 use crate::real::{Architecture, LIMIT};
 use modlink::image::{Error, RelocationRef, SectionProblem, SymbolRef};
@@ -20,8 +20,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn every_claim_about_a_relocation_that_does_not_hold_is_refused() {
-    expect_refusals(cases);
+fn every_claim_about_a_relocation_that_does_not_hold_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn only_relocation(file: &mut Edit, table: usize, offset: u64, r_type: u64) {
 }
 
 /// Changes one field of the header of the section with the relocations of `.text`.
-fn refuse(cases: &mut Cases, field: &'static str, value: u64, says: &str, problem: SectionProblem) {
+fn reject(cases: &mut Cases, field: &'static str, value: u64, says: &str, problem: SectionProblem) {
     cases.add(format!("relocations of .text: {field} = {value:#x}"), says, |file| {
         let (_, table) = text(file);
         assert_ne!(file.get(Section(table, field)), value);
@@ -197,7 +197,7 @@ fn links(cases: &mut Cases) {
         0xff00,
         0xffff_ffff,
     ] {
-        refuse(
+        reject(
             cases,
             "sh_link",
             link as u64,
@@ -210,7 +210,7 @@ fn links(cases: &mut Cases) {
 fn targets(cases: &mut Cases) {
     let real = &cases.real;
     for target in [0, real.section(".bss"), real.section_count(), 0xff00, 0xffff_ffff] {
-        refuse(
+        reject(
             cases,
             "sh_info",
             target as u64,
@@ -300,7 +300,7 @@ fn format(cases: &mut Cases, name: &str, kind: u64, flags: u64) {
 
 fn formats(cases: &mut Cases) {
     for (kind, says) in FORMATS {
-        refuse(cases, "sh_type", kind, says, SectionProblem::RelocationFormat(kind as u32));
+        reject(cases, "sh_type", kind, says, SectionProblem::RelocationFormat(kind as u32));
     }
     for kind in [12, 20, 0x4000_0015, 0x6abc_def0, 0x7000_0042, 0x8000_0000, 0xffff_ffff] {
         for (name, flags) in

@@ -58,20 +58,20 @@ fn own(architecture: Architecture) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_a_module_cannot_do_without_is_refused_by_name() {
+fn what_a_module_cannot_do_without_is_rejected_by_name() {
     for architecture in Architecture::ALL {
-        for known in with_treatment(Treatment::Refused) {
+        for known in with_treatment(Treatment::Rejected) {
             for name in names(known) {
                 let mut file = architecture.module();
                 let index = add(&mut file, &name);
-                refused(architecture, &file, index, &name, known);
+                rejected(architecture, &file, index, &name, known);
             }
         }
     }
 }
 
 #[test]
-fn arrays_of_constructors_are_refused_under_any_name_and_by_its_own() {
+fn arrays_of_constructors_are_rejected_under_any_name_and_by_its_own() {
     for architecture in Architecture::ALL {
         for (kind, row) in ARRAYS {
             // The second is that of a row itself.
@@ -80,13 +80,13 @@ fn arrays_of_constructors_are_refused_under_any_name_and_by_its_own() {
                 let index = add(&mut file, name);
                 file.set(Section(index, "sh_type"), kind);
                 let known = KnownSection::all().find(|known| known.name() == row).expect("a row");
-                refused(architecture, &file, index, name, known);
+                rejected(architecture, &file, index, name, known);
             }
         }
     }
 }
 
-fn refused(on: Architecture, file: &Edit, index: usize, name: &str, known: KnownSection) {
+fn rejected(on: Architecture, file: &Edit, index: usize, name: &str, known: KnownSection) {
     let (result, before, after) = with_arch!(on, A => {
         let loader = bare::<A>().export_all_for(file.bytes(), &[]).boot();
         let before = loader.platform().snapshot();
@@ -106,7 +106,7 @@ fn refused(on: Architecture, file: &Edit, index: usize, name: &str, known: Known
 #[test]
 fn such_a_section_that_is_empty_or_not_allocated_asks_for_nothing() {
     for architecture in Architecture::ALL {
-        for known in with_treatment(Treatment::Refused) {
+        for known in with_treatment(Treatment::Rejected) {
             for (field, value) in [("sh_size", 0), ("sh_flags", 0)] {
                 let mut file = architecture.module();
                 let index = add(&mut file, &names(known)[0]);
@@ -162,7 +162,8 @@ fn what_a_module_only_lacks_is_said_even_if_the_kernel_says_nothing_of_it() {
 #[test]
 fn what_the_kernel_provides_for_is_neither_said_nor_listed() {
     for architecture in Architecture::ALL {
-        for known in with_treatment(Treatment::Reported).chain(with_treatment(Treatment::Refused)) {
+        for known in with_treatment(Treatment::Reported).chain(with_treatment(Treatment::Rejected))
+        {
             let mut file = architecture.module();
             add(&mut file, &names(known)[0]);
             let result = with_arch!(architecture, A => {
@@ -189,27 +190,27 @@ fn what_is_harmless_is_listed_in_silence() {
     }
 }
 
-/// A real module and the sections for which it is refused, in the order in which they are met.
-fn real<A: Arch>(name: &str, refused: &[&str]) {
+/// A real module and the sections for which it is rejected, in the order in which they are met.
+fn real<A: Arch>(name: &str, rejected: &[&str]) {
     let file = corpus::module::<A>(name);
     let mut kernel = bare::<A>();
-    for row in refused {
+    for row in rejected {
         match load(kernel, &file) {
             Err(LoadError::Unsupported { known, .. }) => assert_eq!(known.name(), *row, "{name}"),
             other => panic!("{name}: {other:?}"),
         }
-        let accepted = &refused[..=refused.iter().position(|other| other == row).expect("it is")];
+        let accepted = &rejected[..=rejected.iter().position(|other| other == row).expect("it is")];
         let accept =
             |kernel: HostKernel<A>, row: &&str| kernel.with_section(row, Provision::LossAccepted);
         kernel = accepted.iter().fold(bare(), accept);
     }
     let (ignored, log) = load(kernel, &file).unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert!(refused.iter().all(|row| ignored.contains(row)), "{name}: {ignored:?}");
+    assert!(rejected.iter().all(|row| ignored.contains(row)), "{name}: {ignored:?}");
     assert_eq!(log.len(), 1, "{name}: {log:?}");
 }
 
 #[test]
-fn real_modules_are_refused_for_what_they_would_go_wrong_without() {
+fn real_modules_are_rejected_for_what_they_would_go_wrong_without() {
     real::<modlink::arch::X86_64>("br_netfilter", &[".data..percpu*"]);
     real::<modlink::arch::I386>("br_netfilter", &[".data..percpu*"]);
     real::<modlink::arch::X86_64>("drm", &["___srcu_struct_ptrs", "__ex_table"]);

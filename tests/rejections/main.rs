@@ -1,4 +1,4 @@
-//! Every reason for which a module is refused, shown with a real module in which just the bytes in
+//! Every reason for which a module is rejected, shown with a real module in which just the bytes in
 //! question are changed: the error and the place that it names, its text, and its number; and that
 //! a kernel is afterwards as before.
 

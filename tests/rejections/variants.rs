@@ -3,7 +3,7 @@
 //! A new variant does not compile until it has a [label](labels), and a label that no test produces
 //! fails the test.
 
-use crate::kernel::{Refusal, outcomes};
+use crate::kernel::{Rejection, outcomes};
 use crate::real::Architecture;
 use crate::{exports, header, identity, link as linked, modinfo, relocations, sections};
 use crate::{out_of_memory, symbols};
@@ -46,8 +46,8 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
     let cases = subjects.into_iter().flat_map(|cases| cases(on));
     let mut produced: BTreeSet<_> = cases.map(|case| load_label(&case.error)).collect();
     produced.extend(outcomes(on).iter().map(|outcome| match &outcome.want {
-        Refusal::Load(error) => load_label(error),
-        Refusal::Unload(error) => unload_label(error),
+        Rejection::Load(error) => load_label(error),
+        Rejection::Unload(error) => unload_label(error),
     }));
     produced.extend(out_of_memory::errors(on).iter().map(load_label));
     produced.extend([Part::Core, Part::Init].map(|part| link_label(&LinkError::Block(part))));

@@ -1,6 +1,6 @@
 //! Errors in what a module exports, and in its init and exit functions.
 
-use crate::case::{Case, Cases, expect_refusals, symbol};
+use crate::case::{Case, Cases, expect_rejections, symbol};
 use crate::edit::*;
 use crate::real::{Architecture, with_arch};
 use modlink::LoadError;
@@ -34,7 +34,7 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 
 #[test]
 fn every_export_table_that_cannot_be_read_is_rejected() {
-    expect_refusals(cases);
+    expect_rejections(cases);
 }
 
 /// More symbols of other memory than are looked up, and the first that is too many.
@@ -61,7 +61,7 @@ fn ksymtab(file: &Edit) -> (usize, usize) {
 
 fn tables(cases: &mut Cases) {
     for name in ["__ksymtab", "__ksymtab_gpl"] {
-        let mut refuse = |what: &str, change: &dyn Fn(&mut Edit, usize, usize)| {
+        let mut reject = |what: &str, change: &dyn Fn(&mut Edit, usize, usize)| {
             cases.add(format!("{name}: {what}"), name, |file| {
                 let (table, relocations) = ksymtab(file);
                 file.rename_section(table, name);
@@ -73,17 +73,17 @@ fn tables(cases: &mut Cases) {
                 }))
             });
         };
-        refuse("half an entry more", &|file, table, _| {
+        reject("half an entry more", &|file, table, _| {
             file.set(Section(table, "sh_size"), 2 * ENTRY + ENTRY / 2);
         });
-        refuse("a byte more", &|file, table, _| {
+        reject("a byte more", &|file, table, _| {
             file.set(Section(table, "sh_size"), 2 * ENTRY + 1);
         });
-        refuse("writable", &|file, table, _| {
+        reject("writable", &|file, table, _| {
             file.set(Section(table, "sh_flags"), SHF_ALLOC | SHF_WRITE);
         });
-        refuse("not loaded", &|file, table, _| file.set(Section(table, "sh_flags"), 0));
-        refuse("without bytes in the file", &|file, table, relocations| {
+        reject("not loaded", &|file, table, _| file.set(Section(table, "sh_flags"), 0));
+        reject("without bytes in the file", &|file, table, relocations| {
             file.set(Section(relocations, "sh_size"), 0);
             file.set(Section(table, "sh_type"), SHT_NOBITS);
             file.set(Section(table, "sh_flags"), SHF_ALLOC | SHF_WRITE);
@@ -181,10 +181,10 @@ fn values(cases: &mut Cases) {
     let fields = VALUES.into_iter().zip(NAMESPACES);
     for ((value, namespace), name) in fields.zip(["crc_itu_t", "crc_itu_t_table"]) {
         let says = format!("exported symbol {name} ");
-        let refusal = || LoadError::Export(ExportProblem::Value(name.as_bytes().into()));
+        let rejection = || LoadError::Export(ExportProblem::Value(name.as_bytes().into()));
         cases.add(format!("{name} is in the init part"), &says, |file| {
             export_init_data(file, value);
-            refusal()
+            rejection()
         });
         let beside = "beside an absolute symbol that does nothing there";
         cases.add(format!("{name} is in the init part, {beside}"), &says, |file| {
@@ -196,7 +196,7 @@ fn values(cases: &mut Cases) {
             file.set(Relocation(table, namespace, "r_offset"), offset);
             file.set(Relocation(table, namespace, "r_sym"), absolute as u64);
             file.set(Relocation(table, namespace, "r_type"), 0);
-            refusal()
+            rejection()
         });
     }
 }
@@ -259,7 +259,7 @@ fn struct_module(cases: &mut Cases) {
 
 fn entry_points(cases: &mut Cases) {
     for name in ["init_module", "cleanup_module"] {
-        let mut refuse = |what: &str, change: &dyn Fn(&mut Edit, usize)| {
+        let mut reject = |what: &str, change: &dyn Fn(&mut Edit, usize)| {
             cases.add(format!("{name} {what}"), "not in the module's code", |file| {
                 let index = file.symbol("__this_module");
                 file.rename_symbol(index, name);
@@ -269,32 +269,32 @@ fn entry_points(cases: &mut Cases) {
                 LoadError::Entry { symbol: symbol(index, name), problem: EntryProblem::NotInCode }
             });
         };
-        refuse("in data", &|_, _| {});
-        refuse("in constants", &|file, index| {
+        reject("in data", &|_, _| {});
+        reject("in constants", &|file, index| {
             let rodata = file.section(".rodata");
             file.set(Symbol(index, "st_shndx"), rodata as u64);
         });
-        refuse("in a section that is not loaded", &|file, index| {
+        reject("in a section that is not loaded", &|file, index| {
             let comment = file.section(".comment");
             file.set(Symbol(index, "st_shndx"), comment as u64);
         });
-        refuse("in code that is not loaded", &|file, index| {
+        reject("in code that is not loaded", &|file, index| {
             let comment = file.section(".comment");
             file.set(Section(comment, "sh_flags"), SHF_EXECINSTR);
             file.set(Symbol(index, "st_shndx"), comment as u64);
         });
-        refuse("at an absolute address", &|file, index| {
+        reject("at an absolute address", &|file, index| {
             file.set(Symbol(index, "st_shndx"), SHN_ABS);
             file.set(Symbol(index, "st_value"), 0x1000);
         });
-        refuse("behind the code", &|file, index| {
+        reject("behind the code", &|file, index| {
             let text = file.section(".text");
             let end = file.get(Section(text, "sh_size"));
             file.set(Symbol(index, "st_shndx"), text as u64);
             file.set(Symbol(index, "st_value"), end);
         });
         if name == "cleanup_module" {
-            refuse("in code that is gone by then", &|file, index| {
+            reject("in code that is gone by then", &|file, index| {
                 let text = file.section(".text");
                 file.rename_section(text, ".init.text");
                 file.set(Symbol(index, "st_shndx"), text as u64);

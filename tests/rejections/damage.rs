@@ -14,7 +14,7 @@ use std::sync::Arc;
 const SAMPLES: usize = 3000;
 
 #[test]
-fn a_module_that_is_cut_off_anywhere_is_refused() {
+fn a_module_that_is_cut_off_anywhere_is_rejected() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => {
             let target = Target::<A>::new(architecture);
@@ -28,7 +28,7 @@ fn a_module_that_is_cut_off_anywhere_is_refused() {
 }
 
 #[test]
-fn every_change_of_a_header_byte_that_matters_is_refused() {
+fn every_change_of_a_header_byte_that_matters_is_rejected() {
     for architecture in Architecture::ALL {
         let real = architecture.module();
         let free = places_that_do_not_matter(&real);
@@ -45,7 +45,7 @@ fn every_change_of_a_header_byte_that_matters_is_refused() {
                 assert!(!accepted || may_pass, "{architecture:?}: {place:#x}: {value:#x} accepted");
                 assert!(
                     accepted || !free.contains(&place),
-                    "{architecture:?}: {place:#x}: {value:#x} refused"
+                    "{architecture:?}: {place:#x}: {value:#x} rejected"
                 );
             }
             file[place] = original;
@@ -81,7 +81,7 @@ fn damage_everywhere(bytes: usize) {
         with_arch!(architecture, A => {
             let target = Target::<A>::new(architecture);
             let mut random = ChaCha8Rng::seed_from_u64(20020915);
-            let (mut accepted, mut refused) = (0, 0);
+            let (mut accepted, mut rejected) = (0, 0);
             for _ in 0..SAMPLES {
                 let mut file = architecture.module().into_bytes();
                 let mut changes = Vec::new();
@@ -93,10 +93,10 @@ fn damage_everywhere(bytes: usize) {
                 if target.try_load(&file, &changes.join(", ")) {
                     accepted += 1;
                 } else {
-                    refused += 1;
+                    rejected += 1;
                 }
             }
-            assert!(accepted > 0 && refused > 0, "{architecture:?}: {accepted}, {refused}");
+            assert!(accepted > 0 && rejected > 0, "{architecture:?}: {accepted}, {rejected}");
         });
     }
 }

@@ -1,6 +1,6 @@
-//! Refusals of sections.
+//! Rejections of sections.
 
-use crate::case::{Case, Cases, expect_refusals, section};
+use crate::case::{Case, Cases, expect_rejections, section};
 use crate::edit::*;
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
 use modlink::Errno;
@@ -38,8 +38,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn every_claim_about_a_section_that_does_not_hold_is_refused() {
-    expect_refusals(cases);
+fn every_claim_about_a_section_that_does_not_hold_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_section_lies_as_aligned_as_the_limit_lets_it_ask_for() {
 }
 
 #[test]
-fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_refused() {
+fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_rejected() {
     for architecture in Architecture::ALL {
         let file = architecture.module();
         let needed = sum_up_to(&file, file.section_count());
@@ -255,7 +255,7 @@ fn the_room_for_gaps_beyond_all_numbers_does_not_wrap_to_little() {
 }
 
 /// Changes one field of a section that has a name.
-fn refuse(
+fn reject(
     cases: &mut Cases,
     name: &'static str,
     field: &'static str,
@@ -310,7 +310,7 @@ fn extent(cases: &mut Cases) {
             word - size + 2,
             far_offset,
         ] {
-            refuse(cases, name, "sh_offset", value, says, SectionProblem::OutsideFile);
+            reject(cases, name, "sh_offset", value, says, SectionProblem::OutsideFile);
         }
         let entry = cases.real.get(Section(index, "sh_entsize")).max(1);
         for value in [
@@ -324,7 +324,7 @@ fn extent(cases: &mut Cases) {
         ] {
             let whole = value.checked_next_multiple_of(entry).filter(|whole| *whole <= word);
             let value = whole.unwrap_or(value / entry * entry);
-            refuse(cases, name, "sh_size", value, says, SectionProblem::OutsideFile);
+            reject(cases, name, "sh_size", value, says, SectionProblem::OutsideFile);
         }
     }
 }
@@ -333,7 +333,7 @@ fn alignment(cases: &mut Cases) {
     let top = if cases.on.is_wide() { 1 << 63 } else { 1 << 31 };
     for name in [".text", ".bss", ".comment", ".symtab"] {
         for value in [3, 6, MAX_ALIGN - 1, MAX_ALIGN + 1, top - 1, top + 1, cases.on.word_max()] {
-            refuse(
+            reject(
                 cases,
                 name,
                 "sh_addralign",
@@ -344,7 +344,7 @@ fn alignment(cases: &mut Cases) {
         }
     }
     for name in [".text", ".bss"] {
-        refuse(
+        reject(
             cases,
             name,
             "sh_addralign",
@@ -355,7 +355,7 @@ fn alignment(cases: &mut Cases) {
     }
     for name in [".text", ".bss"] {
         let says = "alignment is stricter than the limit";
-        refuse(cases, name, "sh_addralign", top, says, SectionProblem::AlignmentLimit(MAX_ALIGN));
+        reject(cases, name, "sh_addralign", top, says, SectionProblem::AlignmentLimit(MAX_ALIGN));
     }
 }
 
@@ -367,7 +367,7 @@ fn entries(cases: &mut Cases) {
         let index = cases.real.section(name);
         let own = cases.real.get(Section(index, "sh_entsize"));
         for value in [0, 1, own - 1, own + 1, own * 2, cases.on.word_max()] {
-            refuse(
+            reject(
                 cases,
                 name,
                 "sh_entsize",
@@ -378,7 +378,7 @@ fn entries(cases: &mut Cases) {
         }
         let size = cases.real.get(Section(index, "sh_size"));
         for value in [size - 1, size + 1, size - own + 1, own - 1, 1] {
-            refuse(
+            reject(
                 cases,
                 name,
                 "sh_size",
@@ -458,7 +458,7 @@ fn symbol_table(cases: &mut Cases) {
         0xffff_ffff,
     ];
     for link in strangers {
-        refuse(
+        reject(
             cases,
             ".symtab",
             "sh_link",
@@ -496,23 +496,23 @@ fn purpose(cases: &mut Cases) {
         (".bss", SHF_EXECINSTR, "writable and executable", SectionProblem::WritableCode),
     ] {
         let flags = cases.real.get(Section(cases.real.section(name), "sh_flags"));
-        refuse(cases, name, "sh_flags", flags | more, says, problem);
+        reject(cases, name, "sh_flags", flags | more, says, problem);
     }
     for name in [".text", ".bss", ".modinfo", ".comment"] {
         let index = cases.real.section(name);
         let flags = cases.real.get(Section(index, "sh_flags")) | SHF_OS_NONCONFORMING;
         let problem = SectionProblem::Nonconforming(flags);
-        refuse(cases, name, "sh_flags", flags, &format!("sh_flags {flags:#x}"), problem);
+        reject(cases, name, "sh_flags", flags, &format!("sh_flags {flags:#x}"), problem);
     }
     let x86_64_only = if cases.on == Architecture::X86_64 { 0x7000_0000 } else { 0x7000_0001 };
     for kind in [20, 0x5fff_ffff, x86_64_only, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
         let problem = SectionProblem::UnknownType(kind as u32);
         let says = format!("unknown sh_type {kind:#x}");
-        refuse(cases, ".rodata", "sh_type", kind, &says, problem);
+        reject(cases, ".rodata", "sh_type", kind, &says, problem);
     }
     for name in [".modinfo", ".gnu.linkonce.this_module"] {
         let problem = SectionProblem::NotAllocated;
-        refuse(cases, name, "sh_flags", 0, "must be allocated", problem);
+        reject(cases, name, "sh_flags", 0, "must be allocated", problem);
     }
 }
 
@@ -537,9 +537,9 @@ fn contents(cases: &mut Cases) {
     for name in [".modinfo", ".gnu.linkonce.this_module"] {
         for kind in [SHT_NOBITS, 7, 0x7000_0001] {
             let says = format!("sh_type is {kind}; it must be SHT_PROGBITS");
-            refuse(cases, name, "sh_type", kind, &says, SectionProblem::Type(kind as u32));
+            reject(cases, name, "sh_type", kind, &says, SectionProblem::Type(kind as u32));
         }
-        refuse(cases, name, "sh_size", 0, "must not be empty", SectionProblem::NoBytes);
+        reject(cases, name, "sh_size", 0, "must not be empty", SectionProblem::NoBytes);
     }
 }
 

@@ -1,6 +1,6 @@
-//! Refusals of modules that are well formed and cannot be linked where they are to lie.
+//! Rejections of modules that are well formed and cannot be linked where they are to lie.
 
-use crate::case::{Case, Cases, expect_refusals, symbol, unknown};
+use crate::case::{Case, Cases, expect_rejections, symbol, unknown};
 use crate::edit::*;
 use crate::real::{Architecture, LIMIT, PAGE, with_arch};
 use crate::relocations::described;
@@ -22,12 +22,12 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn everything_that_cannot_be_linked_is_refused() {
-    expect_refusals(cases);
+fn everything_that_cannot_be_linked_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]
-fn values_up_to_what_a_field_holds_are_accepted_and_the_next_are_refused() {
+fn values_up_to_what_a_field_holds_are_accepted_and_the_next_are_rejected() {
     for architecture in Architecture::ALL {
         for field in fields(architecture) {
             field.check_bounds(architecture);
@@ -74,7 +74,7 @@ fn the_name_of_the_global_offset_table_is_no_unknown_symbol_where_nothing_needs_
 }
 
 #[test]
-fn memory_that_does_not_suit_the_layout_is_refused() {
+fn memory_that_does_not_suit_the_layout_is_rejected() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => unsuitable_memory::<A>(architecture));
     }
@@ -331,7 +331,7 @@ fn unsuitable_memory<A: Arch>(on: Architecture) {
     assert_eq!(place(good, [sizes[0] + PAGE, sizes[1] + 1]), Ok(()));
 
     for (part, number) in [(Part::Core, 0), (Part::Init, 1)] {
-        let refused = |what: &str, address: u64, size: u64| {
+        let rejected = |what: &str, address: u64, size: u64| {
             let (mut addresses, mut sizes) = (good, sizes);
             addresses[number] = address;
             sizes[number] = size;
@@ -341,11 +341,11 @@ fn unsuitable_memory<A: Arch>(on: Architecture) {
             assert_eq!(error.errno(), Errno::EINVAL);
         };
         let (address, size) = (good[number], sizes[number]);
-        refused("no memory", address, 0);
-        refused("a byte too few", address, size - 1);
-        refused("half a page off", address + PAGE / 2, size);
-        refused("a byte off", address + 1, size);
+        rejected("no memory", address, 0);
+        rejected("a byte too few", address, size - 1);
+        rejected("half a page off", address + PAGE / 2, size);
+        rejected("a byte off", address + 1, size);
         let last_page = on.word_max() - (PAGE - 1);
-        refused("around the end of the address space", last_page, size + PAGE);
+        rejected("around the end of the address space", last_page, size + PAGE);
     }
 }

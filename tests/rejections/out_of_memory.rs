@@ -1,4 +1,4 @@
-//! Refusals because the heap is exhausted: each allocation that linking and loading make fails
+//! Rejections because the heap is exhausted: each allocation that linking and loading make fails
 //! once.
 
 use crate::bare_kernel::BareKernel;
@@ -106,7 +106,7 @@ fn linking<A: Arch>(on: Architecture) -> Outcomes {
     Outcomes::of(|nth| with_failure(nth, &mut link))
 }
 
-/// Loads a module that uses another. A kernel that refuses it has nothing of it.
+/// Loads a module that uses another. A kernel that rejects it has nothing of it.
 fn loading<A: Arch>(on: Architecture) -> Outcomes {
     let exporter = ModuleFile::<A>::new("exporter").exports("crc_itu_t").build();
     let user = user(on);

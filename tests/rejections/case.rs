@@ -1,4 +1,4 @@
-//! One refusal: a real module, what is changed in it, and the error that has to come.
+//! One rejection: a real module, what is changed in it, and the error that has to come.
 
 use crate::edit::Edit;
 use crate::real::{Architecture, with_arch};
@@ -8,7 +8,7 @@ use modlink::link::{self, UnknownSymbols};
 use modlink::{Errno, LoadError, Name};
 use modlink_host::{HostKernel, ModuleFile};
 
-/// A changed module and how it has to be refused.
+/// A changed module and how it has to be rejected.
 pub struct Case {
     /// What is wrong with it.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Whether the file is refused by the linker alone, whatever kernel it is for.
+    /// Whether the file is rejected by the linker alone, whatever kernel it is for.
     fn is_linkers(&self) -> bool {
         let is_kernels_limit = matches!(
             self.error,
@@ -128,7 +128,7 @@ fn bytes(name: &str) -> Name {
 /// Tries every case on its architecture, without a kernel and in one, and panics with a list of
 /// those that do not come out as they have to or leave something behind.
 #[track_caller]
-pub fn expect_refusals(cases: impl Fn(Architecture) -> Vec<Case>) {
+pub fn expect_rejections(cases: impl Fn(Architecture) -> Vec<Case>) {
     let mut wrong = Vec::new();
     for architecture in Architecture::ALL {
         let cases = cases(architecture);

@@ -1,6 +1,6 @@
-//! Refusals of `.modinfo`.
+//! Rejections of `.modinfo`.
 
-use crate::case::{Case, Cases, expect_refusals, section};
+use crate::case::{Case, Cases, expect_rejections, section};
 use crate::edit::*;
 use crate::real::{Architecture, with_arch};
 use modlink::image::{Error, SectionProblem};
@@ -40,8 +40,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn a_string_that_does_not_end_is_refused() {
-    expect_refusals(cases);
+fn a_string_that_does_not_end_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Refusals of symbols.
+//! Rejections of symbols.
 
-use crate::case::{Case, Cases, expect_refusals, symbol};
+use crate::case::{Case, Cases, expect_rejections, symbol};
 use crate::edit::*;
 use crate::real::{Architecture, with_arch};
 use modlink::image::{Error, SymbolProblem};
@@ -16,8 +16,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn every_claim_about_a_symbol_that_does_not_hold_is_refused() {
-    expect_refusals(cases);
+fn every_claim_about_a_symbol_that_does_not_hold_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn the_mark_of_link_time_optimisation_is_overlooked_and_nothing_can_refer_to_it(
 const VICTIMS: [&str; 3] = ["crc_itu_t", "crc_itu_t_table", "__kstrtab_crc_itu_t"];
 
 /// Changes fields of one symbol.
-fn refuse(
+fn reject(
     cases: &mut Cases,
     name: &'static str,
     fields: &[(&'static str, u64)],
@@ -167,7 +167,7 @@ fn sections(cases: &mut Cases) {
         for index in
             [count, count + 1, 0xfeff, 0xff00, 0xff1f, 0xff20, 0xff3f, 0xfff0, 0xfff3, 0xfffe]
         {
-            refuse(
+            reject(
                 cases,
                 name,
                 &[("st_shndx", index)],
@@ -175,9 +175,9 @@ fn sections(cases: &mut Cases) {
                 SymbolProblem::Section(index as u16),
             );
         }
-        refuse(cases, name, &[("st_shndx", 0xffff)], "extended", SymbolProblem::ExtendedIndex);
+        reject(cases, name, &[("st_shndx", 0xffff)], "extended", SymbolProblem::ExtendedIndex);
         for (alignment, size) in [(0, 64), (4, 0), (32, cases.on.word_max())] {
-            refuse(
+            reject(
                 cases,
                 name,
                 &[("st_shndx", 0xfff2), ("st_value", alignment), ("st_size", size)],
@@ -192,7 +192,7 @@ fn sections(cases: &mut Cases) {
             ),
             _ => ("section 65282", SymbolProblem::Section(0xff02)),
         };
-        refuse(cases, name, &[("st_shndx", 0xff02), ("st_size", 64)], says, problem);
+        reject(cases, name, &[("st_shndx", 0xff02), ("st_size", 64)], says, problem);
     }
 }
 
@@ -206,17 +206,17 @@ fn kinds(cases: &mut Cases) {
         Error::Symbol { symbol: symbol(index, "__gnu_lto_slim"), problem: SymbolProblem::SlimLto }
     });
     for name in VICTIMS {
-        refuse(cases, name, &[("st_type", 6)], "thread-local", SymbolProblem::ThreadLocal);
-        refuse(
+        reject(cases, name, &[("st_type", 6)], "thread-local", SymbolProblem::ThreadLocal);
+        reject(
             cases,
             name,
             &[("st_type", 6), ("st_shndx", 0)],
             "thread-local",
             SymbolProblem::ThreadLocal,
         );
-        refuse(cases, name, &[("st_type", 10)], "indirect", SymbolProblem::IndirectFunction);
+        reject(cases, name, &[("st_type", 10)], "indirect", SymbolProblem::IndirectFunction);
         for binding in [3, 4, 9, 11, 12, 13, 15] {
-            refuse(
+            reject(
                 cases,
                 name,
                 &[("st_bind", binding)],

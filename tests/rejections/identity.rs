@@ -1,6 +1,6 @@
-//! Refusals of modules that do not say who they are.
+//! Rejections of modules that do not say who they are.
 
-use crate::case::{Case, Cases, expect_refusals};
+use crate::case::{Case, Cases, expect_rejections};
 use crate::real::{Architecture, with_arch};
 use modlink::LoadError;
 use modlink::arch::Arch;
@@ -46,8 +46,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn a_module_without_a_usable_name_is_refused() {
-    expect_refusals(cases);
+fn a_module_without_a_usable_name_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]

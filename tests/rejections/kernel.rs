@@ -1,4 +1,4 @@
-//! Refusals for which the kernel is the reason: what is loaded already, what it exports and to
+//! Rejections for which the kernel is the reason: what is loaded already, what it exports and to
 //! whom, what it has no memory for.
 
 use crate::case::{section, unknown};
@@ -15,19 +15,19 @@ use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, coll
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What refused a request.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejection {
     Load(LoadError),
     Unload(UnloadError),
 }
 
-/// A request that was refused, and how it had to be.
+/// A request that was rejected, and how it had to be.
 pub struct Outcome {
     name: String,
-    got: Option<Refusal>,
-    /// What it had to be refused with.
-    pub want: Refusal,
+    got: Option<Rejection>,
+    /// What it had to be rejected with.
+    pub want: Rejection,
     errno: Errno,
     says: String,
     before: Snapshot,
@@ -93,8 +93,8 @@ impl Outcome {
             wrong.push(format!("{:?} instead of {:?}", self.got, self.want));
         }
         let (errno, text) = match &self.want {
-            Refusal::Load(error) => (error.errno(), error.to_string()),
-            Refusal::Unload(error) => (error.errno(), error.to_string()),
+            Rejection::Load(error) => (error.errno(), error.to_string()),
+            Rejection::Unload(error) => (error.errno(), error.to_string()),
         };
         if errno != self.errno {
             wrong.push(format!("{errno} instead of {}", self.errno));
@@ -111,7 +111,7 @@ impl Outcome {
 
 type Loader<A> = Arc<HostLoader<A>>;
 
-/// Loads a file that has to be refused.
+/// Loads a file that has to be rejected.
 fn load<A: Arch>(
     loader: &Loader<A>,
     file: &[u8],
@@ -134,8 +134,8 @@ fn load_reading<A: Arch>(
     let got = loader.load_reading(file, arguments).err();
     Outcome {
         name: format!("{want:?}"),
-        got: got.map(Refusal::Load),
-        want: Refusal::Load(want),
+        got: got.map(Rejection::Load),
+        want: Rejection::Load(want),
         errno,
         says: says.into(),
         before,
@@ -155,8 +155,8 @@ fn unload<A: Arch>(
     let got = loader.unload(name.as_bytes(), false).err();
     Outcome {
         name: format!("{want:?}"),
-        got: got.map(Refusal::Unload),
-        want: Refusal::Unload(want),
+        got: got.map(Rejection::Unload),
+        want: Rejection::Unload(want),
         errno,
         says: says.into(),
         before,
@@ -183,7 +183,7 @@ fn exporter<A: Arch>() -> Vec<u8> {
     ModuleFile::<A>::new("exporter").exports("crc_itu_t").init().exit().build()
 }
 
-fn refused_import(on: Architecture, problem: ImportProblem) -> LoadError {
+fn rejected_import(on: Architecture, problem: ImportProblem) -> LoadError {
     let index = on.module().symbol("crc_itu_t");
     let symbol = crate::case::symbol(index, "crc_itu_t");
     LoadError::Import { symbol, problem }
@@ -241,7 +241,7 @@ fn coming_already<A: Arch>() -> Outcome {
 
 fn exporter_is_coming<A: Arch>(on: Architecture) -> Outcome {
     while_coming(kernel_for::<A>(on), move |loader| {
-        let want = refused_import(on, ImportProblem::Coming(name("exporter")));
+        let want = rejected_import(on, ImportProblem::Coming(name("exporter")));
         load(loader, user(on).bytes(), want, Errno::EBUSY, "(crc_itu_t): its module exporter")
     })
 }
@@ -262,7 +262,7 @@ fn interrupted_while_it_waits_for_a_name<A: Arch>() -> Outcome {
 
 fn interrupted_while_it_waits_for_a_symbol<A: Arch>(on: Architecture) -> Outcome {
     while_coming(impatient(kernel_for::<A>(on)), move |loader| {
-        let want = refused_import(on, ImportProblem::Interrupted(name("exporter")));
+        let want = rejected_import(on, ImportProblem::Interrupted(name("exporter")));
         let says = "(crc_itu_t): interrupted while it waited for the init function";
         load(loader, user(on).bytes(), want, Errno::EINTR, says)
     })
@@ -273,7 +273,7 @@ fn exporter_is_going<A: Arch>(on: Architecture) -> Outcome {
     let outcome = Arc::new(Mutex::new(None));
     let kept = outcome.clone();
     loader.platform().on_exit("exporter", move |loader| {
-        let want = refused_import(on, ImportProblem::Going(name("exporter")));
+        let want = rejected_import(on, ImportProblem::Going(name("exporter")));
         let says = "(crc_itu_t): its module exporter";
         let result = load(loader, user(on).bytes(), want, Errno::ENOENT, says);
         *kept.lock().unwrap() = Some(result);
@@ -327,7 +327,7 @@ fn for_others_licences<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).export_gpl("crc_itu_t").boot();
     let mut file = user(on);
     file.set_modinfo("license", "Proprietary");
-    let want = refused_import(on, ImportProblem::GplOnly);
+    let want = rejected_import(on, ImportProblem::GplOnly);
     load(&loader, file.bytes(), want, Errno::ENOENT, "GPL")
 }
 
@@ -335,13 +335,13 @@ fn in_a_namespace<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).export_in("CHECKSUMS", "crc_itu_t").boot();
     let mut file = user(on);
     file.set_modinfo("import_ns", "CHECKSUM");
-    let want = refused_import(on, ImportProblem::Namespace(name("CHECKSUMS")));
+    let want = rejected_import(on, ImportProblem::Namespace(name("CHECKSUMS")));
     load(&loader, file.bytes(), want, Errno::EINVAL, "namespace CHECKSUMS")
 }
 
 fn in_a_namespace_of_modules<A: Arch>(on: Architecture) -> Outcome {
     let loader = kernel_for::<A>(on).export_in("module:use,usr-*", "crc_itu_t").boot();
-    let want = refused_import(on, ImportProblem::Namespace(name("module:use,usr-*")));
+    let want = rejected_import(on, ImportProblem::Namespace(name("module:use,usr-*")));
     load(&loader, user(on).bytes(), want, Errno::EINVAL, "namespace module:use,usr-*, which does")
 }
 
@@ -389,15 +389,15 @@ fn denied<A: Arch>(on: Architecture) -> Outcome {
 }
 
 fn not_verified<A: Arch>(on: Architecture) -> Outcome {
-    let refusal = modlink::platform::Refusal { errno: Errno::EPERM, reason: "no signature" };
-    let loader = kernel_for::<A>(on).verify_by(move |_| Err(refusal)).boot();
-    load(&loader, on.signed_module(), LoadError::Refused(refusal), Errno::EPERM, "no signature")
+    let rejection = modlink::platform::Refusal { errno: Errno::EPERM, reason: "no signature" };
+    let loader = kernel_for::<A>(on).verify_by(move |_| Err(rejection)).boot();
+    load(&loader, on.signed_module(), LoadError::Refused(rejection), Errno::EPERM, "no signature")
 }
 
 fn not_permitted<A: Arch>(on: Architecture) -> Outcome {
-    let refusal = modlink::platform::Refusal { errno: Errno::E2BIG, reason: "not a driver" };
-    let loader = kernel_for::<A>(on).permit_by(move |_| Err(refusal)).boot();
-    load(&loader, on.signed_module(), LoadError::Refused(refusal), Errno::E2BIG, "not a driver")
+    let rejection = modlink::platform::Refusal { errno: Errno::E2BIG, reason: "not a driver" };
+    let loader = kernel_for::<A>(on).permit_by(move |_| Err(rejection)).boot();
+    load(&loader, on.signed_module(), LoadError::Refused(rejection), Errno::E2BIG, "not a driver")
 }
 
 fn no_memory<A: Arch>(on: Architecture) -> Vec<Outcome> {
@@ -437,20 +437,20 @@ fn unreachable_kernel<A: Arch>(on: Architecture) -> Outcome {
 
 fn no_protection<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let loader = kernel_for::<A>(on).boot();
-    let refuse = |nth| {
+    let reject = |nth| {
         loader.platform().fail(Operation::Protect, nth);
         load(&loader, on.signed_module(), LoadError::Protect, Errno::ENOMEM, "protect")
     };
-    vec![refuse(1), refuse(2)]
+    vec![reject(1), reject(2)]
 }
 
 fn no_arguments<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let loader = kernel_for::<A>(on).boot();
-    let refuse = |errno: Errno| {
+    let reject = |errno: Errno| {
         let want = LoadError::Arguments(errno);
         load_reading(&loader, on.signed_module(), || Err(errno), want, errno, &errno.to_string())
     };
-    vec![refuse(Errno::EFAULT), refuse(Errno::E2BIG)]
+    vec![reject(Errno::EFAULT), reject(Errno::E2BIG)]
 }
 
 fn failing_inits<A: Arch>(on: Architecture) -> Vec<Outcome> {
@@ -458,12 +458,12 @@ fn failing_inits<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let mut file = on.module();
     let function = file.symbol("crc_itu_t");
     file.rename_symbol(function, "init_module");
-    let refuse = |status: i32, errno: Errno| {
+    let reject = |status: i32, errno: Errno| {
         loader.platform().on_init("crc_itu_t", move |_| status);
         let want = LoadError::Init(status);
         load(&loader, file.bytes(), want, errno, &format!("failed with {status}"))
     };
-    vec![refuse(-19, Errno::ENODEV), refuse(-1, Errno::EPERM), refuse(-12, Errno::ENOMEM)]
+    vec![reject(-19, Errno::ENODEV), reject(-1, Errno::EPERM), reject(-12, Errno::ENOMEM)]
 }
 
 fn used_by_another<A: Arch>(on: Architecture) -> Outcome {
@@ -499,7 +499,7 @@ fn not_loaded<A: Arch>(on: Architecture) -> Outcome {
 }
 
 #[test]
-fn a_module_that_was_used_before_the_refusal_is_free_again() {
+fn a_module_that_was_used_before_the_rejection_is_free_again() {
     for architecture in Architecture::ALL {
         with_arch!(architecture, A => {
             let loader = kernel_for::<A>(architecture).boot();

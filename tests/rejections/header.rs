@@ -1,6 +1,6 @@
-//! Refusals of the file header.
+//! Rejections of the file header.
 
-use crate::case::{Case, Cases, expect_refusals, section};
+use crate::case::{Case, Cases, expect_rejections, section};
 use crate::edit::*;
 use crate::real::Architecture;
 use modlink::image::{Error, HeaderProblem, SectionProblem};
@@ -16,8 +16,8 @@ pub fn cases(on: Architecture) -> Vec<Case> {
 }
 
 #[test]
-fn every_field_of_the_header_that_is_wrong_is_refused() {
-    expect_refusals(cases);
+fn every_field_of_the_header_that_is_wrong_is_rejected() {
+    expect_rejections(cases);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn fields_that_a_relocatable_file_does_not_use_may_hold_anything() {
     }
 }
 
-fn refuse(
+fn reject(
     cases: &mut Cases,
     field: &'static str,
     values: &[u64],
@@ -59,25 +59,25 @@ fn refuse(
 
 fn identification(cases: &mut Cases) {
     for field in ["EI_MAG0", "EI_MAG1", "EI_MAG2", "EI_MAG3"] {
-        refuse(cases, field, &[0, 0xff], |_| "not an ELF file".into(), |_| HeaderProblem::Magic);
+        reject(cases, field, &[0, 0xff], |_| "not an ELF file".into(), |_| HeaderProblem::Magic);
     }
     let other = |field| 3 - cases.real.get(Header(field));
     let (class, order) = (other("EI_CLASS"), other("EI_DATA"));
-    refuse(
+    reject(
         cases,
         "EI_CLASS",
         &[0, class, 3, 0xff],
         |value| format!("EI_CLASS {value}"),
         |value| HeaderProblem::Class(value as u8),
     );
-    refuse(
+    reject(
         cases,
         "EI_DATA",
         &[0, order, 3, 0xff],
         |value| format!("EI_DATA {value}"),
         |value| HeaderProblem::ByteOrder(value as u8),
     );
-    refuse(
+    reject(
         cases,
         "EI_VERSION",
         &[0, 2, 0xff],
@@ -96,14 +96,14 @@ fn identification(cases: &mut Cases) {
 }
 
 fn kind(cases: &mut Cases) {
-    refuse(
+    reject(
         cases,
         "e_version",
         &[0, 2, 0x0100_0000, 0xffff_ffff],
         |value| format!("e_version is {value}"),
         |value| HeaderProblem::Version(value as u32),
     );
-    refuse(
+    reject(
         cases,
         "e_type",
         &[0, 2, 3, 4, 0x0100, 0xfe00, 0xffff],
@@ -113,7 +113,7 @@ fn kind(cases: &mut Cases) {
     let own = cases.real.get(Header("e_machine"));
     let mut machines = vec![0, 0xffff, own.swap_bytes() >> 48];
     machines.extend([3, 4, 62].into_iter().filter(|machine| *machine != own));
-    refuse(
+    reject(
         cases,
         "e_machine",
         &machines,
@@ -126,7 +126,7 @@ fn sizes(cases: &mut Cases) {
     for (field, other_class) in [("e_ehsize", [52, 64]), ("e_shentsize", [40, 64])] {
         let own = cases.real.get(Header(field));
         let other = other_class[usize::from(own == other_class[0])];
-        refuse(
+        reject(
             cases,
             field,
             &[0, own - 1, own + 1, other, 0xffff],
@@ -143,7 +143,7 @@ fn sizes(cases: &mut Cases) {
 }
 
 fn section_table(cases: &mut Cases) {
-    refuse(
+    reject(
         cases,
         "e_shnum",
         &[0, 0xff00, 0xffff],
@@ -167,7 +167,7 @@ fn section_table(cases: &mut Cases) {
         Error::Header(HeaderProblem::SectionCount(0))
     });
     let count = cases.real.get(Header("e_shnum"));
-    refuse(
+    reject(
         cases,
         "e_shnum",
         &[count + 1, 0xfeff],
@@ -177,7 +177,7 @@ fn section_table(cases: &mut Cases) {
     let file = cases.real.bytes().len() as u64;
     let table = count * cases.real.get(Header("e_shentsize"));
     let word = cases.on.word_max();
-    refuse(
+    reject(
         cases,
         "e_shoff",
         &[file, file - table + 1, word, word - table, word - table + 1, word - table + 2, 1 << 31],
@@ -193,7 +193,7 @@ fn section_table(cases: &mut Cases) {
 
 fn section_names(cases: &mut Cases) {
     let count = cases.real.get(Header("e_shnum"));
-    refuse(
+    reject(
         cases,
         "e_shstrndx",
         &[0, count, 0xff00, 0xffff],

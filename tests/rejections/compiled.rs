@@ -95,7 +95,7 @@ fn load(
 }
 
 /// Refused for a section of this row, or listed if the kernel accepts the loss.
-fn expect_refusal(on: Architecture, file: &[u8], rows: &[&str]) {
+fn expect_rejection(on: Architecture, file: &[u8], rows: &[&str]) {
     let error = load(on, file, Provision::Missing).expect_err("the module cannot do without");
     let LoadError::Unsupported { known, .. } = error else { panic!("{on:?}: {error}") };
     assert!(rows.contains(&known.name()), "{on:?}: {error}");
@@ -107,9 +107,9 @@ fn expect_refusal(on: Architecture, file: &[u8], rows: &[&str]) {
 fn constructors_and_destructors_are_not_ignored_in_silence() {
     for architecture in Architecture::ALL {
         let constructor = compile(architecture, "c", &with_modinfo(CONSTRUCTOR));
-        expect_refusal(architecture, &constructor, &[".init_array*", ".ctors*"]);
+        expect_rejection(architecture, &constructor, &[".init_array*", ".ctors*"]);
         let destructor = compile(architecture, "c", &with_modinfo(DESTRUCTOR));
-        expect_refusal(architecture, &destructor, &[".fini_array*", ".dtors*"]);
+        expect_rejection(architecture, &destructor, &[".fini_array*", ".dtors*"]);
     }
 }
 
@@ -133,7 +133,7 @@ fn a_per_cpu_variable_is_not_taken_for_an_ordinary_one() {
             "{MODINFO} .section .data..percpu, \"aw\", %progbits\n.globl variable\nvariable: .long 5\n"
         );
         let file = compile(architecture, "s", &source);
-        expect_refusal(architecture, &file, &[".data..percpu*"]);
+        expect_rejection(architecture, &file, &[".data..percpu*"]);
     }
 }
 
@@ -179,13 +179,13 @@ fn placed<A: Arch>(on: Architecture, file: &[u8]) -> (u64, u64, Vec<u32>) {
 }
 
 #[test]
-fn common_symbols_are_refused_and_those_of_link_time_optimisation_are_not() {
+fn common_symbols_are_rejected_and_those_of_link_time_optimisation_are_not() {
     for architecture in Architecture::ALL {
         let mark = format!("{MODINFO} .comm __gnu_lto_v1, 1, 1\n .data\n .long 0\n");
         let file = compile(architecture, "s", &mark);
         assert!(load(architecture, &file, Provision::Missing).is_ok(), "{architecture:?}");
         let file = compile(architecture, "s", &format!("{MODINFO} .comm buffer, 64, 16\n"));
-        let error = load(architecture, &file, Provision::Missing).expect_err("it is refused");
+        let error = load(architecture, &file, Provision::Missing).expect_err("it is rejected");
         let text = error.to_string();
         assert!(text.contains("(buffer): common symbol of 64 bytes"), "{text}");
     }
