@@ -267,9 +267,9 @@ on_every_architecture! {
         let reference = loader.find(b"provider").unwrap();
 
         let errno = |force| loader.unload(b"provider", force).unwrap_err().errno();
-        assert_eq!(errno(false), Errno::EWOULDBLOCK, "used, without stop, referenced");
+        assert_eq!(errno(false), Errno::EWOULDBLOCK, "used, without exit function, referenced");
         loader.unload(b"user", false).unwrap();
-        assert_eq!(errno(false), Errno::EBUSY, "without stop, referenced");
+        assert_eq!(errno(false), Errno::EBUSY, "without exit function, referenced");
         assert_eq!(errno(true), Errno::EWOULDBLOCK, "referenced");
         drop(reference);
         loader.unload(b"provider", true).unwrap();

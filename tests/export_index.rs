@@ -79,7 +79,7 @@ impl Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     None,
-    Start,
+    Init,
     Fails(Operation),
     NoIndex,
 }
@@ -94,7 +94,7 @@ fn load_in_trouble<A: Arch>(
 ) -> bool {
     let kernel = loader.platform();
     let before = kernel.snapshot();
-    kernel.on_init(name, move |_| if trouble == Trouble::Start { -5 } else { 0 });
+    kernel.on_init(name, move |_| if trouble == Trouble::Init { -5 } else { 0 });
     let result = match trouble {
         Trouble::Fails(operation) => {
             kernel.fail(operation, 1);
@@ -103,13 +103,13 @@ fn load_in_trouble<A: Arch>(
             result
         }
         Trouble::NoIndex => load_without_room_for_an_index(loader, file).0,
-        Trouble::None | Trouble::Start => load(loader, file),
+        Trouble::None | Trouble::Init => load(loader, file),
     };
     let taken = symbols.iter().find(|symbol| expected.owner(symbol).is_some());
     match &result {
-        Ok(()) => assert_eq!((taken, trouble == Trouble::Start), (None, false)),
+        Ok(()) => assert_eq!((taken, trouble == Trouble::Init), (None, false)),
         Err(LoadError::Duplicate { .. }) => assert!(taken.is_some()),
-        Err(LoadError::Init(-5)) => assert_eq!(trouble, Trouble::Start),
+        Err(LoadError::Init(-5)) => assert_eq!(trouble, Trouble::Init),
         Err(LoadError::OutOfMemory) => assert_eq!(trouble, Trouble::NoIndex),
         Err(LoadError::Memory(_) | LoadError::Protect) => {
             assert!(matches!(trouble, Trouble::Fails(_)));
@@ -141,7 +141,7 @@ on_every_architecture! {
                 let trouble = *[
                     Trouble::None,
                     Trouble::None,
-                    Trouble::Start,
+                    Trouble::Init,
                     Trouble::NoIndex,
                     Trouble::Fails(Operation::Allocate),
                     Trouble::Fails(Operation::Protect),

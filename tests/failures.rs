@@ -37,8 +37,8 @@ fn fail_each<A: Arch>(
         kernel.fail_nothing();
         if result.is_ok() {
             let reached = kernel.count(operation) - done;
-            let unsealed = kernel.take_log().iter().any(|(level, _)| *level == Level::Warning);
-            assert!(reached < nth || unsealed, "failure {nth} of {operation:?} went unnoticed");
+            let unprotected = kernel.take_log().iter().any(|(level, _)| *level == Level::Warning);
+            assert!(reached < nth || unprotected, "failure {nth} of {operation:?} went unnoticed");
             return nth - 1;
         }
         assert_eq!(result, Err(errno(operation)), "{operation:?} {nth}");
@@ -137,7 +137,7 @@ on_every_architecture! {
             assert!(allocate >= 2 && protect >= 2 && copy >= 3 && read == 1, "{}", path.display());
             failing_inits += usize::from(init_fails(&loader, &file));
         }
-        assert!(failing_inits >= 5, "{failing_inits} of 20 have a start");
+        assert!(failing_inits >= 5, "{failing_inits} of 20 have an init function");
     }
 
     fn a_real_module_whose_init_fails_puts_its_provider<A>() {

@@ -52,10 +52,10 @@ fn file_with<A: Arch>(wishes: &[Wish]) -> Vec<u8> {
 /// The rule of Linux, said again: what is `.init…` goes, and is protected as its flags ask.
 fn expected_type(section: &Section<'_>) -> (Part, MemoryType) {
     let part = if section.name().starts_with(b".init") { Part::Init } else { Part::Core };
-    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name());
+    let ro_after_init = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name());
     let memory_type = match section.flags {
         flags if flags.contains(Flags::EXECUTE) => MemoryType::Text,
-        _ if sealed => MemoryType::ReadOnlyAfterInit,
+        _ if ro_after_init => MemoryType::ReadOnlyAfterInit,
         flags if !flags.contains(Flags::WRITE) => MemoryType::Rodata,
         _ if section.is_nobits() => MemoryType::Bss,
         _ => MemoryType::Data,

@@ -158,7 +158,7 @@ on_every_architecture! {
             assert_eq!(kernel.snapshot(), before);
             let mut trace = kernel.take_trace();
             let calls_exit = trace.contains(&Step::Exit("m".into()));
-            assert!(!calls_exit, "a module that has not started is not stopped");
+            assert!(!calls_exit, "a module whose init function has not succeeded does not exit");
             trace.retain(|step| matches!(step, Step::Told(..)));
             let told = |event| Step::Told(event, "m".into());
             assert_eq!(trace, [told(Event::Coming), told(Event::Going)]);

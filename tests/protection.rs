@@ -32,7 +32,7 @@ fn with_all_kinds<A: Arch>() -> ModuleFile<A> {
         .section(".init.data", SectionKind::Data, &bytes, 8)
 }
 
-const SEALED: [&[u8]; 2] = [b".data..ro_after_init", b"__jump_table"];
+const RO_AFTER_INIT: [&[u8]; 2] = [b".data..ro_after_init", b"__jump_table"];
 
 /// Compares the protection of every byte of a module's sections with what their flags ask for.
 fn assert_protected<A: Arch>(
@@ -50,11 +50,11 @@ fn assert_protected<A: Arch>(
             Part::Init if event == Event::InitFreed => continue,
             Part::Init => module.init().unwrap(),
         };
-        let sealed = SEALED.contains(&section.name());
+        let ro_after_init = RO_AFTER_INIT.contains(&section.name());
         let expected = match section.flags {
             flags if flags.contains(Flags::EXECUTE) => Protection::Execute,
-            _ if sealed && event == Event::InitFreed => Protection::ReadOnly,
-            flags if flags.contains(Flags::WRITE) || sealed => Protection::ReadWrite,
+            _ if ro_after_init && event == Event::InitFreed => Protection::ReadOnly,
+            flags if flags.contains(Flags::WRITE) || ro_after_init => Protection::ReadWrite,
             _ => Protection::ReadOnly,
         };
         let start = part.start + location.offset;
@@ -115,8 +115,8 @@ on_every_architecture! {
         for name in [".data", ".bss"] {
             assert!(may_write(kernel, &module, &file, name), "{name}");
         }
-        let sealed = address_in(&module, &file, ".data..ro_after_init");
-        assert_eq!(kernel.peek(sealed, 2), Ok(vec![b'!', 1]), "what its init function wrote stays");
+        let ro_after_init = address_in(&module, &file, ".data..ro_after_init");
+        assert_eq!(kernel.peek(ro_after_init, 2), Ok(vec![b'!', 1]), "what its init function wrote stays");
     }
 
     fn every_kind_of_section_is_protected_at_every_event<A>() {
@@ -168,7 +168,7 @@ on_every_architecture! {
             let loader = HostKernel::<A>::new().boot();
             let kernel = loader.platform();
             let before = kernel.snapshot();
-            kernel.on_init("m", |_| panic!("it is started"));
+            kernel.on_init("m", |_| panic!("it is run"));
             kernel.on_event(|_, event, _| panic!("{event:?} is announced"));
             kernel.fail(Operation::Protect, nth);
             let error = loader.load(&file).unwrap_err();

@@ -3,10 +3,10 @@
 /// Where a module is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Linked, and starting.
+    /// Linked; its init function has not returned.
     Coming,
-    /// Started.
+    /// Its init function has succeeded.
     Live,
-    /// Stopping: nobody gets a reference any more.
+    /// Being unloaded: nobody gets a reference any more.
     Going,
 }

@@ -235,7 +235,7 @@ impl Edit {
     }
 
     /// Gives a section other contents, which may be longer: they are put at the file's end.
-    /// Symbols in the section that lie behind the contents now are taken to its start.
+    /// Symbols in the section that lie after the contents now are taken to its start.
     pub fn set_contents(&mut self, section: usize, contents: &[u8]) {
         for index in 0..self.symbol_count() {
             let is_inside = self.get(Symbol(index, "st_shndx")) as usize == section;

@@ -229,7 +229,7 @@ fn while_coming<A: Arch>(
         0
     });
     loader.load(&exporter::<A>()).expect("it loads");
-    outcome.lock().unwrap().take().expect("the start has run")
+    outcome.lock().unwrap().take().expect("the init function has run")
 }
 
 fn coming_already<A: Arch>() -> Outcome {

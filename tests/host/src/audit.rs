@@ -28,9 +28,9 @@ struct Raw<'f> {
     data: &'f [u8],
 }
 
-/// Checks a module that has just been loaded from `file`, or is about to be started, against its
+/// Checks a module that has just been loaded from `file`, or whose init function is about to be called, against its
 /// section headers: each allocated section has a place of its own in the right part, aligned, on
-/// pages with the protection that its flags ask for; and before the module starts, every byte is
+/// pages with the protection that its flags ask for; and before its init function is called, every byte is
 /// that of the file or zero, unless it belongs to the place of a relocation.
 ///
 /// # Panics
@@ -125,12 +125,12 @@ fn apart(mut spans: Vec<Range<u64>>, size: u64) {
 }
 
 fn protected<A: Arch>(kernel: &HostKernel<A>, event: Event, section: &Raw<'_>, address: u64) {
-    let sealed = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name);
+    let ro_after_init = [&b".data..ro_after_init"[..], b"__jump_table"].contains(&section.name);
     let wanted = if section.flags.contains(SHF_EXECINSTR) {
         Protection::Execute
-    } else if sealed && event == Event::InitFreed {
+    } else if ro_after_init && event == Event::InitFreed {
         Protection::ReadOnly
-    } else if sealed || section.flags.contains(SHF_WRITE) {
+    } else if ro_after_init || section.flags.contains(SHF_WRITE) {
         Protection::ReadWrite
     } else {
         Protection::ReadOnly

@@ -30,7 +30,7 @@ pub type HostLoader<A> = Loader<HostKernel<A>>;
 /// Addresses that are out of every architecture's reach.
 pub const OUT_OF_REACH: RangeInclusive<u64> = 0x1_0000_0000..=0x1_0fff_ffff;
 
-type Start<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync>;
+type Init<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync>;
 type Stop<A> = Arc<dyn Fn(&Arc<HostLoader<A>>) + Send + Sync>;
 type Verify = Box<dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync>;
 type Permit<A> = Box<dyn Fn(&Image<'_, A>) -> Result<(), Refusal> + Send + Sync>;
@@ -55,9 +55,9 @@ pub struct HostKernel<A: Arch> {
     permit: Permit<A>,
     called: Mutex<Vec<u64>>,
     log: Mutex<Vec<(Level, String)>>,
-    /// The address ranges of the modules that have been started, the last one last.
-    started: Mutex<Vec<(Range<u64>, String)>>,
-    inits: Mutex<BTreeMap<String, Start<A>>>,
+    /// The address ranges of the modules whose init functions have been called, the last one last.
+    ranges: Mutex<Vec<(Range<u64>, String)>>,
+    inits: Mutex<BTreeMap<String, Init<A>>>,
     exits: Mutex<BTreeMap<String, Stop<A>>>,
     queue: Queue,
     watchers: Mutex<Vec<Watcher<A>>>,
@@ -104,7 +104,7 @@ impl<A: Arch> HostKernel<A> {
             permit: Box::new(|_| Ok(())),
             called: Mutex::default(),
             log: Mutex::default(),
-            started: Mutex::default(),
+            ranges: Mutex::default(),
             inits: Mutex::default(),
             exits: Mutex::default(),
             queue: Queue::default(),
@@ -244,13 +244,14 @@ impl<A: Arch> HostKernel<A> {
         self.memory.requests()
     }
 
-    /// When the module of that name is started, `start` runs in its place, and returns the status.
+    /// When the init function of the module of that name is called, `init` runs instead, and returns
+    /// the status.
     pub fn on_init(
         &self,
         name: &str,
-        start: impl Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync + 'static,
+        init: impl Fn(&Arc<HostLoader<A>>) -> i32 + Send + Sync + 'static,
     ) {
-        self.inits.lock().unwrap().insert(name.into(), Arc::new(start));
+        self.inits.lock().unwrap().insert(name.into(), Arc::new(init));
     }
 
     /// When the exit function of the module of that name is called, `exit` runs instead.
@@ -444,8 +445,8 @@ impl<A: Arch> HostKernel<A> {
             Some(Protection::Execute),
             "{entry:#x} is called and cannot run"
         );
-        let started = self.started.lock().unwrap();
-        let mut newest_first = started.iter().rev();
+        let ranges = self.ranges.lock().unwrap();
+        let mut newest_first = ranges.iter().rev();
         match newest_first.find(|(range, _)| range.contains(&entry)) {
             Some((_, name)) => name.clone(),
             None => panic!("{entry:#x} is called and in no module that was announced"),
@@ -454,10 +455,10 @@ impl<A: Arch> HostKernel<A> {
 
     fn remember(&self, module: &Module<Self>) {
         let name = text(module.name());
-        let mut started = self.started.lock().unwrap();
-        started.push((module.core(), name.clone()));
+        let mut ranges = self.ranges.lock().unwrap();
+        ranges.push((module.core(), name.clone()));
         if let Some(init) = module.init() {
-            started.push((init, name));
+            ranges.push((init, name));
         }
     }
 }
@@ -526,8 +527,8 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Init(name.clone()));
-        let start = self.inits.lock().unwrap().get(&name).cloned();
-        start.map_or(0, |start| start(&self.loader()))
+        let init = self.inits.lock().unwrap().get(&name).cloned();
+        init.map_or(0, |init| init(&self.loader()))
     }
 
     unsafe fn call_exit(&self, entry: u64) {

@@ -113,7 +113,7 @@ pub fn address_in<A: Arch>(module: &Module<HostKernel<A>>, file: &[u8], section:
     let location = plan.location(index).expect("it is loaded");
     let part = match location.part {
         Part::Core => module.core(),
-        Part::Init => module.init().expect("the module has not started yet"),
+        Part::Init => module.init().expect("init memory is still there"),
     };
     part.start + location.offset
 }
@@ -148,7 +148,7 @@ impl<A: Arch> ModuleFile<A> {
         self
     }
 
-    /// The same, with a start.
+    /// The same, with an init function.
     pub fn init(mut self) -> Self {
         self.init = true;
         self

@@ -1,7 +1,7 @@
 //! Memory for one load: every piece between pages that cannot be touched.
 //!
 //! It lies below 2 GiB, so that loaders that link for the address at which they write can give
-//! 32-bit fields, signed or not, any address in it. Nothing is given back: a process makes one
+//! 32-bit fields, signed or not, any address in it. Nothing is freed: a process makes one
 //! load.
 
 use std::sync::Mutex;

@@ -26,7 +26,7 @@ fn try_load(file: &[u8]) -> Option<()> {
 
 fn block(layout: &Layout) -> Block<'static> {
     let start = memory::take(layout.size as usize, layout.align as usize);
-    // SAFETY: the memory is given to nobody else and never given back.
+    // SAFETY: the memory is given to nobody else and never freed.
     let bytes = unsafe { std::slice::from_raw_parts_mut(start, layout.size as usize) };
     Block { address: start.addr() as u64, bytes }
 }
