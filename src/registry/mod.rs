@@ -149,11 +149,13 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn change(&self, change: &Change<P>) -> Result<(), LoadError> {
-        self.current.change(|old| {
-            // What is gone and has left this snapshot has left the current one: this one is not
-            // current then.
-            let clean = self.listed_gone.load(Ordering::Acquire) == 0;
-            Snapshot::after(old, change, clean)
+        self.current.change(|pin| {
+            // Modules are counted before they are gone, and until they have left the current
+            // snapshot. If this is that one, and was when there were none, none that it has was gone
+            // then, and the content of who goes now is there for as long as the pin. Looked at the
+            // other way round, they could have left it, and their contents with them.
+            let clean = self.listed_gone.load(Ordering::Acquire) == 0 && pin.is_current();
+            Snapshot::after(pin.get(), change, clean)
         })
     }
 

@@ -50,11 +50,11 @@ impl<T: Retire> Published<T> {
     /// again when another change has come first; the value that it makes is then dropped.
     pub fn change<E>(
         &self,
-        mut build: impl FnMut(Option<&T>) -> Result<Option<Box<T>>, E>,
+        mut build: impl FnMut(&Pin<'_, T>) -> Result<Option<Box<T>>, E>,
     ) -> Result<(), E> {
         loop {
             let pin = self.pin();
-            let Some(new) = build(pin.get())? else { return Ok(()) };
+            let Some(new) = build(&pin)? else { return Ok(()) };
             let (old, new) = (pin.current, Box::into_raw(new));
             let exchange =
                 self.current.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
@@ -115,6 +115,11 @@ impl<T: Retire> Pin<'_, T> {
     pub fn get(&self) -> Option<&T> {
         // SAFETY: it has been published, and this is a pin.
         unsafe { self.current.as_ref() }
+    }
+
+    /// Whether the value is current still. Then it has been since it was pinned: no value comes back.
+    pub fn is_current(&self) -> bool {
+        self.published.current.load(Ordering::Acquire) == self.current
     }
 }
 

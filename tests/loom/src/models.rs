@@ -4,7 +4,8 @@ use crate::module::State;
 use crate::module::header::Header;
 use crate::registry::published::Published;
 use crate::registry::retired::{Retire, Retired};
-use crate::sync::AtomicPtr;
+use crate::sync::Ordering::{AcqRel, Acquire};
+use crate::sync::{AtomicPtr, AtomicU32};
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -88,6 +89,7 @@ impl Snapshot {
 struct Registry {
     current: Published<Snapshot>,
     retired: Retired<Module>,
+    listed_gone: AtomicU32,
 }
 
 // SAFETY: modules are shared as in the registry.
@@ -96,13 +98,20 @@ unsafe impl Sync for Registry {}
 
 impl Registry {
     fn new() -> Self {
-        Self { current: Published::new(), retired: Retired::new() }
+        let listed_gone = AtomicU32::new(0);
+        Self { current: Published::new(), retired: Retired::new(), listed_gone }
     }
 
+    /// As the registry does: looks at the content of those that stay.
     fn list(&self, module: NonNull<Module>) {
-        let listed = self.current.change(|old| {
-            let mut modules = old.map_or(Vec::new(), |old| old.modules.clone());
+        let listed = self.current.change(|pin| {
+            let clean = self.listed_gone.load(Acquire) == 0 && pin.is_current();
+            let mut modules = pin.get().map_or(Vec::new(), |old| old.modules.clone());
+            modules.retain(|module| clean || !unsafe { module.as_ref() }.header.count.is_gone());
             modules.push(module);
+            for module in &modules {
+                unsafe { module.as_ref().header.content() }.look();
+            }
             Ok::<_, ()>(Some(Snapshot::of(modules)))
         });
         listed.unwrap();
@@ -118,6 +127,7 @@ impl Registry {
     }
 
     fn retire(&self, module: NonNull<Module>) {
+        self.listed_gone.fetch_add(1, AcqRel);
         unsafe { module.as_ref() }.header.count.leave();
         unsafe { self.retired.push(module) };
     }
@@ -126,8 +136,10 @@ impl Registry {
     fn reap(&self, heap: bool) {
         let taken = self.retired.take();
         if taken.iter().any(|module| module.header.count.is_listed()) {
-            let unlisted = self.current.change(|old| {
-                let is_gone = |module: &&NonNull<Module>| unsafe { module.as_ref() }.header.count.is_gone();
+            let unlisted = self.current.change(|pin| {
+                let old = pin.get();
+                let is_gone =
+                    |module: &&NonNull<Module>| unsafe { module.as_ref() }.header.count.is_gone();
                 let Some(old) = old.filter(|old| old.modules.iter().any(|module| is_gone(&module)))
                 else {
                     return Ok(None);
@@ -136,7 +148,10 @@ impl Registry {
                 if heap { Ok(Some(Snapshot::of(kept))) } else { Err(()) }
             });
             if unlisted.is_ok() {
-                taken.iter().for_each(|module| module.header.count.unlist());
+                for module in taken.iter().filter(|module| module.header.count.is_listed()) {
+                    module.header.count.unlist();
+                    self.listed_gone.fetch_sub(1, AcqRel);
+                }
             }
         }
         let alone = self.current.reap();
@@ -234,7 +249,7 @@ fn two_loads_of_one_name() {
         let load = |registry: Arc<Registry>| {
             // Of the one name the list says only whether it is there.
             let name = NonNull::dangling();
-            let loaded = registry.current.change(|old| match old {
+            let loaded = registry.current.change(|pin| match pin.get() {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
             });
@@ -269,6 +284,31 @@ fn loads_of_two_names() {
         registry.reap(true);
         assert_eq!(registry.look(), 0);
         assert_eq!(watches.map(|watch| watch.drops()), [1, 1]);
+    });
+}
+
+/// The module has no content any more, and is listed still for want of heap.
+#[test]
+fn listing_another_against_unlisting_one_that_is_gone() {
+    loom::model(|| {
+        let watches = [(); 2].map(|()| Arc::new(Watch::default()));
+        let registry = Arc::new(Registry::new());
+        let [gone, comes] = [0, 1].map(|index| module(&watches[index]));
+        registry.list(gone);
+        registry.retire(gone);
+        registry.reap(false);
+        assert_eq!(watches[0].drops(), 1);
+        let other = {
+            let registry = registry.clone();
+            thread::spawn(move || registry.reap(true))
+        };
+        registry.list(comes);
+        other.join().unwrap();
+        assert_eq!(registry.look(), 1);
+        registry.retire(comes);
+        registry.reap(true);
+        assert_eq!(watches.map(|watch| watch.drops()), [1, 1]);
+        assert!(registry.retired.take().pop().is_none());
     });
 }
 

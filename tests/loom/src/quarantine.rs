@@ -16,8 +16,7 @@ unsafe impl Send for Freed {}
 const KEPT: usize = 10_000;
 
 #[global_allocator]
-static HEAP: Heap =
-    Heap(Mutex::new((0, [Freed(std::ptr::null_mut(), Layout::new::<u8>()); KEPT])));
+static HEAP: Heap = Heap(Mutex::new((0, [Freed(std::ptr::null_mut(), Layout::new::<u8>()); KEPT])));
 
 // SAFETY: everything is the system's, which keeps the promises, and is freed later.
 unsafe impl GlobalAlloc for Heap {
