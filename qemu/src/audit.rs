@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::image::Image;
-use modlink::link::{MemoryType, Layout, Plan};
+use modlink::link::{Layout, MemoryType, Plan};
 use modlink::platform::{Event, Protection};
 use modlink::{Module, Platform};
 use spin::{Mutex, Once};

@@ -8,11 +8,11 @@ use core::ops::{Range, RangeInclusive};
 use modlink::platform::Protection;
 
 #[cfg(target_arch = "x86")]
-pub use crate::i386::I386 as This;
+pub type This = crate::x86::pc::Pc<crate::i386::I386>;
 #[cfg(target_arch = "m68k")]
 pub use crate::m68k::M68k as This;
 #[cfg(target_arch = "x86_64")]
-pub use crate::x86_64::X86_64 as This;
+pub type This = crate::x86::pc::Pc<crate::x86_64::X86_64>;
 
 /// What the start code found.
 pub struct Boot {

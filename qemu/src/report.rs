@@ -25,7 +25,8 @@ pub fn loaded(event: Event, module: &Module<TestKernel>) {
     if event != Event::InitFreed || is_quiet() {
         return;
     }
-    let Statistics { core, init, contiguous, relocations, from_kernel, from_modules } = module.statistics();
+    let Statistics { core, init, contiguous, relocations, from_kernel, from_modules } =
+        module.statistics();
     let freed = if contiguous { 0 } else { init };
     print!("{}: core {core} bytes, init {init} bytes", module.name());
     print!(", {relocations} relocations applied, symbols: {from_kernel} from the kernel");

@@ -5,6 +5,7 @@ pub mod exit;
 pub mod interrupts;
 pub mod layout;
 pub mod paging;
+pub mod pc;
 pub mod port;
 pub mod pvh;
 pub mod serial;
