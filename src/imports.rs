@@ -140,7 +140,7 @@ impl<'l, P: Platform> Imports<'l, P> {
 
     /// What has been used: the modules, held, and how many symbols.
     pub fn into_uses(self) -> Result<(Uses<P>, LinkStatistics), OutOfMemory> {
-        Ok((exact(self.uses)?, self.statistics))
+        Ok((Uses::new(exact(self.uses)?), self.statistics))
     }
 
     /// Holds a module, whether or not it is held already.

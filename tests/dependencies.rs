@@ -234,6 +234,27 @@ on_every_architecture! {
         assert_eq!(loader.platform().snapshot(), before);
     }
 
+    fn what_a_module_used_can_be_unloaded_right_after_it_whoever_is_reading<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let before = loader.platform().snapshot();
+        drop(loader.load(&ModuleFile::<A>::new("provider").init().exit().exports("f").build()));
+        drop(loader.load(&ModuleFile::<A>::new("user").init().exit().imports("f").build()));
+        let mut visits = 0;
+        loader.for_each(|module| {
+            visits += 1;
+            if visits == 1 {
+                assert_eq!(module.name().as_bytes(), b"user");
+                loader.unload(b"user", false).unwrap();
+                assert_eq!(loader.platform().references("provider"), 0);
+                loader.unload(b"provider", false).unwrap();
+                assert!(module.uses().all(|used| used.name().as_bytes() == b"provider"));
+            }
+        });
+        assert_eq!(visits, 1, "the other is gone");
+        loader.reap();
+        assert_eq!(loader.platform().snapshot(), before);
+    }
+
     fn who_visits_modules_may_load_and_unload_them<A>() {
         let loader = HostKernel::<A>::new().boot();
         let before = loader.platform().snapshot();

@@ -15,6 +15,7 @@ mod reach;
 mod references;
 mod sections;
 mod state;
+mod uses;
 
 pub(crate) use core_memory::CoreMemory;
 pub(crate) use disabled::Disabled;
@@ -30,6 +31,7 @@ pub use references::{Handle, Reference};
 pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
 pub use state::State;
+pub(crate) use uses::Uses;
 
 use crate::heap::{OutOfMemory, boxed_if};
 use crate::image::KnownSection;
@@ -99,9 +101,6 @@ pub(crate) struct Content<P: Platform> {
     pub core: CoreMemory<Protected<P>>,
 }
 
-/// The modules whose symbols a module uses.
-pub(crate) type Uses<P> = Box<[Reference<P>]>;
-
 /// What few modules have.
 pub(crate) struct Extra {
     pub arguments: Vec<u8>,
@@ -139,6 +138,15 @@ impl<P: Platform> Module<P> {
     pub(crate) unsafe fn fill(&self, content: Content<P>) {
         // SAFETY: the caller's promise.
         unsafe { self.header.fill(content) };
+    }
+
+    /// Puts the references to the modules that it uses, unless somebody has a reference to it. It is
+    /// gone: nobody gets one any more.
+    pub(crate) fn put_uses(&self) {
+        if self.count().is_filled() && self.count().references() == 0 {
+            // SAFETY: it is closed, so that there will be no references.
+            unsafe { self.content().uses.put() };
+        }
     }
 
     /// Drops the content, unless somebody has a reference. Whether nobody has a reference or a
@@ -180,7 +188,7 @@ impl<P: Platform> Module<P> {
 
     /// The modules whose symbols it uses.
     pub fn uses(&self) -> impl Iterator<Item = &Module<P>> {
-        self.content().uses.iter().map(|used| &**used)
+        self.content().uses.iter()
     }
 
     /// What its load did.
@@ -251,7 +259,7 @@ impl<P: Platform> Module<P> {
 
     /// Whether it uses a symbol of `other`.
     pub fn is_user_of(&self, other: &Self) -> bool {
-        self.content().uses.iter().any(|used| used.is_to(other))
+        self.content().uses.iter().any(|used| ptr::eq(used, other))
     }
 
     /// Whether the load of that number uses it for the first time; `None` if that is not known any

@@ -187,6 +187,7 @@ impl<P: Platform> Registry<P> {
     fn remove(&self, platform: &P, entry: Entry<P>) {
         self.listed_gone.fetch_add(1, Ordering::AcqRel);
         entry.named().count().leave();
+        entry.named().put_uses();
         // SAFETY: whoever had the module reserved or listed leaves it here.
         unsafe { self.gone.push(entry.pointer()) };
         self.reap();
