@@ -283,3 +283,34 @@ fn whatever_readers_find_while_modules_come_and_go_is_right() {
     loader.unload(b"stays", false).unwrap();
     assert_eq!(kernel.snapshot(), before);
 }
+
+/// Each load that fails changes the registry twice, and takes far less time than to index the
+/// exports of a large module.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of symbols")]
+fn a_large_module_is_listed_though_small_loads_fail_meanwhile() {
+    const EXPORTS: usize = 50_000;
+    const ENOUGH: usize = 1_000_000;
+    let loader = HostKernel::<X86_64>::new().boot();
+    let large = ModuleFile::<X86_64>::new("large");
+    let large = (0..EXPORTS).fold(large, |file, number| file.exports(&format!("f{number}")));
+    let large = large.build();
+    // It has taken its name when it is found that nobody exports the symbol.
+    let small = ModuleFile::<X86_64>::new("small").imports("nobodys").build();
+    let (listed, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let is_enough = || failed.fetch_add(1, Ordering::SeqCst) >= ENOUGH;
+                while !listed.load(Ordering::SeqCst) && !is_enough() {
+                    load(&loader, &small).unwrap_err();
+                }
+            });
+        }
+        load(&loader, &large).unwrap();
+        listed.store(true, Ordering::SeqCst);
+    });
+    let failed = failed.load(Ordering::SeqCst);
+    println!("{failed} loads failed meanwhile");
+    assert!(failed < ENOUGH, "{failed} loads failed before it was listed");
+}

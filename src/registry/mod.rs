@@ -149,13 +149,13 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn change(&self, change: &Change<P>) -> Result<(), LoadError> {
-        self.current.change(|pin| {
+        self.current.change(|pin, late| {
             // Modules are counted before they are gone, and until they have left the current
             // snapshot. If this is that one, and was when there were none, none that it has was gone
             // then, and the content of who goes now is there for as long as the pin. Looked at the
             // other way round, they could have left it, and their contents with them.
             let clean = self.listed_gone.load(Ordering::Acquire) == 0 && pin.is_current();
-            Snapshot::after(pin.get(), change, clean)
+            Snapshot::after(pin.get(), change, clean, late)
         })
     }
 
@@ -232,8 +232,12 @@ impl<'r, P: Platform> Reservation<'r, P> {
         }
         // SAFETY: all that others see of a reserved module is its name.
         unsafe { entry.named().fill(content) };
-        // If that fails, it leaves with its content, which others may have seen by its name.
-        registry.change(&Change::List(entry))?;
+        {
+            // What an index is made of keeps its address, so that it is known again.
+            let _pin = registry.current.pin();
+            // If that fails, it leaves with its content, which others may have seen by its name.
+            registry.change(&Change::List(entry))?;
+        }
         core::mem::forget(self);
         registry.reap();
         Ok(Listed { registry, platform, entry, stays: false })

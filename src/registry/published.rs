@@ -47,14 +47,15 @@ impl<T: Retire> Published<T> {
     }
 
     /// Replaces the value by what `build` makes of it, unless that is nothing. `build` is called
-    /// again when another change has come first; the value that it makes is then dropped.
+    /// again when another change has come first, and gets what it has made before.
     pub fn change<E>(
         &self,
-        mut build: impl FnMut(&Pin<'_, T>) -> Result<Option<Box<T>>, E>,
+        mut build: impl FnMut(&Pin<'_, T>, Option<Box<T>>) -> Result<Option<Box<T>>, E>,
     ) -> Result<(), E> {
+        let mut late = None;
         loop {
             let pin = self.pin();
-            let Some(new) = build(&pin)? else { return Ok(()) };
+            let Some(new) = build(&pin, late.take())? else { return Ok(()) };
             let (old, new) = (pin.current, Box::into_raw(new));
             let exchange =
                 self.current.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed);
@@ -62,6 +63,7 @@ impl<T: Retire> Published<T> {
                 // SAFETY: it has just been a box, and nobody has seen it.
                 let new = unsafe { Box::from_raw(new) };
                 new.is_replaced_by(pin.get());
+                late = Some(new);
                 continue;
             }
             let Some(old) = NonNull::new(old) else { return Ok(()) };

@@ -29,6 +29,8 @@ pub(super) struct Snapshot<P: Platform> {
     index: *mut Index,
     /// The index, once it is known that it goes with this snapshot.
     own: AtomicPtr<Index>,
+    /// The index of the snapshot before this one.
+    before: *mut Index,
 }
 
 /// The modules, each time in the order of their keys:
@@ -67,11 +69,14 @@ impl<P: Platform> Snapshot<P> {
             tables: [const { Vec::new() }; 4],
             index: ptr::null_mut(),
             own: AtomicPtr::new(ptr::null_mut()),
+            before: ptr::null_mut(),
         }
     }
 
     /// The snapshot after this one; `clean` if no module in this one is gone. `None` if nothing
-    /// would change.
+    /// would change. `late` is what has been made for the same change, which came too late: its
+    /// index serves if the listed modules are the same, so that a large module is not kept from being
+    /// listed by small loads that fail meanwhile. Their indices have not been freed since.
     ///
     /// # Errors
     /// That the name is taken; of a module that is listed [`ModInfoProblem::Collision`](crate::module::ModInfoProblem::Collision),
@@ -83,6 +88,7 @@ impl<P: Platform> Snapshot<P> {
         old: Option<&Self>,
         change: &Change<P>,
         clean: bool,
+        late: Option<Box<Self>>,
     ) -> Result<Option<Box<Self>>, LoadError> {
         let none = Self::new();
         let old = old.unwrap_or(&none);
@@ -115,13 +121,35 @@ impl<P: Platform> Snapshot<P> {
             Change::Purge => None,
         };
         let mut new = old.with(one, &keys, clean)?;
+        new.before = old.index;
         let [_, listed, ..] = &mut new.tables;
         new.index = match change {
-            Change::List(_) => Box::into_raw(after(old.index(), listed)?),
+            Change::List(_) => match late.and_then(|mut late| late.give_index(old.index, listed)) {
+                Some(index) => index,
+                None => Box::into_raw(after(old.index(), listed)?),
+            },
             _ if listed.is_empty() => ptr::null_mut(),
             _ => old.index,
         };
         Ok(Some(new))
+    }
+
+    /// Gives its index away, with the numbers of these modules in it, if it is made of that index and
+    /// of these modules, and its own.
+    fn give_index(&mut self, before: *mut Index, listed: &mut Vec<Row<P>>) -> Option<*mut Index> {
+        let [_, own, ..] = &mut self.tables;
+        fn entries<P: Platform>(rows: &[Row<P>]) -> impl Iterator<Item = NonNull<Module<P>>> {
+            rows.iter().map(|row| row.entry.0)
+        }
+        if before != self.before || !entries(own).eq(entries(listed)) {
+            return None;
+        }
+        let index = self.own.swap(ptr::null_mut(), Ordering::Relaxed);
+        if index.is_null() {
+            return None;
+        }
+        *listed = core::mem::take(own);
+        Some(index)
     }
 
     /// A snapshot with one more module by these keys, without those that are gone and without an

@@ -104,7 +104,7 @@ impl Registry {
 
     /// As the registry does: looks at the content of those that stay.
     fn list(&self, module: NonNull<Module>) {
-        let listed = self.current.change(|pin| {
+        let listed = self.current.change(|pin, _| {
             let clean = self.listed_gone.load(Acquire) == 0 && pin.is_current();
             let mut modules = pin.get().map_or(Vec::new(), |old| old.modules.clone());
             modules.retain(|module| clean || !unsafe { module.as_ref() }.header.count.is_gone());
@@ -136,7 +136,7 @@ impl Registry {
     fn reap(&self, heap: bool) {
         let taken = self.retired.take();
         if taken.iter().any(|module| module.header.count.is_listed()) {
-            let unlisted = self.current.change(|pin| {
+            let unlisted = self.current.change(|pin, _| {
                 let old = pin.get();
                 let is_gone =
                     |module: &&NonNull<Module>| unsafe { module.as_ref() }.header.count.is_gone();
@@ -249,7 +249,7 @@ fn two_loads_of_one_name() {
         let load = |registry: Arc<Registry>| {
             // Of the one name the list says only whether it is there.
             let name = NonNull::dangling();
-            let loaded = registry.current.change(|pin| match pin.get() {
+            let loaded = registry.current.change(|pin, _| match pin.get() {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
             });
