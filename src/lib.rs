@@ -43,7 +43,7 @@
 //! | function | from | calls of the kernel's |
 //! |---|---|---|
 //! | `Loader::load` `Loader::load_with` `Loader::load_reading` | a thread | all of [`Platform`], [`ModuleMemory`](platform::ModuleMemory) and [`ProtectedMemory`](platform::ProtectedMemory); waits by [`Platform::wait`] |
-//! | `Loader::unload` | a thread, which need not have heap left | [`Platform::call_exit`], [`notify`](Platform::notify), [`wake`](Platform::wake); frees memory |
+//! | `Loader::unload` | a thread, which need not have heap left | [`Platform::call_exit`], [`notify`](Platform::notify), [`wake`](Platform::wake), [`ProtectedMemory::address`](platform::ProtectedMemory::address); frees memory |
 //! | `Loader::reap` | a thread, which need not have heap left | frees memory |
 //! | `Loader::find` `Loader::is_disabled` `Loader::disable` `Loader::platform` | any | nothing |
 //! | `Loader::locate` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
@@ -53,10 +53,11 @@
 //! | `Reference::handle` `Handle::try_get` `Function::owner`, cloning and dropping all of these | any | nothing |
 //! | `Module::name` `Module::arguments` `Module::state` `Module::references` `Module::statistics` `Module::is_gpl_compatible` `Module::ignored_sections` | any | nothing |
 //! | `Module::uses` `Module::is_user_of` | any; as much work as it uses modules | nothing |
-//! | `Module::core` `Module::init` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
+//! | `Module::init` | any | nothing |
+//! | `Module::core` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
 //! | `Module::sections` `Module::section` | any; as much work as it has sections | the same |
 //! | `Module::exports` `Module::export` | any; as much work as it has exports | `address` and `read_only` |
-//! | `Ksymtab::new` `Ksymtab::linked` | a thread | nothing |
+//! | `Ksymtab::new` `Ksymtab::linked`, the first call | a thread | nothing |
 //! | `Ksymtab::find` `Ksymtab::len` `Ksymtab::is_empty` `KernelSymbol::gpl_only` `KernelSymbol::in_namespace` `KernelSymbol::address_of` `KernelSymbol::new` | any | nothing |
 //! | `syscall::init_module` `syscall::finit_module` `syscall::delete_module` `syscall::dispatch` | the thread of a process | [`ProcessPlatform`](syscall::ProcessPlatform), and as `Loader::load` and `Loader::unload` |
 //!

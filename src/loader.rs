@@ -260,7 +260,9 @@ impl<P: Platform> Loader<P> {
     }
 
     /// Calls `visit` for each module, the one loaded last first, as they are when this is called;
-    /// `visit` may load and unload others. What was unloaded meanwhile is freed after this.
+    /// `visit` may load and unload others. Nothing that is unloaded meanwhile, by anybody, is freed
+    /// before this returns and somebody loads, unloads or [`reap`](Self::reap)s: who copies the list to
+    /// a process should not let it sleep here.
     ///
     /// From any context in which `visit` can be called: this takes no lock, does not wait or
     /// allocate, and calls nothing of the platform.
@@ -292,7 +294,8 @@ impl<P: Platform> Loader<P> {
     /// cannot be unloaded before the value has been dropped.
     ///
     /// # Safety
-    /// What is exported by that name is a function of that type, and sound to call.
+    /// What is exported by that name is a function of that type, and sound to call; and no copy of the
+    /// pointer is called after the value has been dropped: its module may be unloaded then.
     pub unsafe fn function<F: Copy>(&self, name: &[u8]) -> Option<Function<P, F>> {
         const { assert!(size_of::<F>() == size_of::<usize>(), "it is not a pointer to a function") }
         let Exported { address, owner } = self.symbol(name)?;
@@ -314,7 +317,8 @@ impl<P: Platform> Loader<P> {
 
     /// Frees what unloaded modules had and somebody was still using when they were unloaded. The
     /// next load or unload does the same. If somebody is reading at every moment that this looks, it
-    /// gives up and leaves them for the next time.
+    /// gives up and leaves them for the next time: readers that overlap without a gap keep all that
+    /// is unloaded meanwhile.
     ///
     /// From a thread: it allocates, and drops [`Platform::Memory`]. It holds no lock.
     pub fn reap(&self) {

@@ -6,8 +6,8 @@
 //! is [`ProtectedMemory`], of which the loader borrows nothing but what cannot be written.
 //!
 //! All of [`ModuleMemory`], [`ProtectedMemory::make_read_only`] and dropping either are called by a
-//! load or an unload, on the thread that asked for it, with nothing of the crate's held: they may
-//! sleep and allocate. [`ProtectedMemory::address`] and [`ProtectedMemory::read_only`] are called
+//! load, an unload or a reap with nothing of the crate's held: they may sleep and allocate. What a
+//! module had may be dropped by another of these than the one that unloaded it. [`ProtectedMemory::address`] and [`ProtectedMemory::read_only`] are called
 //! whenever somebody looks a module, a symbol or an address up, wherever that is: in an interrupt
 //! too, so that they neither wait nor allocate.
 

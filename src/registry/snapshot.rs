@@ -3,7 +3,8 @@
 //! Invariants:
 //! - A module is in the first or in the second table of a snapshot if it is in any. Those are made
 //!   first, so that one which becomes gone meanwhile is in one of them at most.
-//! - Who reads looks whether a module is there before anything but its name.
+//! - Who reads looks whether a module is there before anything but its name. Who changes has left
+//!   out those that are gone, or knows that there are none.
 
 use super::index::after;
 use super::retired::Retire;

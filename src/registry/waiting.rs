@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - What is asked while a load waits neither waits nor allocates, so that the kernel can ask with
-//!   a lock of its own held; nothing is pinned between two looks.
+//!   a lock of its own held; nothing is pinned between two looks, unless by who called.
 //! - Each change that somebody may wait for is followed by [`Platform::wake`].
 
 use super::Registry;
