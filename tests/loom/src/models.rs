@@ -44,6 +44,8 @@ impl Drop for Content {
 struct Module {
     next: AtomicPtr<Module>,
     header: Header<Content>,
+    /// Tells of uses of the header's memory.
+    memory: Content,
 }
 
 impl Retire for Module {
@@ -54,7 +56,8 @@ impl Retire for Module {
 
 fn module(watch: &Arc<Watch>) -> NonNull<Module> {
     let next = AtomicPtr::new(ptr::null_mut());
-    let module = Box::new(Module { next, header: Header::new() });
+    let memory = Content(Arc::new(Watch::default()));
+    let module = Box::new(Module { next, header: Header::new(), memory });
     unsafe { module.header.fill(Content(watch.clone())) };
     NonNull::from(Box::leak(module))
 }
@@ -219,11 +222,12 @@ fn a_handle_against_unload_and_reap() {
 
         let address = module.as_ptr() as usize;
         let uses = thread::spawn(move || {
-            let header = unsafe { &(*(address as *const Module)).header };
+            let Module { header, memory, .. } = unsafe { &*(address as *const Module) };
             if header.count.take() {
                 unsafe { header.content() }.look();
                 header.count.put();
             }
+            memory.look();
             header.drop_handle();
         });
         let closed = header.count.stop_new_references();
@@ -332,6 +336,34 @@ fn address_lookup_against_list_and_unlist() {
             assert!(registry.retired.take().pop().is_none());
         });
     }
+}
+
+#[test]
+fn two_retire_at_once_against_who_takes() {
+    loom::model(|| {
+        let registry = Arc::new(Registry::new());
+        let watch = Arc::new(Watch::default());
+        let retire = |registry: Arc<Registry>, watch: Arc<Watch>| {
+            registry.retire(module(&watch));
+        };
+        let others = [(); 2].map(|()| {
+            let (registry, watch) = (registry.clone(), watch.clone());
+            thread::spawn(move || retire(registry, watch))
+        });
+        let look = |mut taken: crate::registry::retired::Taken<Module>| {
+            let mut count = 0;
+            while let Some(module) = taken.pop() {
+                unsafe { module.as_ref() }.memory.look();
+                drop(unsafe { Box::from_raw(module.as_ptr()) });
+                count += 1;
+            }
+            count
+        };
+        let early = look(registry.retired.take());
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(early + look(registry.retired.take()), 2);
+        assert_eq!(watch.drops(), 2);
+    });
 }
 
 /// Two reap at once, the module's last reference is put meanwhile.
