@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 /// context: neither waits, allocates or frees (Linux: `__module_get`, `module_put`).
 ///
 /// More references than the count can hold, 2²⁷, keep the module loaded for ever.
+#[repr(transparent)]
 pub struct Reference<P: Platform>(NonNull<Module<P>>);
 
 /// What a [`Reference`] can be had from for as long as the module is not going; it does not keep
