@@ -272,8 +272,9 @@ impl<P: Platform> Loader<P> {
 
     /// The exported symbol of that name, the kernel's before any live module's.
     ///
-    /// From any context in which [`Platform::symbol`] can be called, which is all of the platform
-    /// that this calls: it takes no lock, does not wait or allocate, and costs a bounded number of
+    /// From any context in which [`Platform::symbol`] can be called, which with `address` and
+    /// `read_only` of [`ProtectedMemory`](crate::platform::ProtectedMemory) is all of the kernel that
+    /// this calls: it takes no lock, does not wait or allocate, and costs a bounded number of
     /// instructions, whatever is loaded and whatever the name is.
     pub fn symbol(&self, name: &[u8]) -> Option<Exported<P>> {
         if name.len() > image::MAX_SYMBOL_NAME {
@@ -310,7 +311,8 @@ impl<P: Platform> Loader<P> {
     /// init part.
     ///
     /// From any context, as [`find`](Self::find), whatever is being loaded or unloaded on any CPU: so
-    /// a fault handler can ask.
+    /// a fault handler can ask. Of the kernel it calls `address` of
+    /// [`ProtectedMemory`](crate::platform::ProtectedMemory) alone.
     pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
         self.registry.locate(address)
     }
@@ -320,7 +322,8 @@ impl<P: Platform> Loader<P> {
     /// gives up and leaves them for the next time: readers that overlap without a gap keep all that
     /// is unloaded meanwhile.
     ///
-    /// From a thread: it allocates, and drops [`Platform::Memory`]. It holds no lock.
+    /// From a thread: it allocates, does without if the heap is exhausted, and drops
+    /// [`Platform::Memory`]. It holds no lock.
     pub fn reap(&self) {
         self.registry.reap();
     }

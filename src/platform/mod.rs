@@ -48,7 +48,9 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The strictest alignment in bytes that a section of a module may ask for.
     const MAX_ALIGN: u64 = 2 << 20;
 
-    /// The addresses between which the kernel's exported code and data lie, last one included.
+    /// The addresses between which the kernel's exported code and data lie, last one included: where
+    /// they run, if the kernel moves itself. A symbol outside of them may be out of a module's reach,
+    /// and is then told of as a relocation that overflows.
     fn kernel(&self) -> RangeInclusive<u64>;
 
     /// The addresses, last one included, at which modules may lie: by default those that the
