@@ -54,24 +54,25 @@ pub(crate) struct Fields<'a, A> {
     arch: PhantomData<A>,
 }
 
+// Inlined everywhere but in a debug build, where each place would have stack of its own for it.
 impl<'a, A: Arch> Fields<'a, A> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, arch: PhantomData }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*field)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn byte(&mut self) -> Option<u8> {
         self.take().map(u8::from_ne_bytes)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn half(&mut self) -> Option<u16> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -80,7 +81,7 @@ impl<'a, A: Arch> Fields<'a, A> {
         })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn word(&mut self) -> Option<u32> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -89,7 +90,7 @@ impl<'a, A: Arch> Fields<'a, A> {
         })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn xword(&mut self) -> Option<u64> {
         let bytes = self.take()?;
         Some(match A::ORDER {
@@ -99,7 +100,7 @@ impl<'a, A: Arch> Fields<'a, A> {
     }
 
     /// A field that is as wide as the class: an address, an offset, a size.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn native(&mut self) -> Option<u64> {
         match A::CLASS {
             Class::Elf32 => self.word().map(u64::from),

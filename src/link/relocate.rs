@@ -142,7 +142,8 @@ struct Apply<'r, A: Arch, const RARE: bool> {
 impl<A: Arch, const RARE: bool> Handler<A::Encoding> for Apply<'_, A, RARE> {
     type Output = Result<(), Problem>;
 
-    #[inline(always)]
+    // Once for each type of relocation, but in a debug build, where each would have stack of its own.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn handle(self, operation: Operation, encoding: A::Encoding) -> Result<(), Problem> {
         let Self { linked: Linked { plan, got, values }, usual, relocation, .. } = self;
         if !RARE && operation.needs_got() {

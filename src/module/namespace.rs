@@ -2,7 +2,9 @@
 
 use super::ModInfoProblem;
 use crate::error::{ImportProblem, LoadError};
+use crate::heap::OutOfMemory;
 use crate::image::ModInfo;
+use alloc::vec::Vec;
 
 /// How a namespace starts that names the modules it is for (Linux 6.16): a list with commas, where
 /// a `*` at a name's end stands for whatever follows, and `-` and `_` are the same.
@@ -17,8 +19,8 @@ pub const MAX_NAMESPACES: usize = 32;
 pub(crate) struct Namespaces<'a> {
     /// The module's name.
     name: &'a [u8],
-    /// Those that it imports, then empty ones.
-    imported: [&'a [u8]; MAX_NAMESPACES],
+    /// Those that it imports.
+    imported: Vec<&'a [u8]>,
 }
 
 impl<'a> Namespaces<'a> {
@@ -26,16 +28,18 @@ impl<'a> Namespaces<'a> {
     /// names modules. Nobody can.
     #[inline(never)]
     pub fn of(name: &'a [u8], modinfo: &ModInfo<'a>) -> Result<Self, LoadError> {
-        let mut imported = [&b""[..]; MAX_NAMESPACES];
-        let mut count = 0_usize;
+        let mut imported = Vec::new();
         for namespace in modinfo.all(b"import_ns") {
             if namespace.starts_with(OF_MODULES) {
                 return Err(LoadError::ModuleNamespace(namespace.into()));
             }
             // Each of a module's source files may import the same.
             if !imported.contains(&namespace) {
-                let free = imported.get_mut(count).ok_or(ModInfoProblem::Namespaces)?;
-                (*free, count) = (namespace, count.saturating_add(1));
+                if imported.len() == MAX_NAMESPACES {
+                    return Err(ModInfoProblem::Namespaces.into());
+                }
+                imported.try_reserve(1).map_err(OutOfMemory::from)?;
+                imported.push(namespace);
             }
         }
         Ok(Self { name, imported })
