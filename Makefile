@@ -106,11 +106,12 @@ test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on
 
 .PHONY: bench bench-size
 bench := $(with_rust) cargo run --quiet --release --package modlink-bench --bin
-bench: setup corpus-amd64 ## Loads, lookups and memory against other loaders, in counts and times; to target/bench
+bench: setup corpus-amd64 corpus-i386 corpus-m68k ## Loads, lookups and memory against other loaders, in counts and times; stack; to target/bench
 	$(with_rust) cargo test --release --package modlink-bench
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
+	@$(bench) stack
 	@$(bench) registry
 	@$(with_rust) cargo bench --quiet --package modlink-bench --bench loads
 .PHONY: test-instructions

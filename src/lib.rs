@@ -67,6 +67,9 @@
 //! [`Ksymtab`](symbols::Ksymtab) do. The parts below the loader ([`image`], [`link`], [`arch`]) call
 //! nothing; they allocate where they return something that owns memory.
 //!
+//! Beside what the kernel's own methods take, a load or unload takes less than 4 KiB of stack and a
+//! look-up less than 2 KiB; in a debug build, less than 16 and 8 KiB (on x86_64).
+//!
 //! # Example
 //!
 //! A kernel whose modules are for x86-64 and whose memory comes from the heap, which is enough to

@@ -2,8 +2,8 @@
 
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
-use crate::heap::boxed_if;
-use crate::image::{self, Image};
+use crate::heap::{OutOfMemory, boxed_if};
+use crate::image::{self, Image, KnownSections};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
 use crate::module::{
@@ -15,6 +15,7 @@ use crate::platform::{Event, Level, Platform, Protected};
 use crate::registry::{Listed, Registry};
 use crate::symbols::Exports;
 use crate::sync::AtomicU32;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
@@ -122,7 +123,7 @@ impl<P: Platform> Loader<P> {
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
 
-        let plan = Plan::new(&image, P::PAGE_SIZE)?;
+        let plan = Plan::boxed(&image, P::PAGE_SIZE)?;
         // The image bounds the sum of the sections' sizes; what is between them counts too.
         let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
         if size > limit {
@@ -144,8 +145,7 @@ impl<P: Platform> Loader<P> {
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         // When Linux copies them: a bad address is told only of a module that is good.
         let arguments = arguments().map_err(LoadError::of_arguments)?;
-        let all = self.platform.keep_all_sections();
-        let extra = Extra::of(arguments, Sections::of(&image, &plan, provided, all)?)?;
+        let extra = self.extra(arguments, &image, &plan, provided)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
         let gpl_compatible = imports.is_gpl_compatible();
         let (uses, statistics) = imports.into_uses()?;
@@ -169,6 +169,18 @@ impl<P: Platform> Loader<P> {
         // Others find it from here on, and use its exports once its init function has returned.
         let coming = reservation.list(content)?;
         self.run_init(coming, entry.init, init, &plan.core)
+    }
+
+    /// What few modules have. `provided` are the sections that the kernel provides for.
+    fn extra(
+        &self,
+        arguments: Vec<u8>,
+        image: &Image<'_, P::Arch>,
+        plan: &Plan,
+        provided: KnownSections,
+    ) -> Result<Option<Box<Extra>>, OutOfMemory> {
+        let all = self.platform.keep_all_sections();
+        Extra::of(arguments, Sections::of(image, plan, provided, all)?)
     }
 
     /// Runs the init function of a module that is linked, which is at `entry`. `init` is the memory

@@ -2,8 +2,9 @@
 
 use super::got::Got;
 use crate::arch::Arch;
-use crate::heap::OutOfMemory;
+use crate::heap::{OutOfMemory, boxed};
 use crate::image::{Flags, Image, KnownSections, Section};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -123,12 +124,20 @@ impl Plan {
     ///
     /// # Errors
     /// [`OutOfMemory`].
+    pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, OutOfMemory> {
+        Self::boxed(image, page).map(|plan| *plan)
+    }
+
+    /// As [`new`](Self::new), on the heap, where it does not take the stack of an init function.
     // Out of line, which makes a loader half a kilobyte smaller.
     #[inline(never)]
-    pub fn new<A: Arch>(image: &Image<'_, A>, page: u64) -> Result<Self, OutOfMemory> {
+    pub(crate) fn boxed<A: Arch>(
+        image: &Image<'_, A>,
+        page: u64,
+    ) -> Result<Box<Self>, OutOfMemory> {
         let got = Got::plan(image)?;
         let (core, init) = (Layout::empty(page), Layout::empty(page));
-        let mut plan = Self { core, init, got, locations: Vec::new(), order: Vec::new() };
+        let mut plan = boxed(Self { core, init, got, locations: Vec::new(), order: Vec::new() })?;
         plan.lay_out_all(image.sections(), page)?;
         Ok(plan)
     }

@@ -101,8 +101,8 @@ impl<A: Arch> Target<'_, A> {
         let mut relocations = table.iter();
         while let Some(relocation) = relocations.next() {
             let Self { address, ref mut bytes } = *self;
-            let apply = Apply::<A, false> { address, bytes, linked, usual, relocation };
-            if !matches!(A::with_howto(relocation.r_type, apply), Some(Ok(()))) {
+            let mut apply = Apply::<A, false> { address, bytes, linked, usual, relocation };
+            if !matches!(A::with_howto(relocation.r_type, &mut apply), Some(Ok(()))) {
                 self.apply_rare(table, relocations.len(), linked)?;
             }
         }
@@ -121,10 +121,10 @@ impl<A: Arch> Target<'_, A> {
         let index = table.len().saturating_sub(rest).saturating_sub(1);
         let relocation = table.get(index);
         let Self { address, ref mut bytes } = *self;
-        let apply = Apply::<A, true> { address, bytes, linked, usual: &[], relocation };
+        let mut apply = Apply::<A, true> { address, bytes, linked, usual: &[], relocation };
         A::howto(relocation.r_type)
             .ok_or(Problem::UnknownType)
-            .and_then(|howto| apply.handle(howto.operation, howto.encoding))
+            .and_then(|howto| (&mut apply).handle(howto.operation, howto.encoding))
             .map_err(|problem| (index, problem))
     }
 }
@@ -139,13 +139,13 @@ struct Apply<'r, A: Arch, const RARE: bool> {
     relocation: Relocation<A::Word>,
 }
 
-impl<A: Arch, const RARE: bool> Handler<A::Encoding> for Apply<'_, A, RARE> {
+impl<A: Arch, const RARE: bool> Handler<A::Encoding> for &mut Apply<'_, A, RARE> {
     type Output = Result<(), Problem>;
 
     // Once for each type of relocation, but in a debug build, where each would have stack of its own.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn handle(self, operation: Operation, encoding: A::Encoding) -> Result<(), Problem> {
-        let Self { linked: Linked { plan, got, values }, usual, relocation, .. } = self;
+        let Apply { linked: Linked { plan, got, values }, usual, relocation, .. } = *self;
         if !RARE && operation.needs_got() {
             return Err(Problem::UnknownType);
         }

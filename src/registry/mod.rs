@@ -225,11 +225,7 @@ impl<'r, P: Platform> Reservation<'r, P> {
     pub fn list(self, content: Content<P>) -> Result<Listed<'r, P>, LoadError> {
         let Self { registry, platform, entry } = &self;
         let (registry, platform, entry) = (*registry, *platform, *entry);
-        for symbol in content.export_tables().into_iter() {
-            if platform.symbol(symbol.name).is_some() {
-                return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner: None });
-            }
-        }
+        compare_with_kernel(platform, &content)?;
         // SAFETY: all that others see of a reserved module is its name.
         unsafe { entry.named().fill(content) };
         {
@@ -242,6 +238,16 @@ impl<'r, P: Platform> Reservation<'r, P> {
         registry.reap();
         Ok(Listed { registry, platform, entry, stays: false })
     }
+}
+
+/// Refuses a module that exports what the kernel exports.
+fn compare_with_kernel<P: Platform>(platform: &P, content: &Content<P>) -> Result<(), LoadError> {
+    for symbol in content.export_tables().into_iter() {
+        if platform.symbol(symbol.name).is_some() {
+            return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner: None });
+        }
+    }
+    Ok(())
 }
 
 impl<P: Platform> Drop for Reservation<'_, P> {

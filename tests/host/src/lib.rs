@@ -33,6 +33,8 @@ mod kernel;
 mod memory;
 mod module_file;
 mod snapshot;
+pub mod sparse;
+pub mod stack;
 mod trace;
 mod trial;
 mod user;
