@@ -58,7 +58,7 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
-	$(with_rust) cargo test --workspace --exclude modlink-bench --no-fail-fast
+	$(with_rust) cargo test --workspace --exclude modlink-bench --exclude modlink-peers --no-fail-fast
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
@@ -144,7 +144,6 @@ lint: lint-hardening
 lint-hardening: setup
 	$(with_rust) cargo fmt --all --check --manifest-path tests/no_panic/Cargo.toml
 	$(with_rust) cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
-	$(with_rust) cargo fmt --check --manifest-path tests/peers/Cargo.toml
 test-no-panic: setup ## Whether anything that a kernel links of the library can panic
 	$(with_rust) tests/no_panic/run
 
@@ -174,7 +173,7 @@ test-loom: setup ## Every order in which threads can run, of small models of the
 
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
-	$(with_rust) cargo run --quiet --release --manifest-path tests/peers/Cargo.toml
+	$(with_rust) cargo run --quiet --release --package modlink-peers
 
 .PHONY: deny
 lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/loom/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/m68k/ir2c/Cargo.toml

@@ -3,10 +3,10 @@
 //! could be known before is known: which sections go where, and the values of undefined symbols.
 
 use super::Context;
-use super::modlink::{LIMIT, PAGE};
 use modlink::arch::X86_64;
 use modlink::image::{Definition, Image};
 use modlink::link::Plan;
+use modlink_peers::modlink::{LIMIT, PAGE};
 use object::Endianness;
 use object::elf::{FileHeader64, R_X86_64_64, R_X86_64_NONE, R_X86_64_PC32, R_X86_64_PC64};
 use object::elf::{R_X86_64_32, R_X86_64_32S, R_X86_64_PLT32, RelocationType, SHT_RELA};

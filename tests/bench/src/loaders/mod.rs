@@ -1,15 +1,15 @@
-//! The loaders, each behind the same function.
+//! The loaders, as one function calls each: the drivers of `tests/peers`, and the floor.
 
 mod elf_loader;
 mod floor;
-mod kmod_loader;
-mod modlink;
 
 use crate::arena::Arena;
 use crate::modules::Module;
 use crate::resolver::Resolver;
 use clap::ValueEnum;
+use modlink_peers::{Kernel, kmod_loader, modlink};
 use std::hint::black_box;
+use std::sync::OnceLock;
 
 /// What every loader works with.
 #[derive(Debug)]
@@ -18,6 +18,27 @@ pub struct Context {
     pub arena: Arena,
     /// Symbols.
     pub resolver: Resolver,
+}
+
+/// What `kmod-loader` works with: the context of the first load by it.
+static CURRENT: OnceLock<&'static Context> = OnceLock::new();
+
+// SAFETY: the arena gives memory to nobody else before it is reset, and never unmaps it.
+unsafe impl Kernel for Context {
+    #[inline]
+    fn current() -> &'static Self {
+        CURRENT.get().expect("set before the first load")
+    }
+
+    #[inline]
+    fn take(&self, size: usize, align: usize) -> *mut u8 {
+        self.arena.take(size, align)
+    }
+
+    #[inline]
+    fn symbol(&self, name: &[u8]) -> Option<u64> {
+        self.resolver.find(name)
+    }
 }
 
 /// A loader.
@@ -53,7 +74,7 @@ pub enum Loaded {
     /// Nothing but the memory.
     Memory,
     /// A handle of `kmod-loader`.
-    KmodLoader(Box<kmod_loader::Loaded>),
+    KmodLoader(Box<kmod_loader::Loaded<Context>>),
     /// A handle of `elf_loader`.
     ElfLoader(Box<elf_loader::Loaded>),
 }
@@ -87,7 +108,8 @@ pub fn measured_load(ready: &Ready<'_>, context: &'static Context) -> Option<Loa
         Loader::Resolve => ready.floor.as_ref()?.resolve(context),
         Loader::Modlink => modlink::load(ready.file, context)?,
         Loader::KmodLoader => {
-            let loaded = kmod_loader::load(ready.file, context)?;
+            CURRENT.get_or_init(|| context);
+            let loaded = kmod_loader::load(ready.file)?;
             return Some(Loaded::KmodLoader(Box::new(loaded)));
         }
         Loader::ElfLoader => {

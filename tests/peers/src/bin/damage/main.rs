@@ -3,7 +3,7 @@
 //! or loads each.
 
 #[expect(dead_code, reason = "fuzzing also writes fields")]
-#[path = "../../fuzz/src/elf.rs"]
+#[path = "../../../../fuzz/src/elf.rs"]
 mod elf;
 mod loaders;
 mod memory;

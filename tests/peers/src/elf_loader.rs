@@ -1,7 +1,9 @@
-//! `elf_loader`, used as its documentation loads an object from memory.
+//! `elf_loader`, used as its documentation loads an object from memory. Its observer, through
+//! which it lets others take part, finds the symbols.
 
-use crate::memory;
+use crate::Kernel;
 use elf_loader::arch::NativeArch;
+use elf_loader::image::LoadedObject;
 use elf_loader::input::ElfBinary;
 use elf_loader::memory::{HostRegion, MappedRegion, RegionAccess, VmAddr};
 use elf_loader::observer::{
@@ -11,12 +13,22 @@ use elf_loader::os::{MadviseAdvice, MapFlags, Mmap, ProtFlags};
 use elf_loader::tls::TlsResolver;
 use elf_loader::{AddressSpaceId, Domain, Relocator, Result};
 
-/// Memory between guard pages, in the manner of its `AllocMmap`.
-#[derive(Clone, Copy)]
-struct Memory;
+/// A loaded module.
+pub type Loaded = LoadedObject<(), NativeArch, HostRegion>;
 
-// SAFETY of each function: the memory is given to nobody else and stays mapped.
-impl Mmap for Memory {
+/// Memory out of the kernel, in the manner of its `AllocMmap`.
+struct Memory<K: 'static>(&'static K);
+
+impl<K> Clone for Memory<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Memory<K> {}
+
+// SAFETY of each function: the kernel gives memory to nobody else, and it stays mapped.
+impl<K: Kernel> Mmap for Memory<K> {
     type Region = HostRegion;
 
     unsafe fn create_space(
@@ -24,10 +36,11 @@ impl Mmap for Memory {
         _: Option<VmAddr>,
         length: usize,
         _: ProtFlags,
-        _: bool,
+        populate_later: bool,
     ) -> Result<MappedRegion<HostRegion>> {
-        let start = memory::take(length, 1);
-        // SAFETY: the memory is given to nobody else.
+        let start =
+            if populate_later { self.0.take(length, 1) } else { self.0.take_cleared(length) };
+        // SAFETY: the kernel has given these bytes to nobody else.
         Ok(unsafe { MappedRegion::local(start.cast(), length, *self) })
     }
 
@@ -77,10 +90,11 @@ impl Mmap for Memory {
     }
 }
 
-/// Finds symbols.
-struct Observer;
+/// Finds symbols, and does nothing else.
+pub struct Symbols<K: 'static>(pub &'static K);
 
-impl RelocationObserver for Observer {
+impl<K: Kernel> RelocationObserver for Symbols<K> {
+    #[inline]
     fn on_symbol_binding<
         D: Send + Sync + 'static,
         R: RegionAccess,
@@ -89,7 +103,7 @@ impl RelocationObserver for Observer {
         &mut self,
         event: &mut SymbolBindingEvent<'_, D, NativeArch, R, Tls>,
     ) -> Result<()> {
-        if let Some(address) = super::symbol(event.symbol_name()) {
+        if let Some(address) = self.0.symbol(event.symbol_name()) {
             event.set_resolved_addr(VmAddr::new(address as usize));
         }
         Ok(())
@@ -98,6 +112,7 @@ impl RelocationObserver for Observer {
 
 /// The groups of sections that it means to define by default. Without debug assertions elf_loader
 /// 0.18.0 defines none, and loads no object at all.
+#[inline]
 fn section_groups() -> SectionGroups {
     use SectionLifetime::{Core, Init};
     let (read, write, execute) =
@@ -115,13 +130,19 @@ fn section_groups() -> SectionGroups {
     groups
 }
 
-pub fn load(file: &[u8]) -> bool {
-    let loader = elf_loader::Loader::new().with_mmap(Memory);
+/// Loads a module; the observer, [`Symbols`] or one that does more, takes part.
+#[inline]
+pub fn load(
+    name: &str,
+    file: &[u8],
+    kernel: &'static impl Kernel,
+    observer: impl RelocationObserver,
+) -> Option<Loaded> {
+    let loader = elf_loader::Loader::new().with_mmap(Memory(kernel));
     let object = loader
         .run(Domain::native(AddressSpaceId::PROCESS))
         .with_object_section_groups(section_groups())
-        .load_object(ElfBinary::new("module", file));
-    let Ok(object) = object else { return false };
-    let relocated = Relocator::new().run(object).with_observer(Observer).relocate();
-    relocated.map(std::mem::forget).is_ok()
+        .load_object(ElfBinary::new(name, file))
+        .ok()?;
+    Relocator::new().run(object).with_observer(observer).relocate().ok()
 }
