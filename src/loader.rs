@@ -330,9 +330,8 @@ impl<P: Platform> Loader<P> {
     }
 
     /// Frees what unloaded modules had and somebody was still using when they were unloaded. The
-    /// next load or unload does the same. If somebody is reading at every moment that this looks, it
-    /// gives up and leaves them for the next time: readers that overlap without a gap keep all that
-    /// is unloaded meanwhile.
+    /// next load or unload does the same. What somebody may see who began to read before it was
+    /// unloaded, and has not ended, is left for the next time.
     ///
     /// From a thread: it allocates, does without if the heap is exhausted, and drops
     /// [`Platform::Memory`]. It holds no lock.

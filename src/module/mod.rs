@@ -79,6 +79,8 @@ pub(crate) struct LinkStatistics {
 pub struct Module<P: Platform> {
     /// The next that waits to be freed.
     pub(crate) next: AtomicPtr<Self>,
+    /// The mark of the moment from which on no reader finds it.
+    pub(crate) retired: AtomicU32,
     header: Header<Content<P>>,
     name: Name,
 }
@@ -118,7 +120,8 @@ impl Extra {
 impl<P: Platform> Module<P> {
     /// A module of which the name alone is known.
     pub(crate) fn named(name: Name) -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), header: Header::new(), name }
+        let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(0));
+        Self { next, retired, header: Header::new(), name }
     }
 
     /// What all can see who see the name.

@@ -13,6 +13,7 @@
 
 mod index;
 mod published;
+mod readers;
 mod retired;
 mod snapshot;
 mod waiting;
@@ -169,13 +170,15 @@ impl<P: Platform> Registry<P> {
         if gone.iter().any(is_listed) && self.change(&Change::Purge).is_ok() {
             for module in gone.iter().filter(|module| is_listed(module)) {
                 module.count().unlist();
+                self.current.readers().mark(module);
                 self.listed_gone.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        let alone = self.current.reap();
+        let now = self.current.readers().after_grace_period();
+        self.current.reap(now);
         let is_free = |module: &Module<P>| {
-            // SAFETY: it was gone before it was found that nobody reads.
-            alone && unsafe { module.empty() } && !is_listed(module)
+            // SAFETY: everybody is done who could find it when it became gone.
+            now.is_past(module) && unsafe { module.empty() } && !is_listed(module)
         };
         // SAFETY: it has no references and handles, and no snapshot that somebody reads has it.
         unsafe { self.gone.free(gone, is_free) };
@@ -189,7 +192,7 @@ impl<P: Platform> Registry<P> {
         entry.named().count().leave();
         entry.named().put_uses();
         // SAFETY: whoever had the module reserved or listed leaves it here.
-        unsafe { self.gone.push(entry.pointer()) };
+        unsafe { self.gone.retire(entry.pointer(), self.current.readers()) };
         self.reap();
         platform.wake();
     }
@@ -205,6 +208,10 @@ impl<P: Platform> Drop for Registry<P> {
 impl<P: Platform> Retire for Module<P> {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
+    }
+
+    fn retired(&self) -> &AtomicU32 {
+        &self.retired
     }
 }
 

@@ -4,23 +4,20 @@
 //! - Readers pin, and only then follow the pointer. They change nothing else, so that one may
 //!   interrupt anything: another reader, or a change by its own CPU.
 //! - What has been published is not changed any more, but for atomics in it.
-//! - What was replaced is freed by somebody who has seen no reader afterwards: those who could have
-//!   seen it are done, and whoever comes sees what replaced it. Both look by read-modify-write
-//!   operations at one counter, so that one comes first and the other sees what it did before.
+//! - What was replaced is freed after a grace period ([`Readers`]): those who could have seen it are
+//!   done, and whoever comes sees what replaced it.
 //! - Who replaces a value has it pinned: nothing else can have come to its address meanwhile.
 
+use super::readers::{Phase, Reader, Readers};
 use super::retired::{Retire, Retired};
-use crate::sync::{AtomicPtr, AtomicU32, Ordering, constructor, spin_loop};
+use crate::sync::{AtomicPtr, Ordering, constructor};
 use alloc::boxed::Box;
 use core::ptr::{self, NonNull};
-
-/// How often it is looked whether there are readers, before what they may see is kept for later.
-const TRIES: usize = if cfg!(loom) { 1 } else { 1000 };
 
 /// The value, none at first, and those that it replaced and that somebody may still read.
 pub(crate) struct Published<T: Retire> {
     current: AtomicPtr<T>,
-    readers: AtomicU32,
+    readers: Readers,
     replaced: Retired<T>,
 }
 
@@ -29,21 +26,27 @@ pub(crate) struct Published<T: Retire> {
 pub(crate) struct Pin<'p, T: Retire> {
     published: &'p Published<T>,
     current: *mut T,
+    _reader: Reader<'p>,
 }
 
 impl<T: Retire> Published<T> {
     constructor! {
         pub fn new() -> Self {
             let current = AtomicPtr::new(ptr::null_mut());
-            Self { current, readers: AtomicU32::new(0), replaced: Retired::new() }
+            Self { current, readers: Readers::new(), replaced: Retired::new() }
         }
     }
 
     /// Pins the current value. Neither waits nor allocates; for any context.
     #[inline]
     pub fn pin(&self) -> Pin<'_, T> {
-        self.readers.fetch_add(1, Ordering::AcqRel);
-        Pin { published: self, current: self.current.load(Ordering::Acquire) }
+        let _reader = self.readers.enter();
+        Pin { published: self, current: self.current.load(Ordering::Acquire), _reader }
+    }
+
+    /// Those who read.
+    pub fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// Replaces the value by what `build` makes of it, unless that is nothing. `build` is called
@@ -70,32 +73,15 @@ impl<T: Retire> Published<T> {
             // SAFETY: both are pinned: one by `pin`, the other since it replaced that.
             unsafe { old.as_ref().is_replaced_by(Some(&*new)) };
             // SAFETY: whoever has replaced a value leaves it here, once.
-            unsafe { self.replaced.push(old) };
+            unsafe { self.replaced.retire(old, &self.readers) };
             return Ok(());
         }
     }
 
-    /// Frees what was replaced, if there is a moment without readers. Whether there was: what was
-    /// out of their reach before this was called is then free of them.
-    pub fn reap(&self) -> bool {
-        let replaced = self.replaced.take();
-        let alone = self.has_no_readers();
-        // SAFETY: they were replaced before there was no reader.
-        unsafe { self.replaced.free(replaced, |_| alone) };
-        alone
-    }
-
-    /// Whether there has been a moment without readers since this was called. Gives up after some
-    /// tries.
-    fn has_no_readers(&self) -> bool {
-        for _ in 0..TRIES {
-            // Not a load, which need not see a reader that has pinned already.
-            if self.readers.fetch_add(0, Ordering::AcqRel) == 0 {
-                return true;
-            }
-            spin_loop();
-        }
-        false
+    /// Frees what was replaced and is past its grace period at that phase.
+    pub fn reap(&self, now: Phase) {
+        // SAFETY: whoever could find it is done.
+        unsafe { self.replaced.free(self.replaced.take(), |value| now.is_past(value)) };
     }
 }
 
@@ -122,12 +108,5 @@ impl<T: Retire> Pin<'_, T> {
     /// Whether the value is current still. Then it has been since it was pinned: no value comes back.
     pub fn is_current(&self) -> bool {
         self.published.current.load(Ordering::Acquire) == self.current
-    }
-}
-
-impl<T: Retire> Drop for Pin<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.published.readers.fetch_sub(1, Ordering::Release);
     }
 }

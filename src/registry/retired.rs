@@ -5,7 +5,8 @@
 //!   again while somebody follows a pointer to it.
 //! - Whoever has taken members is alone with them: a member is freed once.
 
-use crate::sync::{AtomicPtr, Ordering, constructor};
+use super::readers::Readers;
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, constructor};
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
@@ -13,6 +14,9 @@ use core::ptr::NonNull;
 pub(crate) trait Retire: Sized {
     /// The member below this one.
     fn next(&self) -> &AtomicPtr<Self>;
+
+    /// The mark of the moment from which on no reader finds it.
+    fn retired(&self) -> &AtomicU32;
 
     /// Is called once when the value has been replaced by another, or by none, or has not come to
     /// be published for another.
@@ -31,11 +35,22 @@ impl<T: Retire> Retired<T> {
         }
     }
 
-    /// Adds a member, once a box.
+    /// Adds a member, once a box, which those who read from now on do not find.
     ///
     /// # Safety
     /// It is on no stack, and the caller leaves it to whoever takes it.
-    pub unsafe fn push(&self, member: NonNull<T>) {
+    pub unsafe fn retire(&self, member: NonNull<T>, readers: &Readers) {
+        // SAFETY: the caller's promise.
+        readers.mark(unsafe { member.as_ref() });
+        // SAFETY: as above.
+        unsafe { self.push(member) };
+    }
+
+    /// Adds a member.
+    ///
+    /// # Safety
+    /// It is on no stack, and the caller leaves it to whoever takes it.
+    unsafe fn push(&self, member: NonNull<T>) {
         let mut top = self.0.load(Ordering::Relaxed);
         loop {
             // SAFETY: the caller's promise; nobody else has it before the exchange.

@@ -14,7 +14,7 @@ use crate::module::{Module, State};
 use crate::name::Name;
 use crate::platform::Platform;
 use crate::symbols::{Index, Symbol, hash};
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -24,6 +24,8 @@ use core::ptr::{self, NonNull};
 pub(super) struct Snapshot<P: Platform> {
     /// The next that waits to be freed.
     next: AtomicPtr<Self>,
+    /// The mark of when it was replaced.
+    retired: AtomicU32,
     tables: Tables<P>,
     /// The names of the listed modules and what they export; null if there are none. It outlives
     /// this snapshot if its successor has the same.
@@ -67,6 +69,7 @@ impl<P: Platform> Snapshot<P> {
     fn new() -> Self {
         Self {
             next: AtomicPtr::new(ptr::null_mut()),
+            retired: AtomicU32::new(0),
             tables: [const { Vec::new() }; 4],
             index: ptr::null_mut(),
             own: AtomicPtr::new(ptr::null_mut()),
@@ -270,6 +273,10 @@ fn owner<P: Platform>(listed: &[Row<P>], number: u32) -> Option<(&Entry<P>, usiz
 impl<P: Platform> Retire for Snapshot<P> {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
+    }
+
+    fn retired(&self) -> &AtomicU32 {
+        &self.retired
     }
 
     fn is_replaced_by(&self, successor: Option<&Self>) {

@@ -23,6 +23,7 @@ pub mod module {
 #[path = "../../../src/registry"]
 pub mod registry {
     pub mod published;
+    pub mod readers;
     pub mod retired;
 }
 

@@ -43,6 +43,7 @@ impl Drop for Content {
 /// A module.
 struct Module {
     next: AtomicPtr<Module>,
+    retired: AtomicU32,
     header: Header<Content>,
     /// Tells of uses of the header's memory.
     memory: Content,
@@ -52,12 +53,17 @@ impl Retire for Module {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
     }
+
+    fn retired(&self) -> &AtomicU32 {
+        &self.retired
+    }
 }
 
 fn module(watch: &Arc<Watch>) -> NonNull<Module> {
     let next = AtomicPtr::new(ptr::null_mut());
     let memory = Content(Arc::new(Watch::default()));
-    let module = Box::new(Module { next, header: Header::new(), memory });
+    let retired = AtomicU32::new(0);
+    let module = Box::new(Module { next, retired, header: Header::new(), memory });
     unsafe { module.header.fill(Content(watch.clone())) };
     NonNull::from(Box::leak(module))
 }
@@ -65,6 +71,7 @@ fn module(watch: &Arc<Watch>) -> NonNull<Module> {
 /// The modules that are listed.
 struct Snapshot {
     next: AtomicPtr<Snapshot>,
+    retired: AtomicU32,
     modules: Vec<NonNull<Module>>,
     content: Content,
 }
@@ -72,6 +79,10 @@ struct Snapshot {
 impl Retire for Snapshot {
     fn next(&self) -> &AtomicPtr<Self> {
         &self.next
+    }
+
+    fn retired(&self) -> &AtomicU32 {
+        &self.retired
     }
 }
 
@@ -84,7 +95,8 @@ impl Snapshot {
 
     fn of(modules: Vec<NonNull<Module>>) -> Box<Self> {
         let content = Content(Arc::new(Watch::default()));
-        Box::new(Self { next: AtomicPtr::new(ptr::null_mut()), modules, content })
+        let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(0));
+        Box::new(Self { next, retired, modules, content })
     }
 }
 
@@ -132,7 +144,7 @@ impl Registry {
     fn retire(&self, module: NonNull<Module>) {
         self.listed_gone.fetch_add(1, AcqRel);
         unsafe { module.as_ref() }.header.count.leave();
-        unsafe { self.retired.push(module) };
+        unsafe { self.retired.retire(module, self.current.readers()) };
     }
 
     /// As the registry's, with a heap that rejects a smaller snapshot or does not.
@@ -153,13 +165,17 @@ impl Registry {
             if unlisted.is_ok() {
                 for module in taken.iter().filter(|module| module.header.count.is_listed()) {
                     module.header.count.unlist();
+                    self.current.readers().mark(module);
                     self.listed_gone.fetch_sub(1, AcqRel);
                 }
             }
         }
-        let alone = self.current.reap();
+        let now = self.current.readers().after_grace_period();
+        self.current.reap(now);
         let is_free = |module: &Module| {
-            alone && unsafe { module.header.empty() } && !module.header.count.is_listed()
+            now.is_past(module)
+                && unsafe { module.header.empty() }
+                && !module.header.count.is_listed()
         };
         unsafe { self.retired.free(taken, is_free) };
     }
@@ -257,7 +273,7 @@ fn two_loads_of_one_name() {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
             });
-            registry.current.reap();
+            registry.current.reap(registry.current.readers().after_grace_period());
             loaded.is_ok()
         };
         let other = {
@@ -391,6 +407,38 @@ fn reap_against_reap_and_put() {
         registry.reap(true);
         assert_eq!(watch.drops(), 1);
         assert!(registry.retired.take().pop().is_none());
+    });
+}
+
+/// Somebody who has seen no reader before a value is replaced ends that phase afterwards, while
+/// another reader is counted late where that one has looked.
+#[test]
+fn readers_against_replace_and_who_ends_a_phase_late() {
+    // Four changes of thread that nothing forces show what fewer phases would do.
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(4);
+    builder.check(|| {
+        let published = Arc::new(Published::<Snapshot>::new());
+        let replace = |published: &Published<Snapshot>| {
+            let replaced = published.change(|_, _| Ok::<_, ()>(Some(Snapshot::of(Vec::new()))));
+            replaced.unwrap();
+        };
+        replace(&published);
+        let read = {
+            let published = published.clone();
+            thread::spawn(move || {
+                let pin = published.pin();
+                pin.get().unwrap().modules();
+            })
+        };
+        let ends = {
+            let published = published.clone();
+            thread::spawn(move || published.readers().after_grace_period())
+        };
+        replace(&published);
+        published.reap(published.readers().after_grace_period());
+        read.join().unwrap();
+        let _ = ends.join().unwrap();
     });
 }
 
