@@ -8,7 +8,7 @@
 //! - The header itself is there for as long as a handle, which looks at the count alone.
 
 use super::count::Count;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU16, Ordering};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
@@ -16,8 +16,10 @@ use core::mem::MaybeUninit;
 #[derive(Debug)]
 pub(crate) struct Header<T> {
     pub count: Count,
-    /// How many handles there are. The highest value stays.
-    handles: AtomicU32,
+    /// How many handles there are. The highest value stays: the header is then never freed.
+    handles: AtomicU16,
+    /// The mark of the moment from which on no reader finds it.
+    pub retired: AtomicU16,
     content: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -29,7 +31,8 @@ impl<T> Header<T> {
     pub fn new() -> Self {
         Self {
             count: Count::new(),
-            handles: AtomicU32::new(0),
+            handles: AtomicU16::new(0),
+            retired: AtomicU16::new(0),
             content: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
@@ -90,9 +93,9 @@ impl<T> Header<T> {
         self.change_handles(|handles| handles.wrapping_sub(1), Ordering::Release);
     }
 
-    fn change_handles(&self, to: impl Fn(u32) -> u32, success: Ordering) {
+    fn change_handles(&self, to: impl Fn(u16) -> u16, success: Ordering) {
         let mut handles = self.handles.load(Ordering::Relaxed);
-        while handles != u32::MAX {
+        while handles != u16::MAX {
             let exchange = self.handles.compare_exchange_weak(
                 handles,
                 to(handles),
@@ -111,5 +114,24 @@ impl<T> Drop for Header<T> {
     fn drop(&mut self) {
         // SAFETY: it is borrowed for good.
         drop(unsafe { self.take_back() });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_free_without_handles_unless_there_were_too_many_to_count() {
+        for (handles, is_free) in [(1, true), (u16::MAX - 1, true), (u16::MAX, false)] {
+            let header = Header::<()>::new();
+            (0..handles).for_each(|_| header.add_handle());
+            header.count.leave();
+            // SAFETY: nobody looks at it.
+            assert!(!unsafe { header.empty() });
+            (0..handles).for_each(|_| header.drop_handle());
+            // SAFETY: as above.
+            assert_eq!(unsafe { header.empty() }, is_free);
+        }
     }
 }

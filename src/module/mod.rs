@@ -38,7 +38,7 @@ use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{Platform, Protected, ProtectedMemory};
 use crate::symbols::{ExportTables, Exports, Symbol};
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -79,8 +79,6 @@ pub(crate) struct LinkStatistics {
 pub struct Module<P: Platform> {
     /// The next that waits to be freed.
     pub(crate) next: AtomicPtr<Self>,
-    /// The mark of the moment from which on no reader finds it.
-    pub(crate) retired: AtomicU32,
     header: Header<Content<P>>,
     name: Name,
 }
@@ -120,8 +118,12 @@ impl Extra {
 impl<P: Platform> Module<P> {
     /// A module of which the name alone is known.
     pub(crate) fn named(name: Name) -> Self {
-        let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(0));
-        Self { next, retired, header: Header::new(), name }
+        Self { next: AtomicPtr::new(ptr::null_mut()), header: Header::new(), name }
+    }
+
+    /// The mark of the moment from which on no reader finds it.
+    pub(crate) fn retired(&self) -> &AtomicU16 {
+        &self.header.retired
     }
 
     /// What all can see who see the name.

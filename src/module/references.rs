@@ -15,6 +15,9 @@ pub struct Reference<P: Platform>(NonNull<Module<P>>);
 
 /// What a [`Reference`] can be had from for as long as the module is not going; it does not keep
 /// the module from being unloaded. Can be cloned, used and dropped in any context.
+///
+/// What is left of a module that has been unloaded, a name and some 100 bytes, is freed once its
+/// handles are dropped; if there have been more than 65,534 at a time, never.
 #[must_use = "dropping it gives up the way to a reference"]
 pub struct Handle<P: Platform>(NonNull<Module<P>>);
 

@@ -24,7 +24,7 @@ use crate::module::{Content, Module, Reference, State};
 use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
 use crate::symbols::Symbol;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
 use published::Published;
 use retired::{Retire, Retired};
 use snapshot::{Change, Entry, Snapshot};
@@ -210,8 +210,8 @@ impl<P: Platform> Retire for Module<P> {
         &self.next
     }
 
-    fn retired(&self) -> &AtomicU32 {
-        &self.retired
+    fn retired(&self) -> &AtomicU16 {
+        Module::retired(self)
     }
 }
 

@@ -19,10 +19,10 @@ use super::retired::Retire;
 use crate::sync::{AtomicU32, Ordering, constructor, spin_loop};
 
 /// How many phases there are from a mark to the end of its grace period.
-const GRACE_PERIOD: u32 = 3;
+const GRACE_PERIOD: u16 = 3;
 
 /// How often it is looked whether readers are done, before what they may see is kept for later.
-const TRIES: u32 = if cfg!(loom) { GRACE_PERIOD } else { 1000 };
+const TRIES: u16 = if cfg!(loom) { GRACE_PERIOD } else { 1000 };
 
 pub(crate) struct Readers {
     phase: AtomicU32,
@@ -54,7 +54,7 @@ impl Readers {
 
     /// Marks a value that no reader can find any more who comes now.
     pub fn mark<T: Retire>(&self, value: &T) {
-        value.retired().store(self.phase().0, Ordering::Relaxed);
+        value.retired().store(self.phase().mark(), Ordering::Relaxed);
     }
 
     /// The phase, after those have passed that are needed for what has been marked before, or are
@@ -65,7 +65,7 @@ impl Readers {
         for _ in 0..TRIES {
             self.end(phase);
             phase = self.phase();
-            if phase.since(before.0) >= GRACE_PERIOD {
+            if phase.mark().wrapping_sub(before.mark()) >= GRACE_PERIOD {
                 break;
             }
         }
@@ -98,11 +98,15 @@ impl Phase {
     /// Whether the grace period of a value is past: everybody is done who could find it before it was
     /// marked.
     pub fn is_past<T: Retire>(self, value: &T) -> bool {
-        self.since(value.retired().load(Ordering::Relaxed)) >= GRACE_PERIOD
+        let mark = value.retired().load(Ordering::Relaxed);
+        self.mark().wrapping_sub(mark) >= GRACE_PERIOD
     }
 
-    fn since(self, before: u32) -> u32 {
-        self.0.wrapping_sub(before)
+    /// Its low half. Of a value that has waited for a multiple of 65,536 phases it is known in the
+    /// next grace period only that its own is past.
+    fn mark(self) -> u16 {
+        let [low, high, ..] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
     }
 }
 
@@ -116,16 +120,16 @@ impl Drop for Reader<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::sync::AtomicPtr;
+    use crate::sync::{AtomicPtr, AtomicU16};
 
-    struct Value(AtomicU32);
+    struct Value(AtomicU16);
 
     impl Retire for Value {
         fn next(&self) -> &AtomicPtr<Self> {
             unreachable!("it is on no stack")
         }
 
-        fn retired(&self) -> &AtomicU32 {
+        fn retired(&self) -> &AtomicU16 {
             &self.0
         }
     }
@@ -133,7 +137,7 @@ mod tests {
     #[test]
     fn a_grace_period_passes_at_once_if_nobody_reads() {
         let readers = Readers::new();
-        let value = Value(AtomicU32::new(0));
+        let value = Value(AtomicU16::new(0));
         readers.mark(&value);
         assert!(readers.after_grace_period().is_past(&value));
     }
@@ -143,7 +147,7 @@ mod tests {
         let readers = Readers::new();
         for _ in 0..2 {
             let reader = readers.enter();
-            let value = Value(AtomicU32::new(0));
+            let value = Value(AtomicU16::new(0));
             readers.mark(&value);
             for _ in 0..10 {
                 assert!(!readers.after_grace_period().is_past(&value));
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn readers_that_overlap_without_a_gap_hold_no_grace_period_for_ever() {
         let readers = Readers::new();
-        let value = Value(AtomicU32::new(0));
+        let value = Value(AtomicU16::new(0));
         let mut reader = readers.enter();
         readers.mark(&value);
         let ended = (0..4).position(|_| {

@@ -6,7 +6,7 @@
 //! - Whoever has taken members is alone with them: a member is freed once.
 
 use super::readers::Readers;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering, constructor};
+use crate::sync::{AtomicPtr, AtomicU16, Ordering, constructor};
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
@@ -16,7 +16,7 @@ pub(crate) trait Retire: Sized {
     fn next(&self) -> &AtomicPtr<Self>;
 
     /// The mark of the moment from which on no reader finds it.
-    fn retired(&self) -> &AtomicU32;
+    fn retired(&self) -> &AtomicU16;
 
     /// Is called once when the value has been replaced by another, or by none, or has not come to
     /// be published for another.

@@ -14,7 +14,7 @@ use crate::module::{Module, State};
 use crate::name::Name;
 use crate::platform::Platform;
 use crate::symbols::{Index, Symbol, hash};
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU16, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -25,7 +25,7 @@ pub(super) struct Snapshot<P: Platform> {
     /// The next that waits to be freed.
     next: AtomicPtr<Self>,
     /// The mark of when it was replaced.
-    retired: AtomicU32,
+    retired: AtomicU16,
     tables: Tables<P>,
     /// The names of the listed modules and what they export; null if there are none. It outlives
     /// this snapshot if its successor has the same.
@@ -69,7 +69,7 @@ impl<P: Platform> Snapshot<P> {
     fn new() -> Self {
         Self {
             next: AtomicPtr::new(ptr::null_mut()),
-            retired: AtomicU32::new(0),
+            retired: AtomicU16::new(0),
             tables: [const { Vec::new() }; 4],
             index: ptr::null_mut(),
             own: AtomicPtr::new(ptr::null_mut()),
@@ -275,7 +275,7 @@ impl<P: Platform> Retire for Snapshot<P> {
         &self.next
     }
 
-    fn retired(&self) -> &AtomicU32 {
+    fn retired(&self) -> &AtomicU16 {
         &self.retired
     }
 

@@ -5,7 +5,7 @@ use crate::module::header::Header;
 use crate::registry::published::Published;
 use crate::registry::retired::{Retire, Retired};
 use crate::sync::Ordering::{AcqRel, Acquire};
-use crate::sync::{AtomicPtr, AtomicU32};
+use crate::sync::{AtomicPtr, AtomicU16, AtomicU32};
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -43,7 +43,6 @@ impl Drop for Content {
 /// A module.
 struct Module {
     next: AtomicPtr<Module>,
-    retired: AtomicU32,
     header: Header<Content>,
     /// Tells of uses of the header's memory.
     memory: Content,
@@ -54,16 +53,15 @@ impl Retire for Module {
         &self.next
     }
 
-    fn retired(&self) -> &AtomicU32 {
-        &self.retired
+    fn retired(&self) -> &AtomicU16 {
+        &self.header.retired
     }
 }
 
 fn module(watch: &Arc<Watch>) -> NonNull<Module> {
     let next = AtomicPtr::new(ptr::null_mut());
     let memory = Content(Arc::new(Watch::default()));
-    let retired = AtomicU32::new(0);
-    let module = Box::new(Module { next, retired, header: Header::new(), memory });
+    let module = Box::new(Module { next, header: Header::new(), memory });
     unsafe { module.header.fill(Content(watch.clone())) };
     NonNull::from(Box::leak(module))
 }
@@ -71,7 +69,7 @@ fn module(watch: &Arc<Watch>) -> NonNull<Module> {
 /// The modules that are listed.
 struct Snapshot {
     next: AtomicPtr<Snapshot>,
-    retired: AtomicU32,
+    retired: AtomicU16,
     modules: Vec<NonNull<Module>>,
     content: Content,
 }
@@ -81,7 +79,7 @@ impl Retire for Snapshot {
         &self.next
     }
 
-    fn retired(&self) -> &AtomicU32 {
+    fn retired(&self) -> &AtomicU16 {
         &self.retired
     }
 }
@@ -95,7 +93,7 @@ impl Snapshot {
 
     fn of(modules: Vec<NonNull<Module>>) -> Box<Self> {
         let content = Content(Arc::new(Watch::default()));
-        let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU32::new(0));
+        let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU16::new(0));
         Box::new(Self { next, retired, modules, content })
     }
 }
