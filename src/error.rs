@@ -336,22 +336,10 @@ impl From<ExportProblem> for LoadError {
     }
 }
 
-/// Makes a function that labels the variants of an error, and a list of the labels. Without a
-/// wildcard: it compiles only if each variant has one.
+/// Without a wildcard: the [labels] compile only if each variant has one.
 #[cfg(test)]
-macro_rules! labels {
-    ($function:ident, $all:ident, $error:ty:
-        $($pattern:pat => $label:literal,)* $(; $($inner:pat => $inner_label:expr,)*)?
-    ) => {
-        pub fn $function(error: &$error) -> &'static str {
-            match error {
-                $($pattern => $label,)*
-                $($($inner => $inner_label,)*)?
-            }
-        }
-
-        pub const $all: &[&str] = &[$($label,)*];
-    };
+macro_rules! match_variants {
+    ($error:ident { $($arms:tt)* }) => { match $error { $($arms)* } };
 }
 
 #[cfg(test)]

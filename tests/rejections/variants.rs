@@ -10,20 +10,10 @@ use crate::{out_of_memory, symbols};
 use modlink::link::{Error as LinkError, Part};
 use std::collections::BTreeSet;
 
-/// Makes a function that labels the variants of an error, and a list of the labels.
-macro_rules! labels {
-    ($function:ident, $all:ident, $error:ty:
-        $($pattern:pat => $label:literal,)* $(; $($inner:pat => $inner_label:expr,)*)?
-    ) => {
-        pub fn $function(error: &$error) -> &'static str {
-            match error {
-                $($pattern => $label,)*
-                $($($inner => $inner_label,)*)?
-                _ => "a variant that has no label",
-            }
-        }
-
-        pub const $all: &[&str] = &[$($label,)*];
+/// With a wildcard, which another crate needs where there may be more variants.
+macro_rules! match_variants {
+    ($error:ident { $($arms:tt)* }) => {
+        match $error { $($arms)* _ => "a variant that has no label" }
     };
 }
 

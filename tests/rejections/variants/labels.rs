@@ -1,7 +1,8 @@
 //! A label for each variant of each error.
 //!
 //! Compiled twice: within the crate, where no wildcard hides a variant that has no label, and within
-//! the tests, for which the errors may have more variants than they know.
+//! the tests, for which the errors may have more variants than they know. `match_variants!`, which
+//! each of them defines, is a `match` without the wildcard or with it.
 
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem};
@@ -9,6 +10,19 @@ use modlink::module::{EntryProblem, ModInfoProblem};
 use modlink::platform::AllocateError;
 use modlink::symbols::ExportProblem;
 use modlink::{ImportProblem, LoadError, UnloadError};
+
+/// Makes a function that labels the variants of an error, and a list of the labels.
+macro_rules! labels {
+    ($function:ident, $all:ident, $error:ty:
+        $($pattern:pat => $label:literal,)* $(; $($inner:pat => $inner_label:expr,)*)?
+    ) => {
+        pub fn $function(error: &$error) -> &'static str {
+            match_variants!(error { $($pattern => $label,)* $($($inner => $inner_label,)*)? })
+        }
+
+        pub const $all: &[&str] = &[$($label,)*];
+    };
+}
 
 labels! { header_label, HEADER, HeaderProblem:
     HeaderProblem::Truncated => "header: Truncated",
