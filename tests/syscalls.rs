@@ -126,6 +126,18 @@ fn pairs<T: Copy>(all: &[T]) -> impl Iterator<Item = (T, T)> {
         .flat_map(move |(index, first)| rest(index).map(|second| (*first, *second)))
 }
 
+/// Makes a call with each thing wrong alone, with two, and with all: the first in Linux's order is
+/// what is reported.
+fn first_is_reported<T: Copy>(wrongs: &[T], errno: fn(T) -> Errno, call: fn(&[T], Errno)) {
+    for wrong in wrongs {
+        call(&[*wrong], errno(*wrong));
+    }
+    for (first, second) in pairs(wrongs) {
+        call(&[first, second], errno(first));
+    }
+    call(wrongs, errno(wrongs[0]));
+}
+
 /// What can be wrong with a call of `init_module`, in Linux's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InitWrong {
@@ -291,13 +303,7 @@ on_every_architecture! {
             InitWrong::Unreadable => Errno::EFAULT,
             InitWrong::Module(flaw) => flaw.errno(),
         };
-        for wrong in init_wrongs() {
-            call_init_module::<A>(&[wrong], errno(wrong));
-        }
-        for (first, second) in pairs(&init_wrongs()) {
-            call_init_module::<A>(&[first, second], errno(first));
-        }
-        call_init_module::<A>(&init_wrongs(), Errno::EPERM);
+        first_is_reported(&init_wrongs(), errno, call_init_module::<A>);
     }
 
     fn finit_module_reports_what_linux_finds_first<A>() {
@@ -311,13 +317,7 @@ on_every_architecture! {
             FinitWrong::Compressed => Errno::EOPNOTSUPP,
             FinitWrong::Module(flaw) => flaw.errno(),
         };
-        for wrong in finit_wrongs() {
-            call_finit_module::<A>(&[wrong], errno(wrong));
-        }
-        for (first, second) in pairs(&finit_wrongs()) {
-            call_finit_module::<A>(&[first, second], errno(first));
-        }
-        call_finit_module::<A>(&finit_wrongs(), Errno::EPERM);
+        first_is_reported(&finit_wrongs(), errno, call_finit_module::<A>);
     }
 
     fn delete_module_reports_what_linux_finds_first<A>() {
@@ -328,13 +328,7 @@ on_every_architecture! {
             DeleteWrong::Used | DeleteWrong::Referenced => Errno::EWOULDBLOCK,
             DeleteWrong::Permanent => Errno::EBUSY,
         };
-        for wrong in DELETE_WRONGS {
-            call_delete_module::<A>(&[wrong], errno(wrong));
-        }
-        for (first, second) in pairs(&DELETE_WRONGS) {
-            call_delete_module::<A>(&[first, second], errno(first));
-        }
-        call_delete_module::<A>(&DELETE_WRONGS, Errno::EPERM);
+        first_is_reported(&DELETE_WRONGS, errno, call_delete_module::<A>);
     }
 
     fn a_module_that_is_coming_or_going_is_busy_unless_it_is_used<A>() {
@@ -429,7 +423,7 @@ on_every_architecture! {
 
         let unended_before_a_hole = kernel.user_put(longest.as_bytes());
         let errno = delete_module(&loader, unended_before_a_hole, 0);
-        assert_eq!(errno, Err(Errno::ENOENT), "no byte behind a cut name is read");
+        assert_eq!(errno, Err(Errno::ENOENT), "no byte after a truncated name is read");
         let too_short_before_a_hole = kernel.user_put(&longest.as_bytes()[1..]);
         let errno = delete_module(&loader, too_short_before_a_hole, 0);
         assert_eq!(errno, Err(Errno::EFAULT), "its end is in the hole");
