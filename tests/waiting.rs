@@ -66,7 +66,7 @@ fn driver<A: Arch>(name: &str) -> Vec<u8> {
     ModuleFile::<A>::new(name).init().exit().imports("f").build()
 }
 
-/// Waits until so many loads wait for another.
+/// Waits until `count` loads wait for another.
 fn waiting<A: Arch>(loader: &HostLoader<A>, count: usize) {
     while loader.platform().waiting() != count {
         thread::yield_now();

@@ -1,6 +1,6 @@
 //! What modules print: Linux's `_printk`, with the conversions `%d %i %u %x %X %c %s %p %%`, and
 //! for numbers the lengths `hh h l ll z`, a width and zero padding. Anything else is printed as it
-//! stands, and so is everything behind it, since nobody knows which arguments belong to it.
+//! stands, and so is everything after it, since nobody knows which arguments belong to it.
 
 use core::ffi::{CStr, VaList, c_char, c_int, c_longlong, c_uint, c_ulonglong};
 use core::fmt::{self, Write};

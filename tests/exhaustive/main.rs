@@ -155,8 +155,8 @@ fn report<A: Arch>(which: Which) {
     );
     assert!(changed.loaded > 0, "a byte of code may be any");
     let file = corpus::module::<A>(MODULE);
-    let behind = file.len() - elf_size::<A>(&file);
-    assert_eq!(cut.loaded, behind, "what stands behind the tables means nothing");
+    let after = file.len() - elf_size::<A>(&file);
+    assert_eq!(cut.loaded, after, "what follows the tables means nothing");
     for count in [&changed, &cut] {
         assert!(count.rejected["ENOEXEC"] > 0);
     }

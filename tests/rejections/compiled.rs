@@ -16,19 +16,19 @@ const MODINFO: &str = "
     .asciz \"license=GPL\"
 ";
 
-/// Symbols at the end of a section, behind it, before it, and one that is larger than it.
+/// Symbols at the end of a section, after it, before it, and one that is larger than it.
 const SYMBOLS: &str = "
     .section .rodata.tab, \"a\", %progbits
 tab: .byte 1, 2, 3, 4, 5, 6, 7, 8
 tab_end:
-    .globl behind, before, big
-    .set behind, tab + 24
+    .globl after, before, big
+    .set after, tab + 24
     .set before, tab - 16
     .data
     .type big, %object
     .size big, 4096
 big: .long tab_end - .
-    .long behind - .
+    .long after - .
     .long before - .
     .long tab + 100 - .
     .long tab - 100 - .

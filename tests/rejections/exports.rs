@@ -287,7 +287,7 @@ fn entry_points(cases: &mut Cases) {
             file.set(Symbol(index, "st_shndx"), SHN_ABS);
             file.set(Symbol(index, "st_value"), 0x1000);
         });
-        reject("behind the code", &|file, index| {
+        reject("after the code", &|file, index| {
             let text = file.section(".text");
             let end = file.get(Section(text, "sh_size"));
             file.set(Symbol(index, "st_shndx"), text as u64);

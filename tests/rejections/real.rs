@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 /// The name of the file without `.ko`.
 pub const NAME: &str = "crc-itu-t";
 
-/// What Linux puts behind a signature.
+/// What Linux appends to a signature.
 pub const SIGNATURE_MARKER: &[u8] = b"~Module signature appended~\n";
 
 /// The limit on a module's memory in bytes.

@@ -194,7 +194,7 @@ fn memory_up_to_the_limit_is_accepted_and_a_byte_more_is_rejected() {
     }
 }
 
-/// Makes so many sections of zeros, a byte each, with this alignment.
+/// Makes `count` sections of zeros, a byte each, with this alignment.
 fn many(architecture: Architecture, count: u64, align: u64) -> Edit {
     let mut file = architecture.module();
     let bss = file.section(".bss");

@@ -1,4 +1,4 @@
-//! What stands behind the ELF file.
+//! What follows the ELF file.
 
 use crate::real::{Architecture, SIGNATURE_MARKER, with_arch};
 use modlink::image::{Image, signature};

@@ -176,7 +176,7 @@ fn x86_64_instructions_of_the_large_code_model_reach_what_is_anywhere() {
         let compiled = Compiled::new::<X86_64>(&file, X86_64_CORE, kernel);
         let got = compiled.linked.got().expect("a table");
         for place in compiled.of_types(&GOTPC64) {
-            // `movabs $_GLOBAL_OFFSET_TABLE_ - label, %reg`: A is how far the place is behind it.
+            // `movabs $_GLOBAL_OFFSET_TABLE_ - label, %reg`: A is how far P is after it.
             let label = place.address.wrapping_sub(place.addend as u64);
             let distance = compiled.linked.number::<X86_64>(place.address, 8);
             assert_eq!(label.wrapping_add_signed(distance), got);

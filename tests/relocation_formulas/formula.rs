@@ -224,10 +224,10 @@ impl Type {
         let expected = number::<A>(value, self.width);
         assert_eq!(linked.at(core + OFFSET, self.width), expected, "{what}");
         assert_eq!(linked.at(core, OFFSET as usize - 1), [FILLER; OFFSET as usize - 1], "{what}");
-        let behind = core + OFFSET + self.width as u64;
+        let after = core + OFFSET + self.width as u64;
         let end = if self.has_slot() { OTHER_OFFSET - 1 } else { TEXT };
         let rest = end - OFFSET as usize - self.width;
-        assert_eq!(linked.at(behind, rest), vec![FILLER; rest], "{what}");
+        assert_eq!(linked.at(after, rest), vec![FILLER; rest], "{what}");
     }
 }
 

@@ -90,7 +90,7 @@ fn every_type_follows_its_formula_with_the_addend_at_the_place() {
 #[test]
 fn every_type_that_goes_through_the_table_follows_its_formula() {
     for each in SLOTS {
-        // The table is a page behind the code: too far for a byte.
+        // The table is a page after the code: too far for a byte.
         if each.number != 9 {
             each.check::<M68k>(Addend::Explicit, &SYMBOLS, &[0, 1, -1, 2], &[CORE, 0x1000]);
             each.check::<M68k>(Addend::InPlace, &SYMBOLS, &[0, 1, -1, 2], &[CORE, 0x1000]);

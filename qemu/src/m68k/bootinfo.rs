@@ -1,4 +1,4 @@
-//! What QEMU tells the kernel: a list of tagged records behind the kernel's image.
+//! What QEMU tells the kernel: a list of tagged records after the kernel's image.
 //!
 //! The format is that of Linux's user-visible headers `asm/bootinfo.h` and `asm/bootinfo-virt.h`:
 //! each record is a 16-bit tag, a 16-bit size that counts these four bytes too, and the data, all

@@ -26,7 +26,7 @@ extern "C" fn m68k_start() -> ! {
     unsafe { cache::enable() };
     exceptions::install();
     let records = ptr::with_exposed_provenance(layout::kernel_end());
-    // SAFETY: QEMU has put the boot information behind the kernel, nothing else is there, and
+    // SAFETY: QEMU has put the boot information after the kernel, nothing else is there, and
     // `boot` keeps it out of the heap.
     let records = unsafe { slice::from_raw_parts(records, LONGEST_BOOT_INFO) };
     let info = BootInfo::parse(records).expect("QEMU's boot information is complete");

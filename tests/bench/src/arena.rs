@@ -22,7 +22,7 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Maps so many bytes and touches every page, so that no load pays for a page fault.
+    /// Maps `size` bytes and touches every page, so that no load pays for a page fault.
     ///
     /// # Errors
     /// If there is none below 2 GiB.
@@ -56,7 +56,7 @@ impl Arena {
     #[expect(clippy::mut_from_ref, reason = "the arena hands out parts of itself")]
     pub unsafe fn contents(&self) -> &mut [u8] {
         let start = std::ptr::with_exposed_provenance_mut(self.start);
-        // SAFETY: so many bytes are mapped, and the caller promises that they are free.
+        // SAFETY: these bytes are mapped, and the caller promises that they are free.
         unsafe { std::slice::from_raw_parts_mut(start, self.used.load(Ordering::Relaxed)) }
     }
 

@@ -56,7 +56,7 @@ impl FileKind {
         Self { in_memory: true, ..self }
     }
 
-    /// The same, claiming to have so many bytes.
+    /// The same, claiming to have `size` bytes.
     pub fn claiming(self, size: u64) -> Self {
         Self { size: Some(size), ..self }
     }

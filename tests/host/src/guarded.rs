@@ -19,7 +19,7 @@ mod checked {
     unsafe impl Sync for Guarded {}
 
     impl Guarded {
-        /// So many bytes, each of this value.
+        /// `size` bytes, each of this value.
         pub fn new(size: usize, value: u8) -> Self {
             let bytes = Box::into_raw(vec![value; size].into_boxed_slice());
             // SAFETY: it was a box a moment ago, and `UnsafeCell<u8>` has the layout of `u8`.
@@ -42,7 +42,7 @@ mod mapped {
     use std::ops::Deref;
     use std::ptr::NonNull;
 
-    /// Bytes with an inaccessible page before and behind them, so that whoever leaves them dies.
+    /// Bytes with an inaccessible page before and after them, so that whoever leaves them dies.
     /// The last byte is followed by the page at once.
     #[derive(Debug)]
     pub(crate) struct Guarded {
@@ -58,7 +58,7 @@ mod mapped {
     unsafe impl Sync for Guarded {}
 
     impl Guarded {
-        /// So many bytes, each of this value.
+        /// `size` bytes, each of this value.
         ///
         /// # Panics
         /// If the system has no memory.
@@ -92,7 +92,7 @@ mod mapped {
         type Target = [UnsafeCell<u8>];
 
         fn deref(&self) -> &[UnsafeCell<u8>] {
-            // SAFETY: so many bytes can be read and written from there on, until `self` is dropped.
+            // SAFETY: `size` bytes can be read and written from there on, until `self` is dropped.
             unsafe {
                 let start = self.map.as_ptr().add(self.offset);
                 std::slice::from_raw_parts(start.cast::<UnsafeCell<u8>>(), self.size)

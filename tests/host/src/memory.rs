@@ -225,7 +225,7 @@ impl State {
         }
     }
 
-    /// The lowest address in both ranges that has room, with an unused page behind every block.
+    /// The lowest address in both ranges that has room, with an unused page after every block.
     fn first_fit(
         &self,
         range: &RangeInclusive<u64>,

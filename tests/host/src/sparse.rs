@@ -76,7 +76,7 @@ unsafe impl ModuleMemory for SparseMemory {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: so many bytes were allocated.
+        // SAFETY: the bytes were allocated.
         unsafe { std::slice::from_raw_parts_mut(self.bytes.as_ptr(), self.layout.size()) }
     }
 

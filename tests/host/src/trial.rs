@@ -6,7 +6,7 @@ use modlink::arch::Arch;
 use modlink::platform::Event;
 use std::sync::{Arc, Mutex};
 
-/// After so many loads there is a new kernel, since the old one remembers them all.
+/// The count of loads after which there is a new kernel, since the old one remembers them all.
 const LOADS_OF_A_KERNEL: usize = 1000;
 
 /// A kernel that loads one file after the other and checks what comes of it.

@@ -63,7 +63,7 @@ fn a_module_is_kept_from_what_is_protected() {
     assert_eq!(kernel.poke(0x2fff, &[2, 2]), Err(NotAllowed), "it starts in a constant page");
     assert_eq!(kernel.poke(0x3000, &[2]), Ok(()));
     assert_eq!(kernel.peek(0x2fff, 3), Ok(vec![1, 2, 1]));
-    assert_eq!(kernel.peek(0x3fff, 2), Err(NotAllowed), "it ends behind the memory");
+    assert_eq!(kernel.peek(0x3fff, 2), Err(NotAllowed), "it ends after the memory");
     assert_eq!(kernel.protection(0x1000), Some(Protection::Execute));
     assert_eq!(kernel.protection(0x3000), Some(Protection::ReadWrite));
     assert_eq!(kernel.protection(0x4000), None);

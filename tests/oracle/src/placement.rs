@@ -19,7 +19,7 @@ enum Shape {
     CoreLowest,
     /// The init part as low and the core part as high as can be.
     CoreHighest,
-    /// The init part right behind the core part.
+    /// The init part right after the core part.
     Contiguous,
 }
 
@@ -82,7 +82,7 @@ pub fn choose(
     Some(Placement { core, init, symbols })
 }
 
-/// Once in so many files, a symbol is also put where it does not fit.
+/// In one file of this count, a symbol is also put where it does not fit.
 const OUT_OF_REACH: u32 = 8;
 
 /// For an eighth of the files that have limited fields that refer to undefined symbols: a placement

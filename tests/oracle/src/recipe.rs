@@ -195,7 +195,7 @@ fn neutral<H: FileHeader<Endian = Endianness>>(
     }
     copy.remove_lto_marks(&sections, file, fields)?;
 
-    // The longer table of names stands behind everything else.
+    // The longer table of names follows everything else.
     let end = copy.bytes.len() as u64;
     copy.write(entry(names_index) + fields.offset, fields.width, end);
     copy.write(entry(names_index) + fields.size, fields.width, names.len() as u64);

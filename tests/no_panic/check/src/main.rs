@@ -100,7 +100,7 @@ impl References {
             .filter(move |user| *user != function)
     }
 
-    /// All functions that come to `end`, without going on behind one for which `stop` holds.
+    /// All functions that come to `end`, without going on after one for which `stop` holds.
     fn all_that_come_to(&self, end: u64, stop: impl Fn(&str) -> bool) -> BTreeSet<u64> {
         let (mut found, mut open) = (BTreeSet::new(), vec![end]);
         while let Some(function) = open.pop() {
