@@ -171,6 +171,11 @@ test-loom: setup ## Every order in which threads can run, of small models of the
 	RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=3 $(with_rust) \
 		cargo test --quiet --release --manifest-path tests/loom/Cargo.toml
 
+.PHONY: test-package
+test_parts += test-package
+test-package: setup ## The crate as cargo packages it: whole, alone, for five processors, with its oldest Rust
+	$(with_rust) tests/package/run
+
 .PHONY: test-peers
 test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and to other loaders
 	$(with_rust) cargo run --quiet --release --package modlink-peers
