@@ -6,7 +6,7 @@ use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::image::Image;
 use modlink::link::Plan;
-use modlink_fuzz::mutate;
+use modlink_fuzz::{bounded, mutate};
 
 fuzz_target!(|file: &[u8]| {
     look::<X86_64>(file);
@@ -19,7 +19,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
 });
 
 fn look<A: Arch>(file: &[u8]) {
-    let image = match Image::<A>::check(file, 64 << 20) {
+    let image = match bounded(file.len(), || Image::<A>::check(file, 64 << 20)) {
         Ok(image) => image,
         Err(error) => {
             assert!(!error.to_string().is_empty());
@@ -37,7 +37,7 @@ fn look<A: Arch>(file: &[u8]) {
         let target = &image.sections()[table.target];
         assert!(target.loaded && (table.is_empty() || !target.is_nobits()));
     }
-    let plan = Plan::new(&image, 4096).expect("there is memory");
+    let plan = bounded(file.len(), || Plan::new(&image, 4096)).expect("there is memory");
     for (index, section) in image.loaded_sections() {
         let location = plan.location(index).expect("it is loaded");
         assert!(location.size == section.size && location.offset.is_multiple_of(section.align));

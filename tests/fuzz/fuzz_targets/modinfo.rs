@@ -4,9 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use modlink::image::ModInfo;
+use modlink_fuzz::bounded;
 
 fuzz_target!(|section: &[u8]| {
-    match ModInfo::new(section) {
+    match bounded(section.len(), || ModInfo::new(section)) {
         Err(offset) => assert!(offset < section.len()),
         Ok(modinfo) => {
             // A string without `=` says nothing.

@@ -6,6 +6,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::syscall::dispatch;
+use modlink_fuzz::bounded;
 use modlink_host::{FileKind, HostKernel, ModuleFile, Operation};
 use std::sync::LazyLock;
 
@@ -94,6 +95,8 @@ fn play<A: Arch>(files: &[Vec<u8>], steps: &[Step]) {
             Argument::Any(any) => *any,
         }
     };
+    // No call is about more than a file.
+    let longest = files.iter().map(Vec::len).max().unwrap_or(0);
     for step in steps.iter().take(40) {
         match step {
             Step::Call { number, arguments } => {
@@ -104,7 +107,7 @@ fn play<A: Arch>(files: &[Vec<u8>], steps: &[Step]) {
                     Number::Any(any) => *any,
                 };
                 let [a, b, c, d] = arguments.each_ref().map(value);
-                let result = dispatch(&loader, number, [a, b, c, d, 0, 0]);
+                let result = bounded(longest, || dispatch(&loader, number, [a, b, c, d, 0, 0]));
                 assert!((-4095..=0).contains(&result), "{result}");
             }
             Step::Fail { operation, nth } => {

@@ -10,9 +10,15 @@ pub struct Format {
     big: bool,
 }
 
-const SHT_SYMTAB: u64 = 2;
-const SHT_RELA: u64 = 4;
-const SHT_REL: u64 = 9;
+/// Section types.
+pub const SHT_SYMTAB: u64 = 2;
+pub const SHT_RELA: u64 = 4;
+pub const SHT_REL: u64 = 9;
+
+/// Which field of a section header is which.
+pub const SH_TYPE: usize = 1;
+pub const SH_OFFSET: usize = 4;
+pub const SH_SIZE: usize = 5;
 
 /// The widths in bytes of consecutive fields.
 type Widths = &'static [usize];
@@ -60,28 +66,39 @@ impl Format {
 
     /// All tables that a file has: its header (one entry), section headers, symbols, relocations.
     pub fn tables(self, file: &[u8]) -> Vec<Table> {
-        let wide = usize::from(self.wide);
-        let header = Table { start: 16, count: 1, widths: HEADER[wide] }.cut_to(file.len());
-        let number = |table: &Table, entry, field| {
-            self.get(file, table.field(entry, field).unwrap_or(0..0)) as usize
-        };
-        let [offset, count] = [5, 11].map(|field| number(&header, 0, field));
-        let sections = Table { start: offset, count, widths: SECTION[wide] };
-        let sections = sections.cut_to(file.len());
-        let mut tables = vec![header, sections.clone()];
-        for section in 0..sections.count {
-            let [kind, start, size] = [1, 4, 5].map(|field| number(&sections, section, field));
-            let widths = match kind as u64 {
-                SHT_SYMTAB => SYMBOL[wide],
-                SHT_REL => REL[usize::from(self.big)][wide],
-                SHT_RELA => RELA[usize::from(self.big)][wide],
-                _ => continue,
-            };
-            let count = size / widths.iter().sum::<usize>();
-            tables.push(Table { start, count, widths }.cut_to(file.len()));
-        }
+        let [header, sections] = self.headers(file);
+        let of_sections: Vec<_> = (0..sections.count)
+            .filter_map(|section| self.table(file, &sections, section))
+            .collect();
+        let mut tables = [vec![header, sections], of_sections].concat();
         tables.retain(|table| table.count != 0);
         tables
+    }
+
+    /// The file's header and the section headers.
+    pub fn headers(self, file: &[u8]) -> [Table; 2] {
+        let wide = usize::from(self.wide);
+        let header = Table { start: 16, count: 1, widths: HEADER[wide] }.cut_to(file.len());
+        let [start, count] =
+            [5, 11].map(|field| self.get(file, header.field(0, field).unwrap_or(0..0)) as usize);
+        let sections = Table { start, count, widths: SECTION[wide] }.cut_to(file.len());
+        [header, sections]
+    }
+
+    /// The symbols or relocations of a section, if it has any such.
+    pub fn table(self, file: &[u8], sections: &Table, section: usize) -> Option<Table> {
+        let field = |field| sections.field(section, field).unwrap_or(0..0);
+        let [kind, start, size] =
+            [SH_TYPE, SH_OFFSET, SH_SIZE].map(|number| self.get(file, field(number)) as usize);
+        let (wide, big) = (usize::from(self.wide), usize::from(self.big));
+        let widths = match kind as u64 {
+            SHT_SYMTAB => SYMBOL[wide],
+            SHT_REL => REL[big][wide],
+            SHT_RELA => RELA[big][wide],
+            _ => return None,
+        };
+        let count = size / widths.iter().sum::<usize>();
+        Some(Table { start, count, widths }.cut_to(file.len()))
     }
 }
 

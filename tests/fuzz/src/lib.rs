@@ -1,9 +1,12 @@
 //! What the fuzz targets share.
 
+pub mod dense;
 mod elf;
 mod load;
 mod mutate;
 pub mod seeds;
+mod work;
 
 pub use load::{Target, run};
 pub use mutate::mutate;
+pub use work::bounded;

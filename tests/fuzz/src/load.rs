@@ -1,6 +1,6 @@
 //! Whole loads into a kernel that watches its memory.
 
-use crate::seeds;
+use crate::{seeds, work};
 use modlink::arch::Arch;
 use modlink_host::{HostKernel, Trial, corpus};
 use std::collections::BTreeSet;
@@ -20,12 +20,13 @@ impl<A: Arch> Target<A> {
 /// Loads a file and, if it is taken, audits and unloads it.
 ///
 /// # Panics
-/// If anything is not as it should be.
+/// If anything is not as it should be, or was more work than a file of its size may be.
 pub fn run<A: Arch>(target: &Target<A>, file: &[u8]) {
     let mut trial = target.0.lock().expect("the first panic ends the process");
     let trial = trial.get_or_insert_with(new_trial);
     // Most inputs are refused; those that are not, the trial has checked.
     let _ = trial.load(file);
+    work::check(file.len(), trial.work());
 }
 
 /// A kernel that exports what any of the seeds needs.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const MODULES: usize = 40;
 
 /// The largest in bytes: what is small is changed and tried most often.
-const LARGEST: u64 = 24 << 10;
+pub(crate) const LARGEST: u64 = 24 << 10;
 
 /// Small real modules, spread over all that there are; the same at every call.
 ///

@@ -39,6 +39,7 @@ mod trace;
 mod trial;
 mod user;
 mod waiting;
+pub mod work;
 
 pub use audit::audit;
 pub use collisions::colliding_names;

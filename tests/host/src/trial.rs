@@ -1,6 +1,6 @@
 //! Loads of files of which nothing is known.
 
-use crate::{HostKernel, HostLoader, Snapshot, audit};
+use crate::{HostKernel, HostLoader, Snapshot, audit, work};
 use modlink::LoadError;
 use modlink::arch::Arch;
 use modlink::platform::Event;
@@ -16,6 +16,7 @@ pub struct Trial<A: Arch> {
     file: Arc<Mutex<Vec<u8>>>,
     before: Snapshot,
     loads: usize,
+    work: u64,
 }
 
 impl<A: Arch> Trial<A> {
@@ -24,7 +25,7 @@ impl<A: Arch> Trial<A> {
         let file = Arc::new(Mutex::new(Vec::new()));
         let loader = watched(boot(), &file);
         let before = loader.platform().snapshot();
-        Self { boot: Box::new(boot), loader, file, before, loads: 0 }
+        Self { boot: Box::new(boot), loader, file, before, loads: 0, work: 0 }
     }
 
     /// Loads a file; if that succeeds, [audits](audit()) the module and unloads it.
@@ -45,7 +46,9 @@ impl<A: Arch> Trial<A> {
             known.extend_from_slice(file);
         }
         let kernel = self.loader.platform();
+        let start = work::done();
         let result = self.loader.load_with(file, b"a=1 b").map(drop);
+        self.work = work::done() - start;
         if let Err(error) = &result {
             assert!(!error.to_string().is_empty(), "{error:?} says nothing");
         } else {
@@ -53,10 +56,17 @@ impl<A: Arch> Trial<A> {
             assert_eq!(names.len(), 1, "{names:?} are loaded");
             let mut name = Vec::new();
             self.loader.for_each(|module| name = module.name().as_bytes().to_vec());
+            let start = work::done();
             assert_eq!(self.loader.unload(&name, true), Ok(()));
+            self.work += work::done() - start;
         }
         assert_eq!(kernel.snapshot(), self.before);
         result
+    }
+
+    /// How much [work](crate::work) the last load was, with the unload if there was one.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 }
 
@@ -65,7 +75,7 @@ fn watched<A: Arch>(kernel: HostKernel<A>, file: &Arc<Mutex<Vec<u8>>>) -> Arc<Ho
     let file = file.clone();
     loader.platform().on_event(move |kernel, event, module| {
         if event != Event::Going {
-            audit(kernel, event, module, &file.lock().unwrap());
+            work::uncounted(|| audit(kernel, event, module, &file.lock().unwrap()));
         }
     });
     loader
