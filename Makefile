@@ -52,6 +52,7 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 	$(with_rust) cargo fmt --all --check
 	$(with_rust) cargo fmt --check $(ir2c)
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
+	$(with_rust) cargo fmt --check --manifest-path qemu/modules/counter/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool

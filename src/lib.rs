@@ -72,64 +72,94 @@
 //!
 //! # Example
 //!
-//! A kernel whose modules are for x86-64 and whose memory comes from the heap, which is enough to
-//! see a file rejected. One that runs modules has a [`Region`](platform::Region) for them:
+//! A process of Linux on x86-64 as the kernel: it has a [`Region`](platform::Region) near its own code,
+//! exports a function, loads a module that calls it, calls a function of the module's, and unloads it.
+//! The module is the C file of the [guide](guide::modules_in_c) with `show(left + right)` in `add`.
 //!
-//! ```
-//! use modlink::platform::*;
-//! use modlink::{Errno, Loader, Platform, arch::X86_64, symbols::Symbol};
+//! ```standalone_crate
+//! use modlink::platform::region::{self, MapError, Mapped, Pages, Region, Stale};
+//! use modlink::platform::{AllocateError, MemoryRequest, ProtectError, Protection, Refusal};
+//! use modlink::symbols::{Ksymtab, Symbol};
+//! use modlink::{Loader, Platform, arch::X86_64};
 //! use std::ops::{Range, RangeInclusive};
+//! use std::sync::LazyLock;
 //!
+//! // What modules may call.
+//! extern "C" fn show(sum: i32) {
+//!     println!("the module has {sum}");
+//! }
+//! modlink::export!(fn show(i32));
+//!
+//! // Memory for modules: three operations on pages.
+//! struct Process;
+//!
+//! fn change(pages: Range<usize>, protection: i32) -> bool {
+//!     // SAFETY: the region is the only one that has these pages.
+//!     unsafe { libc::mprotect(pages.start as *mut _, pages.len(), protection) == 0 }
+//! }
+//!
+//! // SAFETY: the pages are private to this process, and the system forgets older mappings itself.
+//! unsafe impl Pages for Process {
+//!     const SIZE: usize = 4096;
+//!     type Frames = ();
+//!
+//!     unsafe fn map(&self, pages: Range<usize>) -> Result<(Mapped<()>, Stale), MapError> {
+//!         let start = pages.start;
+//!         let mapped = change(pages, libc::PROT_READ | libc::PROT_WRITE);
+//!         if mapped { Ok((Mapped::in_place(start, ()), Stale::nothing())) } else { Err(MapError) }
+//!     }
+//!     unsafe fn protect(
+//!         &self,
+//!         pages: Range<usize>,
+//!         _: &(),
+//!         protection: Protection,
+//!     ) -> Result<Stale, ProtectError> {
+//!         let protected = change(pages, match protection {
+//!             Protection::Execute => libc::PROT_READ | libc::PROT_EXEC,
+//!             Protection::ReadOnly => libc::PROT_READ,
+//!             Protection::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+//!         });
+//!         if protected { Ok(Stale::nothing()) } else { Err(ProtectError) }
+//!     }
+//!     unsafe fn unmap(&self, pages: Range<usize>, _: &()) -> Stale {
+//!         change(pages, libc::PROT_NONE);
+//!         Stale::nothing()
+//!     }
+//! }
+//!
+//! const SIZE: usize = 16 << 20;
+//! static MODULES: LazyLock<Region<Process>> = LazyLock::new(|| {
+//!     let near = (show as *const () as usize + (256 << 20)) & !0xfff;
+//!     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+//!     // SAFETY: the system chooses addresses that nobody uses, these if it can.
+//!     let start = unsafe { libc::mmap(near as *mut _, SIZE, libc::PROT_NONE, flags, -1, 0) } as usize;
+//!     // SAFETY: they have just been reserved.
+//!     unsafe { Region::new(Process, start..start + SIZE) }
+//! });
+//!
+//! // The kernel.
+//! static KSYMTAB: LazyLock<&Ksymtab> = LazyLock::new(|| Ksymtab::linked().unwrap());
 //! struct Kernel;
 //!
-//! struct Heap {
-//!     bytes: Vec<u8>,
-//!     read_only: ReadOnlyPages,
-//! }
-//!
-//! // SAFETY: the vector is used through this value alone and never grows.
-//! unsafe impl ModuleMemory for Heap {
-//!     type Protected = Self;
-//!
-//!     fn address(&self) -> u64 {
-//!         0xffff_ffff_c000_0000
-//!     }
-//!     fn bytes_mut(&mut self) -> &mut [u8] {
-//!         &mut self.bytes
-//!     }
-//!     fn protect(self, pages: &[(Range<usize>, Protection)]) -> Result<Self, ProtectError> {
-//!         Ok(Self { read_only: ReadOnlyPages::of(pages), ..self })
-//!     }
-//! }
-//!
-//! // SAFETY: no module runs in this kernel, so that nobody writes to any of it.
-//! unsafe impl ProtectedMemory for Heap {
-//!     fn address(&self) -> u64 {
-//!         0xffff_ffff_c000_0000
-//!     }
-//!     fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
-//!         if self.read_only.contain(&range) { self.bytes.get(range) } else { None }
-//!     }
-//!     fn make_read_only(&self, _: Range<usize>) -> Result<(), ProtectError> {
-//!         Ok(())
-//!     }
-//! }
-//!
-//! // SAFETY: memory comes from the heap, no symbol is exported, and only this example loads modules.
+//! // SAFETY: the region's memory has no other user, `show` stays, and the only file that is loaded is
+//! // the one below.
 //! unsafe impl Platform for Kernel {
 //!     type Arch = X86_64;
-//!     type Memory = Heap;
-//!     const PAGE_SIZE: u64 = 4096;
+//!     type Memory = region::Memory<'static, Process>;
+//!     const PAGE_SIZE: u64 = Process::SIZE as u64;
 //!
 //!     fn kernel(&self) -> RangeInclusive<u64> {
-//!         0xffff_ffff_8000_0000..=0xffff_ffff_80ff_ffff
+//!         let show = show as *const () as u64;
+//!         show..=show
 //!     }
-//!     fn allocate(&self, request: &MemoryRequest) -> Result<Heap, AllocateError> {
-//!         let bytes = vec![0; request.size as usize];
-//!         Ok(Heap { bytes, read_only: ReadOnlyPages::default() })
+//!     fn module_range(&self) -> RangeInclusive<u64> {
+//!         0..=(1 << 47) - 1
 //!     }
-//!     fn symbol(&self, _: &[u8]) -> Option<Symbol<'_>> {
-//!         None
+//!     fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError> {
+//!         MODULES.allocate(request)
+//!     }
+//!     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+//!         KSYMTAB.find(name)
 //!     }
 //!     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
 //!         Ok(())
@@ -138,10 +168,38 @@
 //!
 //! static LOADER: Loader<Kernel> = Loader::new(Kernel);
 //!
-//! let rejected = LOADER.load(b"not a module").unwrap_err();
-//! assert_eq!(rejected.errno(), Errno::ENOEXEC);
-//! assert_eq!(rejected.to_string(), "ELF header: the file ends inside it");
-//! assert!(LOADER.find(b"module").is_none());
+//! # if !cfg!(all(target_arch = "x86_64", target_os = "linux")) { return Ok(()); }
+//! # let folder = tempfile::tempdir()?;
+//! # let (source, path) = (folder.path().join("adder.c"), folder.path().join("adder.ko"));
+//! # let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide");
+//! # std::fs::write(&source, r#"
+//! #     \#include "module.h"
+//! #     MODULE("adder", "Dual MIT/GPL");
+//! #     void show(int sum);
+//! #     int add(int left, int right) { show(left + right); return left + right; }
+//! #     EXPORT(add);
+//! #     int init_module(void) { return 0; }
+//! #     void cleanup_module(void) {}
+//! # "#.replace('\\', ""))?;
+//! # let flags = "-r -nostdlib -O2 -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone
+//! #     -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables";
+//! # let gcc = std::process::Command::new("gcc").args(flags.split_whitespace()).args(["-I", guide])
+//! #     .args(["-T", &format!("{guide}/module.ld")]).arg("-o").args([&path, &source]).status()?;
+//! # assert!(gcc.success());
+//! let module = LOADER.load(&std::fs::read(path)?)?;
+//! // SAFETY: the module was compiled for this type.
+//! let add = unsafe { LOADER.function::<extern "C" fn(i32, i32) -> i32>(b"add") }.unwrap();
+//! assert_eq!(add(40, 2), 42); // the module has 42
+//! assert_eq!(module.references(), 2);
+//!
+//! drop((add, module)); // until then it could not be unloaded
+//! LOADER.unload(b"adder", false)?;
+//! assert!(LOADER.find(b"adder").is_none());
+//!
+//! let error = LOADER.load(b"not a module").unwrap_err();
+//! assert_eq!(error.errno(), modlink::Errno::ENOEXEC);
+//! assert_eq!(error.to_string(), "ELF header: the file ends inside it");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
 extern crate alloc;
@@ -153,6 +211,8 @@ extern crate self as modlink;
 pub mod arch;
 pub mod errno;
 pub mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod heap;
 pub mod image;
 mod imports;

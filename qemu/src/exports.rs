@@ -129,24 +129,11 @@ static STACK_CHK_GUARD: usize = 0xcafe_0d00;
 modlink::export!(static __stack_chk_guard = STACK_CHK_GUARD);
 
 /// Does nothing: what a call costs by itself.
-#[cfg(target_arch = "m68k")]
 extern "C" fn bare_return() {}
 // SAFETY: it uses nothing.
 modlink::export!(unsafe fn return_at_once = bare_return);
-
-/// What functions of Debian's modules call first, so that Linux can trace them; and where they
-/// jump to return, so that Linux can choose how.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-#[unsafe(naked)]
-unsafe extern "C" fn bare_return() {
-    core::arch::naked_asm!("ret")
-}
-// SAFETY: the instruction is all that either is called for.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-modlink::export!(unsafe fn __fentry__ = bare_return);
-// SAFETY: as above.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-modlink::export!(unsafe fn __x86_return_thunk = bare_return);
+modlink::export_bare_returns!();
 
 /// Prints as Linux's function of that name does, see [`crate::printk`]. It takes its arguments on
 /// the stack on i386 too.

@@ -1,5 +1,6 @@
 //! The symbols that modules may use: the kernel's own table and what modules export.
 
+mod bare_returns;
 mod builtin;
 mod exports;
 mod index;

@@ -1,0 +1,37 @@
+//! Chapters for who puts the loader into a kernel, and for who writes modules for one.
+//!
+//! Nothing here is compiled into a kernel.
+
+#[doc = include_str!("embedding.md")]
+pub mod embedding {}
+
+#[doc = include_str!("addresses.md")]
+pub mod addresses {}
+
+#[doc = include_str!("expectations.md")]
+pub mod expectations {}
+
+#[doc = include_str!("modules_in_c.md")]
+/// # module.ld
+/// ```text
+#[doc = include_str!("module.ld")]
+/// ```
+/// # module.h
+/// ```c
+#[doc = include_str!("module.h")]
+/// ```
+pub mod modules_in_c {}
+
+#[doc = include_str!("modules_in_rust.md")]
+pub mod modules_in_rust {}
+
+#[doc = include_str!("costs.md")]
+pub mod costs {}
+
+/// What modlink takes and Linux rejects, and the other way round.
+#[doc = include_str!("../../docs/differences-from-linux.md")]
+pub mod differences {}
+
+/// What each section of a module means: loaded, rejected, or ignored and why that is harmless.
+#[doc = include_str!("../../docs/sections.md")]
+pub mod sections {}
