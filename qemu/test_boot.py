@@ -67,41 +67,41 @@ class Heads(unittest.TestCase):
                 self.assert_malformed(line, f"line 1: `{line}` is no directive")
                 self.assert_malformed(f"# arch: m68k\n{line}", f"line 2: `{line}` is no directive")
 
-    def test_a_directive_without_a_value_is_refused(self):
+    def test_a_directive_without_a_value_is_rejected(self):
         for line in ["# arch", "# arch:", "# arch: ", "# expect-output:", "# expect-fault: "]:
             with self.subTest(line):
                 self.assert_malformed(line, "is no directive")
 
-    def test_a_directive_behind_the_head_is_refused(self):
+    def test_a_directive_after_the_head_is_rejected(self):
         for line in ["# expect-output: x", "# expect-ouptut: x", "#arch: m68k", "# typed",
                      "  # arch: m68k"]:
             for before in ["#\n# Text.\n", "\n", "mem\n"]:
                 with self.subTest(before + line):
                     self.assert_malformed(before + line, f"`{line.strip()}` looks like a directive")
 
-    def test_what_is_said_twice_is_refused(self):
+    def test_what_is_said_twice_is_rejected(self):
         for line in ["# arch: m68k", "# typed", "# expect-fault: x", "# expect-output: x"]:
             with self.subTest(line):
                 self.assert_malformed(f"{line}\n{line}", "said before")
         self.assert_malformed("# arch: i386 i386", "twice")
 
-    def test_an_unknown_architecture_is_refused(self):
+    def test_an_unknown_architecture_is_rejected(self):
         self.assert_malformed("# arch: i386 x86-64", "line 1: arch: `x86-64` is none of")
         self.assert_malformed("# arch: i386, m68k", "`i386,` is none of")
 
-    def test_a_fault_that_cannot_be_told_from_others_is_refused(self):
+    def test_a_fault_that_cannot_be_told_from_others_is_rejected(self):
         self.assert_malformed("# expect-fault: read(", "`read(` is no regular expression")
         for regex in [".*", "x*", "read|", "(read)?"]:
             with self.subTest(regex):
                 self.assert_malformed(f"# expect-fault: {regex}", "matches every report")
 
-    def test_output_that_always_or_never_comes_is_refused(self):
+    def test_output_that_always_or_never_comes_is_rejected(self):
         self.assert_malformed("# expect-output:  x", "no line of output can contain ` x`")
         self.assert_malformed("# expect-output: > mem", "no line of output can contain")
         self.assert_malformed("# expect-output: script passed", "every script prints")
         self.assert_malformed("# expect-output: s", "every script prints")
 
-    def test_what_could_not_fail_is_refused(self):
+    def test_what_could_not_fail_is_rejected(self):
         self.assert_malformed("# typed", "it could not fail")
         self.assertIsNone(malformed("# typed\n# expect-output: x"))
         for body in ["", "\n", "\n#\n# Text\n\n"]:

@@ -24,10 +24,10 @@ fn load_without_room_for_an_index<A: Arch>(
     loader: &HostLoader<A>,
     file: &[u8],
 ) -> (Result<(), LoadError>, usize) {
-    heap::until_rejected(|reject| {
+    heap::until_failing(|fail| {
         loader
             .load_reading(file, || {
-                reject();
+                fail();
                 Ok(Vec::new())
             })
             .map(drop)
@@ -315,27 +315,27 @@ mod heap {
     static HEAP: Heap = Heap;
 
     thread_local! {
-        static REFUSES: Cell<bool> = const { Cell::new(false) };
-        static REFUSALS: Cell<usize> = const { Cell::new(0) };
+        static FAILS: Cell<bool> = const { Cell::new(false) };
+        static FAILURES: Cell<usize> = const { Cell::new(0) };
         static BYTES: Cell<usize> = const { Cell::new(0) };
     }
 
     /// Runs `work` while this thread gets no memory for an index. Returns what it does, and how
     /// often it asked.
     pub fn without_room_for_an_index<T>(work: impl FnOnce() -> T) -> (T, usize) {
-        until_rejected(|reject| {
-            reject();
+        until_failing(|fail| {
+            fail();
             work()
         })
     }
 
     /// Runs `work`, which gets memory for an index until it calls what it is given. Returns what it
     /// does, and how often it asked after that.
-    pub fn until_rejected<T>(work: impl FnOnce(fn()) -> T) -> (T, usize) {
-        REFUSALS.set(0);
-        let result = work(|| REFUSES.set(true));
-        REFUSES.set(false);
-        (result, REFUSALS.get())
+    pub fn until_failing<T>(work: impl FnOnce(fn()) -> T) -> (T, usize) {
+        FAILURES.set(0);
+        let result = work(|| FAILS.set(true));
+        FAILS.set(false);
+        (result, FAILURES.get())
     }
 
     /// How many bytes of indices this thread has.
@@ -352,8 +352,8 @@ mod heap {
     unsafe impl GlobalAlloc for Heap {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             if is_for_index(layout) {
-                if REFUSES.get() {
-                    REFUSALS.set(REFUSALS.get() + 1);
+                if FAILS.get() {
+                    FAILURES.set(FAILURES.get() + 1);
                     return std::ptr::null_mut();
                 }
                 BYTES.set(BYTES.get() + layout.size());

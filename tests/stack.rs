@@ -14,11 +14,12 @@ const MODULES: usize = 60;
 
 on_every_architecture! {
     fn loads_and_look_ups_take_little_stack<A>() {
-        let Deepest { load, refusal, unload, find, symbol, locate, modules, .. } = &measure::<A>(MODULES);
+        let Deepest { load, rejection, unload, find, symbol, locate, modules, .. } =
+            &measure::<A>(MODULES);
         assert!(*modules > 10, "{modules} modules measured");
         let bars = [
             ("load", load, LOAD),
-            ("refusal", refusal, LOAD),
+            ("rejection", rejection, LOAD),
             ("unload", unload, LOAD),
             ("find", find, LOOK_UP),
             ("symbol", symbol, LOOK_UP),

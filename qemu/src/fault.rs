@@ -1,4 +1,4 @@
-//! What is said when the processor refuses to go on.
+//! What is said when the processor cannot go on.
 
 use crate::kernel::LOADER;
 use crate::machine::{Machine, Outcome, This};

@@ -94,7 +94,7 @@ fn load(
     })
 }
 
-/// Refused for a section of this row, or listed if the kernel accepts the loss.
+/// Rejected for a section of this row, or listed if the kernel accepts the loss.
 fn expect_rejection(on: Architecture, file: &[u8], rows: &[&str]) {
     let error = load(on, file, Provision::Missing).expect_err("the module cannot do without");
     let LoadError::Unsupported { known, .. } = error else { panic!("{on:?}: {error}") };

@@ -116,7 +116,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "expect",
         arguments: "ERRNO COMMAND...",
-        help: "run a command that must be refused with just that error number",
+        help: "run a command that must fail with just that error number",
         run: Console::expect,
     },
     Command {
@@ -168,7 +168,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "accept",
         arguments: "SECTION",
-        help: "load modules with a section that they would be refused for, such as __ex_table,\n\
+        help: "load modules with a section that they would be rejected for, such as __ex_table,\n\
                without what it asks for",
         run: |_, words| accept(words),
     },
@@ -198,9 +198,9 @@ const COMMANDS: &[Command] = &[
 fn accept(words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a section")?;
     words.end()?;
-    let refused = KnownSection::all().filter(|known| known.treatment() == Treatment::Rejected);
-    let Some(known) = refused.into_iter().find(|known| known.name() == name) else {
-        return Err(Failure::Usage(format!("no module is refused for a section {name}")));
+    let rejected = KnownSection::all().filter(|known| known.treatment() == Treatment::Rejected);
+    let Some(known) = rejected.into_iter().find(|known| known.name() == name) else {
+        return Err(Failure::Usage(format!("no module is rejected for a section {name}")));
     };
     policy::accept_loss(known);
     Ok(())

@@ -7,7 +7,7 @@ use modlink::Errno;
 /// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// It was refused with an error number; `expect` accepts these.
+    /// It failed with an error number; `expect` accepts these.
     Errno(Errno),
     /// It came out wrong.
     Wrong(String),
@@ -18,7 +18,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Errno(errno) => write!(f, "refused with {errno}"),
+            Self::Errno(errno) => write!(f, "failed with {errno}"),
             Self::Wrong(what) => f.write_str(what),
             Self::Usage(what) => write!(f, "{what} (see `help`)"),
         }

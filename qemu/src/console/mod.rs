@@ -104,7 +104,7 @@ impl Console {
         let wanted = words.errno()?;
         match self.run(words.rest()) {
             Err(Failure::Errno(errno)) if errno == wanted => {
-                println!("refused with {errno}, as expected");
+                println!("failed with {errno}, as expected");
                 Ok(())
             }
             Err(failure) => Err(Failure::Wrong(format!("{failure}, not with {wanted}"))),

@@ -37,7 +37,7 @@ pub struct Measured<'m> {
 pub struct Costs {
     /// Instructions with each way of copying, where they were counted.
     pub instructions: [Vec<Option<u64>>; 2],
-    /// The shortest time; `None` if the loader refuses the module.
+    /// The shortest time; `None` if the loader rejects the module.
     pub times: Vec<Option<Duration>>,
 }
 
@@ -60,7 +60,7 @@ impl<'m> Measured<'m> {
     /// Counts instructions for the sample and the largest modules.
     ///
     /// # Errors
-    /// If callgrind is missing or a loader refuses a module.
+    /// If callgrind is missing or a loader rejects a module.
     pub fn count(&mut self) -> Result<()> {
         let mut by_size: Vec<usize> = (0..self.modules.len()).collect();
         by_size.sort_by_key(|index| std::cmp::Reverse(self.modules[*index].relocations));
@@ -133,13 +133,13 @@ fn time_once(loader: Loader, module: &Module, context: &'static Context) -> Opti
 /// Loads the modules whose paths are the lines of a file, once each, for callgrind to watch.
 ///
 /// # Errors
-/// If a file cannot be read, or a module is refused.
+/// If a file cannot be read, or a module is rejected.
 pub fn load_watched(loader: Loader, list: &Path) -> Result<()> {
     let modules = modules::read_list(list)?;
     let context = context(&modules)?;
     for module in &modules {
         let loaded = time_once(loader, module, context);
-        ensure!(loaded.is_some(), "{loader:?} refuses {}", module.name);
+        ensure!(loaded.is_some(), "{loader:?} rejects {}", module.name);
     }
     Ok(())
 }

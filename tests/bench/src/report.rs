@@ -132,17 +132,17 @@ pub fn times(measured: &Measured<'_>) -> String {
     let count = thousands(measured.modules.len() as u64);
     let mut text = format!("Times of all {count} modules in one run\n\n");
     let mut table =
-        Table::new(["loader", "refused", "ms", "ns a relocation", "× floor", "× modlink"]);
+        Table::new(["loader", "rejected", "ms", "ns a relocation", "× floor", "× modlink"]);
     let sum = |loader| {
         let points = measured.times(measured.position(loader)?);
         Some(points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1)))
     };
     for (index, loader) in measured.loaders.iter().enumerate() {
         let (relocations, nanoseconds) = sum(*loader).unwrap_or_default();
-        let refused = measured.modules.len() - measured.times(index).len();
+        let rejected = measured.modules.len() - measured.times(index).len();
         table.row([
             loader.title().to_owned(),
-            refused.to_string(),
+            rejected.to_string(),
             format!("{:.1}", nanoseconds / 1e6),
             format!("{:.2}", nanoseconds / relocations),
             ratio(nanoseconds, sum(Loader::Floor).map(|sum| sum.1)),

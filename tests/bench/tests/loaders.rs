@@ -20,7 +20,7 @@ fn context(modules: &[Module]) -> &'static Context {
 fn bytes_after(loader: Loader, module: &Module, context: &'static Context) -> Vec<u8> {
     let ready = Ready::new(loader, module, context);
     let loaded = measured_load(&ready, context);
-    assert!(loaded.is_some(), "{loader:?} refuses {}", module.name);
+    assert!(loaded.is_some(), "{loader:?} rejects {}", module.name);
     drop(loaded);
     // SAFETY: what was loaded is gone.
     let contents = unsafe { context.arena.contents() };

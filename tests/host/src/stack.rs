@@ -24,9 +24,9 @@ const PAINT: usize = 0x5aa5_c33c_9669_f00f_u64 as usize;
 pub struct Deepest {
     /// [`Loader::load`].
     pub load: (usize, String),
-    /// The same of a module that is refused: for a symbol that nobody exports, or because half of
+    /// The same of a module that is rejected: for a symbol that nobody exports, or because half of
     /// its file is missing.
-    pub refusal: (usize, String),
+    pub rejection: (usize, String),
     /// [`Loader::unload`].
     pub unload: (usize, String),
     /// [`Loader::find`].
@@ -122,7 +122,7 @@ impl Deepest {
             assert_eq!(unloaded, Ok(()), "{name}");
             raise(&mut self.unload, taken, name);
         }
-        self.refuse::<A>(name, &files[name]);
+        self.reject::<A>(name, &files[name]);
     }
 
     fn load<A: Arch>(&mut self, loader: &Loader<SparseKernel<A>>, name: &str, file: &[u8]) {
@@ -152,7 +152,7 @@ impl Deepest {
         raise(&mut self.kernel, loader.platform().depth(), name);
     }
 
-    fn refuse<A: Arch>(&mut self, name: &str, file: &[u8]) {
+    fn reject<A: Arch>(&mut self, name: &str, file: &[u8]) {
         let loader = SparseKernel::<A>::boot([]);
         for file in [file, &file[..file.len() / 2]] {
             let (loaded, taken) = depth(|| loader.load(file).err());
@@ -160,7 +160,7 @@ impl Deepest {
                 // It needs nothing from anybody.
                 None => loader.unload(name.as_bytes(), true).expect("nobody uses it"),
                 Some(LoadError::UnknownSymbols(_) | LoadError::Image(_)) => {
-                    raise(&mut self.refusal, taken, name);
+                    raise(&mut self.rejection, taken, name);
                 }
                 Some(error) => panic!("{name}: {error}"),
             }

@@ -29,9 +29,9 @@
 //! - `global_asm!` and naked functions are read by LLVM's m68k assembler before they come here. It
 //!   does not know every mnemonic (`addq`, for one); inline `asm!` goes to GNU as unread.
 //! - C functions that return structs may be called; Rust functions that return structs to C are
-//!   refused. A pointer to a function that returns a struct cannot cross the border.
+//!   rejected. A pointer to a function that returns a struct cannot cross the border.
 //! - There are no 64-bit atomics, floating point (see [`Options::floats`]), thread-local
-//!   variables, vectors, unwinding or constructors. Each is refused with its place.
+//!   variables, vectors, unwinding or constructors. Each is rejected with its place.
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 

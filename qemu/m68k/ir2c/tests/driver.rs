@@ -168,7 +168,7 @@ fn what_the_linker_must_keep_survives_its_garbage_collection() {
 }
 
 #[test]
-fn a_refusal_writes_nothing() {
+fn a_rejection_writes_nothing() {
     let folder = Folder::new();
     let start = folder.module("start.ll", START);
     let unsupported = folder.module("unsupported.ll", UNSUPPORTED);

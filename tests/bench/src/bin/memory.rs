@@ -60,7 +60,7 @@ fn main() -> Result<()> {
     let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab);
 
     let mut loads = Vec::with_capacity(order.len());
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     for module in order {
         HEAP.reset_peak_usage();
         let before = HEAP.current_usage();
@@ -68,11 +68,11 @@ fn main() -> Result<()> {
         let (kept, peak) = (HEAP.current_usage() - before, HEAP.peak_usage() - before);
         match loaded {
             Ok(_) => loads.push(Taken { name: &module.name, file: module.file.len(), kept, peak }),
-            Err(error) => refused.push(format!("{}: {error}", module.name)),
+            Err(error) => rejected.push(format!("{}: {error}", module.name)),
         }
     }
-    println!("{} modules loaded at once, {} refused", loads.len(), refused.len());
-    refused.iter().for_each(|refusal| println!("  {refusal}"));
+    println!("{} modules loaded at once, {} rejected", loads.len(), rejected.len());
+    rejected.iter().for_each(|rejection| println!("  {rejection}"));
     print!("\n{}\n{}", kept(&loads), peaks(&mut loads));
     Ok(())
 }

@@ -31,7 +31,7 @@ struct Arguments {
     /// What callgrind runs: load so many modules, one of them with so many exports
     #[arg(long, hide = true, num_args = 2)]
     watched: Option<Vec<usize>>,
-    /// What callgrind runs: load a hostile module with so much of that dimension
+    /// What callgrind runs: load a hostile module; of which dimension, and how much of it
     #[arg(long, hide = true, num_args = 2)]
     doubled: Option<Vec<usize>>,
 }
@@ -39,9 +39,9 @@ struct Arguments {
 /// What of a module, or of the modules before it, grows with a number that somebody can choose.
 struct Dimension {
     name: &'static str,
-    /// Whether such a module is refused, whatever the number is.
-    refused: bool,
-    /// Loads what has to be there and gives the module, of so much.
+    /// Whether such a module is rejected, whatever the number is.
+    rejected: bool,
+    /// Loads what has to be there and gives the module, with that number of it.
     module: fn(&Loader<Kernel>, usize) -> Result<File>,
 }
 
@@ -67,20 +67,20 @@ const fn loads(
     name: &'static str,
     module: fn(&Loader<Kernel>, usize) -> Result<File>,
 ) -> Dimension {
-    Dimension { name, refused: false, module }
+    Dimension { name, rejected: false, module }
 }
 
-const fn refused(
+const fn rejected(
     name: &'static str,
     module: fn(&Loader<Kernel>, usize) -> Result<File>,
 ) -> Dimension {
-    Dimension { name, refused: true, module }
+    Dimension { name, rejected: true, module }
 }
 
 const DIMENSIONS: [Dimension; 17] = [
     loads("exports", |_, count| grown(count, |file, name| file.exports(name))),
     // They take long to find.
-    refused("exports of one hash, 10 and 20", |_, count| {
+    rejected("exports of one hash, 10 and 20", |_, count| {
         let file = ModuleFile::new("last");
         Ok(colliding_names(count / 200, 63).iter().fold(file, |file, name| file.exports(name)))
     }),
@@ -106,7 +106,7 @@ const DIMENSIONS: [Dimension; 17] = [
         }
         grown(0, |file, _| file)
     }),
-    refused("imports that nobody exports", |_, count| {
+    rejected("imports that nobody exports", |_, count| {
         grown(count, |file, name| file.imports(name))
     }),
     loads("weak imports that nobody exports", |_, count| {
@@ -241,10 +241,10 @@ fn doublings(arguments: &Arguments) -> Result<()> {
 fn doubled(arguments: &Arguments, dimension: usize, size: usize) -> Result<()> {
     let symvers = symvers::read(&arguments.symvers)?;
     let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
-    let Dimension { refused, module, .. } = &DIMENSIONS[dimension];
+    let Dimension { rejected, module, .. } = &DIMENSIONS[dimension];
     let file = module(&loader, size)?.build();
     let loaded = measured_doubling(&loader, &file);
-    ensure!(loaded.is_err() == *refused, "{loaded:?}");
+    ensure!(loaded.is_err() == *rejected, "{loaded:?}");
     Ok(())
 }
 

@@ -20,7 +20,7 @@ fn main() {
         "bytes of stack at most",
         "modules",
         "load",
-        "refused load",
+        "rejected load",
         "unload",
         "symbol",
         "find",
@@ -35,10 +35,10 @@ fn main() {
 }
 
 fn row<A: Arch>(modules: usize, table: &mut Table, loads: &mut Vec<String>) {
-    let Deepest { load, refusal, unload, find, symbol, locate, kernel, modules } =
+    let Deepest { load, rejection, unload, find, symbol, locate, kernel, modules } =
         measure::<A>(modules);
     loads.push(format!("{} ({})", load.1, A::NAME));
-    let depths = [load, refusal, unload, symbol, find, locate, kernel];
+    let depths = [load, rejection, unload, symbol, find, locate, kernel];
     let depths = depths.into_iter().map(|(taken, _)| thousands(taken as u64));
     table.row([A::NAME.to_owned(), thousands(modules as u64)].into_iter().chain(depths));
 }

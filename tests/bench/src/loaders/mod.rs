@@ -99,7 +99,7 @@ impl<'f> Ready<'f> {
 /// The load itself and nothing else: callgrind counts what happens in this function.
 ///
 /// # Panics
-/// Never, but says `None` if the module was refused.
+/// Never, but says `None` if the module was rejected.
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub fn measured_load(ready: &Ready<'_>, context: &'static Context) -> Option<Loaded> {

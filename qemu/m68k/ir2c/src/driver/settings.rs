@@ -21,7 +21,7 @@ environment:
   IR2C_LD      the linker                   (default m68k-linux-gnu-ld)
   IR2C_CFLAGS  more words for the compiler, after the driver's own, e.g. -O1
   IR2C_KEEP    a directory in which the bitcode, C and object files are kept, named after the output
-  IR2C_FLOATS  allow: f32 and f64 are computed by the FPU; otherwise they are refused
+  IR2C_FLOATS  allow: f32 and f64 are computed by the FPU; otherwise they are rejected
   IR2C_UNSUPPORTED
                trap: a function that cannot be translated calls ir2c_unsupported(reason) and traps,
                for test suites; otherwise nothing is linked
@@ -82,11 +82,11 @@ impl Settings {
             compiler_flags: flags.split_whitespace().map(String::from).collect(),
             keep: variable("IR2C_KEEP").map(PathBuf::from),
             options: Options {
-                floats: if floats { Floats::Allowed } else { Floats::Refused },
+                floats: if floats { Floats::Allowed } else { Floats::Rejected },
                 unsupported: if trap {
                     UnsupportedFunctions::Trap
                 } else {
-                    UnsupportedFunctions::Refused
+                    UnsupportedFunctions::Rejected
                 },
             },
         })

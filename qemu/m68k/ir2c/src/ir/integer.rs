@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_number_is_refused() {
+    fn text_that_is_no_number_is_rejected() {
         for text in ["", "-", "poison", "12x"] {
             assert_eq!(Integer::parse(text, 128), None, "{text}");
         }

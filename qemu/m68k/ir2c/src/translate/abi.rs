@@ -67,7 +67,7 @@ impl<'m> Attributed<'m> {
     }
 }
 
-/// Refuses calling conventions other than C's.
+/// Rejects calling conventions other than C's.
 pub fn check_convention(number: u32) -> Result<(), Construct> {
     if C_CONVENTIONS.contains(&number) { Ok(()) } else { Err(Construct::CallingConvention(number)) }
 }
@@ -140,7 +140,7 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// Refuses what C and Rust would not understand alike in a function that C defines or calls.
+    /// Rejects what C and Rust would not understand alike in a function that C defines or calls.
     pub fn check_interface(&self, function: Value<'m>) -> Result<(), Construct> {
         check_convention(function.calling_convention())?;
         let is_foreign = matches!(function.linkage(), Linkage::External | Linkage::Weak)

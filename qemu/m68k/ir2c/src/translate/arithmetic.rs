@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn other_opcodes_are_refused() {
+    fn other_opcodes_are_rejected() {
         assert!(binary(Opcode::LLVMFAdd, "a", "b", 32).is_err());
         assert!(binary(Opcode::LLVMFAdd, "a", "b", 128).is_err());
     }

@@ -23,7 +23,7 @@ impl<'m> Context<'m> {
     pub fn check_usable(&self, ty: Type<'m>) -> Result<(), Construct> {
         match ty.kind() {
             TypeKind::Half | TypeKind::Quad => Err(Construct::ExtendedFloat),
-            TypeKind::Float | TypeKind::Double if self.options.floats == Floats::Refused => {
+            TypeKind::Float | TypeKind::Double if self.options.floats == Floats::Rejected => {
                 Err(Construct::Float)
             }
             TypeKind::Vector => Err(Construct::Vector(ty.to_string())),

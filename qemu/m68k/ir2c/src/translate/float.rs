@@ -47,7 +47,7 @@ const DOUBLE: Format = Format {
 };
 
 impl Format {
-    /// The format of a type; others are refused.
+    /// The format of a type; others are rejected.
     pub fn of(ty: Type<'_>) -> Result<&'static Format, Construct> {
         match ty.kind() {
             TypeKind::Float => Ok(&FLOAT),

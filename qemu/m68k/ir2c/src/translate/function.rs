@@ -70,7 +70,7 @@ pub fn definitions<'m>(
         match definition(context, function) {
             Ok(definition) => text += &definition,
             Err(reasons) => match context.options.unsupported {
-                UnsupportedFunctions::Refused => found.extend(reasons),
+                UnsupportedFunctions::Rejected => found.extend(reasons),
                 UnsupportedFunctions::Trap => {
                     // A function without so much as a prototype is in `found` already.
                     if let Ok(trap) = trapping(context, function, &reasons) {

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn operand_modifiers_are_refused() {
+    fn operand_modifiers_are_rejected() {
         for template in ["${0:w}", "${0:cc}", "${:uid}", "$(a$|b$)", "end$"] {
             assert!(gcc_template(template).is_err(), "{template}");
         }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn indirect_alternative_and_label_constraints_are_refused() {
+    fn indirect_alternative_and_label_constraints_are_rejected() {
         for text in ["*m", "=*m", "r|m", "!i", "&r", "{d0", ""] {
             assert!(Constraint::parse(text).is_err(), "{text}");
         }

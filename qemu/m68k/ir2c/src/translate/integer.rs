@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_beyond_the_wide_type_are_refused() {
+    fn widths_beyond_the_wide_type_are_rejected() {
         assert_eq!(c_type(256), Ok("wide".into()));
         assert_eq!(c_type(257), Err(Construct::IntegerWidth(257)));
     }

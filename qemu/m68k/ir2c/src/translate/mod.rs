@@ -49,7 +49,7 @@ pub enum Floats {
     /// No value may be of such a type: a kernel that does not save the FPU's registers must not
     /// touch them.
     #[default]
-    Refused,
+    Rejected,
     /// They are computed with the FPU.
     Allowed,
 }
@@ -59,7 +59,7 @@ pub enum Floats {
 pub enum UnsupportedFunctions {
     /// There is no translation of the module.
     #[default]
-    Refused,
+    Rejected,
     /// It calls `void ir2c_unsupported(const char *reason)` and then traps. For test suites, of
     /// which only a part is expected to work.
     Trap,
@@ -95,7 +95,7 @@ pub fn translate(
     module.drop_unused().map_err(malformed)?;
 
     let mut context = Context::new(&module, options);
-    let mut found = symbol::refusals(&module);
+    let mut found = symbol::rejections(&module);
     let functions = function::declarations(&mut context, &mut found);
     let variables = variable::translated(&mut context, &mut found);
     let aliases = symbol::aliases(&mut context, &mut found);

@@ -141,7 +141,7 @@ fn is_assembler_name(name: &str) -> bool {
 }
 
 /// What is wrong with the module's symbols, apart from what they contain.
-pub fn refusals(module: &Module) -> Vec<Unsupported> {
+pub fn rejections(module: &Module) -> Vec<Unsupported> {
     let mut found = Vec::new();
     for symbol in module.ifuncs() {
         found.push(Unsupported::in_symbol(&symbol.name(), Construct::IndirectFunction));

@@ -21,7 +21,7 @@ pub struct Variables {
 pub fn translated<'m>(context: &mut Context<'m>, found: &mut Vec<Unsupported>) -> Variables {
     let mut variables = Variables::default();
     for variable in context.module.variables() {
-        // Others with such names, and thread-local ones, have been refused already.
+        // Others with such names, and thread-local ones, have been rejected already.
         if is_kept_list(variable) || variable.name().starts_with("llvm.") {
             continue;
         }

@@ -29,7 +29,7 @@ pub struct Level {
 /// Whether floating point is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Floats {
-    Refused,
+    Rejected,
     Allowed,
 }
 

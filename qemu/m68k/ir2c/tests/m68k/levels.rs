@@ -48,7 +48,7 @@ passed 362
 const ABI: &str = "passed 35\n";
 
 fn kernels_print_what_they_should(level: Level) {
-    let folder = build(level, &["battery", "differential", "symbols"], Floats::Refused);
+    let folder = build(level, &["battery", "differential", "symbols"], Floats::Rejected);
     prints(level, &folder.join("battery"), BATTERY);
     prints(level, &folder.join("differential"), &on_the_host(cases::run));
     symbols_and_lines(level, &folder.join("symbols"));

@@ -1,5 +1,5 @@
 //! 200 real modules, each with 50 single bytes of its headers, symbols and relocations changed in
-//! turn: what modlink and other loaders make of them. Prints a table; fails unless modlink refuses
+//! turn: what modlink and other loaders make of them. Prints a table; fails unless modlink rejects
 //! or loads each.
 
 #[expect(dead_code, reason = "fuzzing also writes fields")]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
     println!();
     let ours = &counts[0];
-    let good = ours[Outcome::Loaded as usize] + ours[Outcome::Refused as usize];
+    let good = ours[Outcome::Loaded as usize] + ours[Outcome::Rejected as usize];
     if good == ours.iter().sum() && good != 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

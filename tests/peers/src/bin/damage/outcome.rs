@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub enum Outcome {
     /// The file is taken.
     Loaded,
-    /// It is refused.
-    Refused,
+    /// It is rejected.
+    Rejected,
     /// The loader panics.
     Panic,
     /// The loader reads or writes beside memory that it was given.
@@ -24,7 +24,7 @@ pub enum Outcome {
 impl Outcome {
     /// All of them.
     pub const ALL: [Self; 6] =
-        [Self::Loaded, Self::Refused, Self::Panic, Self::OutOfBounds, Self::Crash, Self::Hang];
+        [Self::Loaded, Self::Rejected, Self::Panic, Self::OutOfBounds, Self::Crash, Self::Hang];
 }
 
 /// How many seconds a load may take: it needs thousandths of one.
@@ -61,7 +61,7 @@ fn child(load: Load, file: &[u8]) -> ! {
         Err(_) => Outcome::Panic,
         Ok(_) if !memory::is_intact() => Outcome::OutOfBounds,
         Ok(true) => Outcome::Loaded,
-        Ok(false) => Outcome::Refused,
+        Ok(false) => Outcome::Rejected,
     };
     exit(outcome)
 }

@@ -1,4 +1,4 @@
-//! Everything that has no translation is refused, each with its own words and its place, and
+//! Everything that has no translation is rejected, each with its own words and its place, and
 //! nothing is written then.
 
 use ir2c::{Construct, Floats, Options, TranslateError, Unsupported, translate};
@@ -16,53 +16,53 @@ fn translated(text: &str, options: Options) -> Result<String, Vec<Unsupported>> 
     }
 }
 
-fn refused(text: &str) -> Vec<Construct> {
+fn rejected(text: &str) -> Vec<Construct> {
     let found = translated(text, Options::default()).expect_err(text);
     found.into_iter().map(|unsupported| unsupported.construct).collect()
 }
 
-/// One refusal a module, of the construct that is meant.
-macro_rules! refusals {
+/// One rejection a module, of the construct that is meant.
+macro_rules! rejections {
     ($($name:ident: $pattern:pat => $text:expr;)*) => {$(
         #[test]
         fn $name() {
-            let found = refused($text);
+            let found = rejected($text);
             assert!(matches!(&found[..], [$pattern]), "{found:?}");
         }
     )*};
 }
 
-refusals! {
-    vectors_are_refused: Construct::Vector(_) => "
+rejections! {
+    vectors_are_rejected: Construct::Vector(_) => "
         define void @f(ptr %p) {
           %v = load <4 x i32>, ptr %p
           ret void
         }";
-    half_floats_are_refused: Construct::ExtendedFloat => "
+    half_floats_are_rejected: Construct::ExtendedFloat => "
         define void @f(ptr %p) {
           %v = load half, ptr %p
           ret void
         }";
-    quad_floats_are_refused: Construct::ExtendedFloat => "
+    quad_floats_are_rejected: Construct::ExtendedFloat => "
         define void @f(ptr %p) {
           store fp128 0xL00000000000000000000000000000000, ptr %p
           ret void
         }";
-    float_arithmetic_is_refused: Construct::Float => "
+    float_arithmetic_is_rejected: Construct::Float => "
         define void @f(ptr %p, i32 %x) {
           %v = uitofp i32 %x to float
           ret void
         }";
-    float_parameters_are_refused: Construct::Float => "
+    float_parameters_are_rejected: Construct::Float => "
         define void @f(double %x) {
           ret void
         }";
-    integers_of_more_than_256_bits_are_refused: Construct::IntegerWidth(300) => "
+    integers_of_more_than_256_bits_are_rejected: Construct::IntegerWidth(300) => "
         define void @f(ptr %p) {
           %v = load i300, ptr %p
           ret void
         }";
-    indirect_branches_are_refused: Construct::IndirectBranch => "
+    indirect_branches_are_rejected: Construct::IndirectBranch => "
         define void @f(ptr %p) {
           indirectbr ptr %p, [label %a, label %b]
         a:
@@ -70,180 +70,180 @@ refusals! {
         b:
           ret void
         }";
-    dynamic_stack_slots_are_refused: Construct::DynamicAlloca => "
+    dynamic_stack_slots_are_rejected: Construct::DynamicAlloca => "
         define void @f(i32 %n) {
           %p = alloca i8, i32 %n
           ret void
         }";
-    stack_slots_outside_the_entry_are_refused: Construct::DynamicAlloca => "
+    stack_slots_outside_the_entry_are_rejected: Construct::DynamicAlloca => "
         define void @f() {
           br label %next
         next:
           %p = alloca i8
           ret void
         }";
-    musttail_is_refused: Construct::MustTail => "
+    musttail_is_rejected: Construct::MustTail => "
         declare void @g()
         define void @f() {
           musttail call void @g()
           ret void
         }";
-    operand_bundles_are_refused: Construct::OperandBundles => "
+    operand_bundles_are_rejected: Construct::OperandBundles => "
         declare void @g()
         define void @f() {
           call void @g() [ \"deopt\"(i32 1) ]
           ret void
         }";
-    foreign_calling_conventions_of_calls_are_refused: Construct::CallingConvention(_) => "
+    foreign_calling_conventions_of_calls_are_rejected: Construct::CallingConvention(_) => "
         define void @f(ptr %p) {
           call preserve_mostcc void %p()
           ret void
         }";
-    interrupt_functions_are_refused: Construct::CallingConvention(101) => "
+    interrupt_functions_are_rejected: Construct::CallingConvention(101) => "
         define cc101 void @f() {
           ret void
         }";
-    parameters_in_registers_are_refused: Construct::Parameter(_) => "
+    parameters_in_registers_are_rejected: Construct::Parameter(_) => "
         declare void @g(i32 inreg)
         @keep = global ptr @g";
-    volatile_memcpy_is_refused: Construct::VolatileBlock(_) => "
+    volatile_memcpy_is_rejected: Construct::VolatileBlock(_) => "
         declare void @llvm.memcpy.p0.p0.i32(ptr, ptr, i32, i1)
         define void @f(ptr %p, ptr %q) {
           call void @llvm.memcpy.p0.p0.i32(ptr %p, ptr %q, i32 8, i1 true)
           ret void
         }";
-    volatile_access_to_odd_integers_is_refused: Construct::VolatileAccess(_) => "
+    volatile_access_to_odd_integers_is_rejected: Construct::VolatileAccess(_) => "
         define void @f(ptr %p) {
           %v = load volatile i24, ptr %p
           ret void
         }";
-    unknown_intrinsics_are_refused: Construct::Intrinsic(_) => "
+    unknown_intrinsics_are_rejected: Construct::Intrinsic(_) => "
         declare i32 @llvm.smul.fix.i32(i32, i32, i32)
         define i32 @f(i32 %x) {
           %v = call i32 @llvm.smul.fix.i32(i32 %x, i32 %x, i32 2)
           ret i32 %v
         }";
-    stack_saving_is_refused: Construct::Intrinsic(_) => "
+    stack_saving_is_rejected: Construct::Intrinsic(_) => "
         declare ptr @llvm.stacksave.p0()
         define ptr @f() {
           %v = call ptr @llvm.stacksave.p0()
           ret ptr %v
         }";
-    constructors_are_refused: Construct::Constructors(_) => "
+    constructors_are_rejected: Construct::Constructors(_) => "
         define void @f() {
           ret void
         }
         @llvm.global_ctors = appending global [1 x { i32, ptr, ptr }]
             [{ i32, ptr, ptr } { i32 1, ptr @f, ptr null }]";
-    thread_local_variables_are_refused: Construct::ThreadLocal => "
+    thread_local_variables_are_rejected: Construct::ThreadLocal => "
         @x = thread_local global i32 1";
-    ifuncs_are_refused: Construct::IndirectFunction => "
+    ifuncs_are_rejected: Construct::IndirectFunction => "
         define internal ptr @resolve() {
           ret ptr null
         }
         @f = ifunc void (), ptr @resolve";
-    atomic_loads_of_64_bits_are_refused: Construct::AtomicType(_) => "
+    atomic_loads_of_64_bits_are_rejected: Construct::AtomicType(_) => "
         define i64 @f(ptr %p) {
           %v = load atomic i64, ptr %p seq_cst, align 8
           ret i64 %v
         }";
-    atomic_stores_of_64_bits_are_refused: Construct::AtomicType(_) => "
+    atomic_stores_of_64_bits_are_rejected: Construct::AtomicType(_) => "
         define void @f(ptr %p, i64 %v) {
           store atomic i64 %v, ptr %p release, align 8
           ret void
         }";
-    atomic_updates_of_64_bits_are_refused: Construct::AtomicType(_) => "
+    atomic_updates_of_64_bits_are_rejected: Construct::AtomicType(_) => "
         define void @f(ptr %p) {
           %v = atomicrmw add ptr %p, i64 1 seq_cst
           ret void
         }";
-    atomic_exchanges_of_64_bits_are_refused: Construct::AtomicType(_) => "
+    atomic_exchanges_of_64_bits_are_rejected: Construct::AtomicType(_) => "
         define void @f(ptr %p) {
           %v = cmpxchg ptr %p, i64 1, i64 2 seq_cst seq_cst
           ret void
         }";
-    exotic_atomic_operations_are_refused: Construct::AtomicOperation(_) => "
+    exotic_atomic_operations_are_rejected: Construct::AtomicOperation(_) => "
         define void @f(ptr %p) {
           %v = atomicrmw uinc_wrap ptr %p, i32 5 seq_cst
           ret void
         }";
-    indirect_assembly_operands_are_refused: Construct::AssemblyConstraint(_) => "
+    indirect_assembly_operands_are_rejected: Construct::AssemblyConstraint(_) => "
         define void @f(ptr %p) {
           call void asm \"clr.l $0\", \"=*m\"(ptr elementtype(i32) %p)
           ret void
         }";
-    assembly_operand_modifiers_are_refused: Construct::AssemblyOperand(_) => "
+    assembly_operand_modifiers_are_rejected: Construct::AssemblyOperand(_) => "
         define void @f(i32 %x) {
           call void asm \"move.l ${0:w}, %d0\", \"r\"(i32 %x)
           ret void
         }";
-    assembly_of_another_dialect_is_refused: Construct::AssemblyDialect => "
+    assembly_of_another_dialect_is_rejected: Construct::AssemblyDialect => "
         define void @f() {
           call void asm inteldialect \"nop\", \"\"()
           ret void
         }";
-    narrow_variadic_arguments_are_refused: Construct::NarrowVariadicArgument(8) => "
+    narrow_variadic_arguments_are_rejected: Construct::NarrowVariadicArgument(8) => "
         declare void @g(i32, ...)
         define void @f(i8 %x) {
           call void (i32, ...) @g(i32 1, i8 %x)
           ret void
         }";
-    variadic_functions_without_named_parameters_are_refused: Construct::UnnamedVariadic => "
+    variadic_functions_without_named_parameters_are_rejected: Construct::UnnamedVariadic => "
         declare void @llvm.va_start.p0(ptr)
         define void @f(...) {
           %list = alloca ptr
           call void @llvm.va_start.p0(ptr %list)
           ret void
         }";
-    naked_functions_are_refused: Construct::Naked => "
+    naked_functions_are_rejected: Construct::Naked => "
         define void @f() naked {
           call void asm sideeffect \"rts\", \"\"()
           unreachable
         }";
-    structs_returned_by_exported_functions_are_refused: Construct::ExportedStructReturn => "
+    structs_returned_by_exported_functions_are_rejected: Construct::ExportedStructReturn => "
         define void @f(ptr sret([12 x i8]) %result) {
           ret void
         }";
-    wide_integers_between_rust_and_c_are_refused: Construct::ForeignInteger(128) => "
+    wide_integers_between_rust_and_c_are_rejected: Construct::ForeignInteger(128) => "
         define void @f(i128 %x) {
           ret void
         }";
-    pointers_in_other_address_spaces_are_refused: Construct::Type(_) => "
+    pointers_in_other_address_spaces_are_rejected: Construct::Type(_) => "
         define void @f(ptr %p) {
           %q = load ptr addrspace(1), ptr %p
           ret void
         }";
-    available_externally_is_refused: Construct::Linkage => "
+    available_externally_is_rejected: Construct::Linkage => "
         @x = available_externally global i32 1
         @keep = global ptr @x";
-    aliases_to_the_middle_are_refused: Construct::Alias => "
+    aliases_to_the_middle_are_rejected: Construct::Alias => "
         @x = global [2 x i32] zeroinitializer
         @y = alias i32, getelementptr (i8, ptr @x, i32 4)";
-    names_that_the_assembler_cannot_take_are_refused: Construct::SymbolName(_) => "
+    names_that_the_assembler_cannot_take_are_rejected: Construct::SymbolName(_) => "
         @\"two words\" = global i32 1";
-    sections_of_code_and_data_are_refused: Construct::MixedSection(_) => "
+    sections_of_code_and_data_are_rejected: Construct::MixedSection(_) => "
         @x = global i32 1, section \".both\"
         define void @f() section \".both\" {
           ret void
         }";
-    differences_of_addresses_in_initialisers_are_refused: Construct::Constant(_) => "
+    differences_of_addresses_in_initialisers_are_rejected: Construct::Constant(_) => "
         @x = global i32 1
         @y = global i32 sub (i32 ptrtoint (ptr @x to i32), i32 ptrtoint (ptr @y to i32))";
-    half_floats_in_initialisers_are_refused: Construct::Constant(_) => "
+    half_floats_in_initialisers_are_rejected: Construct::Constant(_) => "
         @x = global half 0xH3C00";
-    large_aggregates_as_values_are_refused: Construct::LargeAggregate(65) => "
+    large_aggregates_as_values_are_rejected: Construct::LargeAggregate(65) => "
         define void @f(ptr %p) {
           %v = load [65 x i8], ptr %p
           ret void
         }";
-    conversions_of_floats_to_wide_integers_are_refused_with_floats: Construct::Float => "
+    conversions_of_floats_to_wide_integers_are_rejected_with_floats: Construct::Float => "
         define void @f(ptr %p) {
           %v = load double, ptr %p
           ret void
         }";
-    special_variables_are_refused: Construct::SpecialVariable(_) => "
+    special_variables_are_rejected: Construct::SpecialVariable(_) => "
         @llvm.special = global i32 1";
-    labels_in_calls_are_refused: Construct::Instruction(_) => "
+    labels_in_calls_are_rejected: Construct::Instruction(_) => "
         define void @f() {
           callbr void asm \"\", \"!i\"() to label %a [label %b]
         a:
@@ -254,8 +254,8 @@ refusals! {
 }
 
 #[test]
-fn unwinding_is_refused_wherever_it_shows() {
-    let found = refused(
+fn unwinding_is_rejected_wherever_it_shows() {
+    let found = rejected(
         "
         declare void @g()
         declare i32 @personality(...)
@@ -274,14 +274,14 @@ fn unwinding_is_refused_wherever_it_shows() {
 }
 
 #[test]
-fn another_data_layout_is_refused() {
+fn another_data_layout_is_rejected() {
     let text = "target datalayout = \"e-p:64:64\"\n@x = global i32 1";
     let error = translate(text.as_bytes(), "test.ll", Options::default()).unwrap_err();
     assert!(error.to_string().contains("data layout \"e-p:64:64\""), "{error}");
 }
 
 #[test]
-fn malformed_input_is_refused_with_llvms_words() {
+fn malformed_input_is_rejected_with_llvms_words() {
     for input in [&b"BC\xC0\xDE"[..], b"BC\xC0\xDE\x35\x14\0\0garbage!", b"define i32 @f("] {
         let error = translate(input, "broken.bc", Options::default()).unwrap_err();
         assert!(matches!(&error, TranslateError::Malformed { .. }), "{error}");
@@ -290,7 +290,7 @@ fn malformed_input_is_refused_with_llvms_words() {
 }
 
 #[test]
-fn all_refusals_of_a_module_are_reported_with_function_and_instruction() {
+fn all_rejections_of_a_module_are_reported_with_function_and_instruction() {
     let found = translated(
         "
         @t = thread_local global i32 1
@@ -323,7 +323,7 @@ fn all_refusals_of_a_module_are_reported_with_function_and_instruction() {
 }
 
 #[test]
-fn what_nothing_needs_is_not_refused() {
+fn what_nothing_needs_is_not_rejected() {
     let source = translated(
         "
         define internal void @unused(ptr %p) {

@@ -2,7 +2,7 @@
 /* Not free, uses what the flags of flagged_owner keep for free modules. */
 #include "module.h"
 
-MODULE("flagged_refused", "Proprietary");
+MODULE("flagged_rejected", "Proprietary");
 
 int flagged_for_gpl(void);
 
