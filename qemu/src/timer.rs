@@ -112,7 +112,7 @@ pub fn conclude(outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// Waits until the interrupt has come so many times; false if it has stopped coming.
+/// Waits until the interrupt has come `least` times; false if it has stopped coming.
 fn fires(least: u32) -> bool {
     /// Some seconds, in units of the clock: a machine may be slow, but not stand still.
     const LONG: u64 = 1 << 34;

@@ -109,12 +109,12 @@ mod tests {
     #[test]
     fn a_string_ends_at_the_first_nul_wherever_that_is() {
         for before in 0..40 {
-            for behind in 0..20 {
+            for after in 0..20 {
                 let mut bytes = [0xff; 60];
-                let bytes = &mut bytes[..before + 1 + behind];
+                let bytes = &mut bytes[..before + 1 + after];
                 assert_eq!(until_nul(bytes), None);
                 bytes[before] = 0;
-                bytes[before + behind] = 0;
+                bytes[before + after] = 0;
                 // One bit off NUL, on either side of it.
                 bytes[..before].fill(0x80);
                 assert_eq!(until_nul(bytes), bytes.get(..before));

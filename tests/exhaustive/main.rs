@@ -51,7 +51,7 @@ impl Count {
 enum Which {
     /// All.
     All,
-    /// So many of them at random, and all lengths.
+    /// That number of them at random, and all lengths.
     Sample(usize),
 }
 

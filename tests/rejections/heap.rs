@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// Runs `work` while this thread's allocation `nth`, counted from 0, fails. Returns what `work` does,
-/// and whether there were so many allocations.
+/// and whether there were more than `nth` allocations.
 pub fn with_failure<T>(nth: usize, work: impl FnOnce() -> T) -> (T, bool) {
     LEFT.set(Some(nth));
     let result = work();

@@ -73,7 +73,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// There are so many failures at least, all of them were noticed, and say what they are.
+    /// There are `at_least` failures or more, all of them were noticed, and say what they are.
     #[track_caller]
     fn expect_all(&self, at_least: usize) {
         assert!(self.errors.len() >= at_least, "{self:?}");

@@ -221,7 +221,7 @@ fn i386_instructions_reach_the_slots_of_their_symbols_from_the_table() {
         let compiled = Compiled::new::<I386>(&file, I386_CORE, I386_KERNEL);
         let got = compiled.linked.got().expect("a table");
         for place in compiled.of_types(&[GOTPC]) {
-            // `add $_GLOBAL_OFFSET_TABLE_, %reg`: A is how far the place is behind the address
+            // `add $_GLOBAL_OFFSET_TABLE_, %reg`: A is how far the place is after the address
             // that the thunk has put into the register.
             let register = place.address - place.addend as u64;
             let sum = compiled.linked.number::<I386>(place.address, 4) as u64;

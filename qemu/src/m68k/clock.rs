@@ -44,7 +44,7 @@ impl Clock {
         self.set_alarm_in(SOON_NS);
     }
 
-    /// Sets the alarm, the only one, to so many nanoseconds from now.
+    /// Sets the alarm, the only one, to `nanoseconds` from now.
     pub fn set_alarm_in(self, nanoseconds: u64) {
         interrupts::off(|| {
             let alarm = self.now() + nanoseconds;

@@ -90,7 +90,7 @@ unsafe impl Pages for ModulePages {
 }
 
 impl Taken {
-    /// So many frames; `None` if there are not.
+    /// `count` frames; `None` if fewer are left.
     fn new(count: usize) -> Option<Self> {
         let mut taken = Vec::with_capacity(count);
         let mut frames = FRAMES.lock();

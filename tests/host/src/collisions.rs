@@ -2,7 +2,7 @@
 
 const WORD: usize = size_of::<u64>();
 
-/// So many names of that length that have one hash in modlink's index, as somebody makes them who
+/// `count` names of `length` bytes that have one hash in modlink's index, as somebody makes them who
 /// knows how it hashes. They differ in their last 23 bytes alone; the length is a byte less than
 /// some words of eight bytes.
 pub fn colliding_names(count: usize, length: usize) -> Vec<String> {

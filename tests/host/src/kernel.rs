@@ -336,7 +336,7 @@ impl<A: Arch> HostKernel<A> {
         self.memory.read(address, length)
     }
 
-    /// Reads so many words, as wide and in the order of the architecture.
+    /// Reads `count` words, as wide and in the order of the architecture.
     ///
     /// # Panics
     /// If they are not in memory.

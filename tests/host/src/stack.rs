@@ -90,7 +90,7 @@ fn at<T>(base: &mut usize, run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// Measures at least so many of the real modules for the architecture, or all, at even distances in
+/// Measures at least `count` of the real modules for the architecture, or all, at even distances in
 /// the order of their names, each with the modules that it uses.
 ///
 /// # Panics

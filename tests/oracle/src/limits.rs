@@ -63,7 +63,7 @@ pub struct SymbolLimits {
     fields: Vec<(Option<Part>, Interval)>,
 }
 
-/// GNU ld's table has up to so many bytes more than ours: the words that it reserves.
+/// By how many bytes at most GNU ld's table is longer than ours: the words that it reserves.
 const RESERVED: u64 = 64;
 
 impl Limits {

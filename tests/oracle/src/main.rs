@@ -24,7 +24,7 @@ struct Arguments {
     /// What the addresses are derived from, together with each file's name
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Take only so many files, spread evenly over the list sorted by path; the seed says with
+    /// Take only COUNT files, spread evenly over the list sorted by path; the seed says with
     /// which it starts
     #[arg(long, value_name = "COUNT")]
     sample: Option<usize>,

@@ -95,7 +95,7 @@ fn file_equal_at_many_addresses(target: Target, file: &[u8]) -> Result<usize> {
     Ok(count)
 }
 
-/// So many that each end of a field, for which an eighth of the symbols are drawn, is among them.
+/// Enough that each end of a field, for which an eighth of the symbols are drawn, is among them.
 const SEEDS: u64 = 64;
 
 /// Changes the header of the first section of that name, given where it is in the file.

@@ -28,7 +28,7 @@ struct Arguments {
     /// Measure what twice as much of each dimension of a module costs, and nothing else
     #[arg(long)]
     doublings: bool,
-    /// What callgrind runs: load so many modules, one of them with so many exports
+    /// What callgrind runs: load modules, one of them with exports; how many of each
     #[arg(long, hide = true, num_args = 2)]
     watched: Option<Vec<usize>>,
     /// What callgrind runs: load a hostile module; of which dimension, and how much of it
@@ -47,17 +47,17 @@ struct Dimension {
 
 type File = ModuleFile<X86_64>;
 
-/// So many names.
+/// `count` names.
 fn names(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("f{number:06}"))
 }
 
-/// A module that becomes so many times more by `add`.
+/// A module to which `add` has added `count` times.
 fn grown(count: usize, add: impl Fn(File, &str) -> File) -> Result<File> {
     Ok(names(count).fold(ModuleFile::new("last"), |file, name| add(file, &name)))
 }
 
-/// Loads a module that exports so many symbols.
+/// Loads a module that exports `count` symbols.
 fn exporter(loader: &Loader<Kernel>, count: usize, namespace: &str) -> Result<()> {
     let file = ModuleFile::new("exporter");
     load(loader, names(count).fold(file, |file, name| file.exports_in(namespace, &name)))

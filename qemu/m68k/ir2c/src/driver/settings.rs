@@ -13,8 +13,9 @@ ld-ir2c: a linker for m68k kernels written in Rust
 usage: ld-ir2c [options and files as for GNU ld]
 
 Objects that hold LLVM bitcode, also those in archives, and files of LLVM assembly (*.ll) are
-translated to GNU C and compiled by GCC; all other files go to ld as they are. compiler_builtins' rlib is replaced by libgcc and a few
-memory functions (weak, so a kernel may bring its own).
+translated to GNU C and compiled by GCC; all other files go to ld as they are.
+compiler_builtins' rlib is replaced by libgcc and a few memory functions (weak, so a kernel may
+bring its own).
 
 environment:
   IR2C_CC      the C compiler               (default m68k-linux-gnu-gcc)

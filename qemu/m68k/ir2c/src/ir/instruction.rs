@@ -32,7 +32,7 @@ pub enum Operation<'m> {
     Binary(LLVMOpcode, Value<'m>, Value<'m>),
     /// Changes the sign of a floating-point number.
     NegateFloat(Value<'m>),
-    /// Room on the stack for so many values of a type.
+    /// Room on the stack for `count` values of a type.
     StackSlot { ty: Type<'m>, count: Value<'m>, alignment: u32 },
     /// Reads memory.
     Load(Access<'m>),
@@ -270,7 +270,7 @@ impl<'m> Value<'m> {
     }
 
     fn indices(self) -> Vec<u32> {
-        // SAFETY: only called for extractvalue and insertvalue, whose indices are so many.
+        // SAFETY: only called for extractvalue and insertvalue, which have that number of indices.
         unsafe {
             let count = LLVMGetNumIndices(self.raw()) as usize;
             std::slice::from_raw_parts(LLVMGetIndices(self.raw()), count).to_vec()

@@ -19,7 +19,7 @@ pub struct Type<'m>(LLVMTypeRef, PhantomData<&'m Module>);
 pub enum TypeKind<'m> {
     /// No value.
     Void,
-    /// An integer of so many bits.
+    /// An integer of that width in bits.
     Integer(u32),
     /// IEEE binary16.
     Half,
@@ -31,7 +31,7 @@ pub enum TypeKind<'m> {
     Quad,
     /// An address in address space 0.
     Pointer,
-    /// A struct of so many elements.
+    /// A struct of that number of elements.
     Struct(u32),
     /// An array.
     Array(Type<'m>, u64),

@@ -62,7 +62,7 @@ impl<'m> Types<'m> {
         Ok(format!("struct aggregate{number}"))
     }
 
-    /// A struct of so many bytes, passed and returned by value as GCC does with any struct of that
+    /// A struct of `size` bytes, passed and returned by value as GCC does with any struct of that
     /// size: for that, its alignment must be what GCC gives a struct of words.
     pub fn byte_struct(&mut self, size: u64) -> String {
         self.byte_structs.insert(size);

@@ -1,4 +1,4 @@
-//! Builds the suite and runs it, starting again behind each test that fails.
+//! Builds the suite and runs it, starting again after each test that fails.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

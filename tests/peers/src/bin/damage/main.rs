@@ -64,7 +64,7 @@ fn modules() -> Vec<Vec<u8>> {
     files
 }
 
-/// A file with one byte changed, so many times: of the file header, a section header, a symbol or
+/// A file with one byte changed, [`CHANGES`] times: of the file header, a section header, a symbol or
 /// a relocation, each as often.
 fn changed(file: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);

@@ -9,7 +9,7 @@ use core::hint::black_box;
 
 use kernels::{check, finish, say};
 
-/// Runs an expression behind a call that nothing is known about, with operands that nothing is
+/// Runs an expression in a function of its own that is not inlined, with operands that nothing is
 /// known about.
 macro_rules! run {
     (($($operand:ident : $ty:ty = $value:expr),*) -> $result:ty { $body:expr }) => {{
