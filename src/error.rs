@@ -343,7 +343,6 @@ macro_rules! match_variants {
 }
 
 #[cfg(test)]
-#[path = "../tests/rejections/variants/labels.rs"]
 mod labels;
 
 #[cfg(test)]

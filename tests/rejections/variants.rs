@@ -17,6 +17,7 @@ macro_rules! match_variants {
     };
 }
 
+#[path = "../../src/error/labels.rs"]
 mod labels;
 
 use labels::*;

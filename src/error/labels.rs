@@ -1,8 +1,8 @@
 //! A label for each variant of each error.
 //!
 //! Compiled twice: within the crate, where no wildcard hides a variant that has no label, and within
-//! the tests, for which the errors may have more variants than they know. `match_variants!`, which
-//! each of them defines, is a `match` without the wildcard or with it.
+//! `tests/rejections`, for which the errors may have more variants than they know.
+//! `match_variants!`, which each of them defines, is a `match` without the wildcard or with it.
 
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem};
@@ -86,7 +86,7 @@ labels! { link_label, LINK, LinkError:
     LinkError::Relocation { problem: Problem::UnknownType, .. } => "link: UnknownType",
     LinkError::Relocation { problem: Problem::OutsideSection, .. } => "link: OutsideSection",
     LinkError::Relocation { problem: Problem::NoSymbol, .. } => "link: NoSymbol",
-    LinkError::Relocation { problem: Problem::Overflow { .. }, .. } => "link: OutOfReach",
+    LinkError::Relocation { problem: Problem::Overflow { .. }, .. } => "link: Overflow",
     LinkError::Relocation { problem: Problem::TargetNotZero, .. } => "link: TargetNotZero",
     LinkError::Relocation { problem: Problem::NotLoaded, .. } => "link: NotLoaded",
 }
