@@ -3,7 +3,6 @@
 
 use crate::arena::Arena;
 use crate::modules::Module;
-use crate::resolver::undefined;
 use crate::symvers::Symvers;
 use modlink::arch::X86_64;
 use modlink::platform::{
@@ -12,6 +11,7 @@ use modlink::platform::{
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Platform};
+use modlink_host::corpus;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
@@ -151,8 +151,8 @@ fn visit<'m>(
     if std::mem::replace(&mut seen[index], true) {
         return;
     }
-    for name in undefined(&modules[index].file) {
-        if let Some(used) = by_name.get(name.as_slice()) {
+    for name in corpus::undefined_symbols(&modules[index].file) {
+        if let Some(used) = by_name.get(name.as_bytes()) {
             visit(*used, modules, by_name, seen, order);
         }
     }

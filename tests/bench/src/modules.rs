@@ -1,11 +1,11 @@
 //! The modules that are loaded, in memory.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use modlink_host::corpus;
 use object::Endianness;
 use object::elf::FileHeader64;
 use object::read::elf::{FileHeader, SectionHeader};
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// A module file.
 #[derive(Debug)]
@@ -28,28 +28,18 @@ impl Module {
     }
 }
 
-/// The folder with the modules: `$CACHE/corpus/amd64`, as in the Makefile.
+/// The folder with the modules that are loaded if no other is named.
 pub fn folder() -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let user = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    let cache = set("CACHE").or_else(|| Some(user()?.join("modlink"))).unwrap_or_default();
-    cache.join("corpus/amd64")
+    corpus::folder("amd64")
 }
 
-/// The paths of all modules under a folder, sorted.
+/// The paths of all modules in a folder and those below it, sorted.
 ///
 /// # Errors
 /// If there is none.
 pub fn find(folder: &Path) -> Result<Vec<PathBuf>> {
-    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
-    let mut paths: Vec<_> = files
-        .map(walkdir::DirEntry::into_path)
-        .filter(|path| path.extension().is_some_and(|end| end == "ko"))
-        .collect();
-    paths.sort();
-    if paths.is_empty() {
-        bail!("no modules in {}: run `make corpus-amd64`", folder.display());
-    }
+    let paths = corpus::find(folder);
+    ensure!(!paths.is_empty(), "no modules in {}: run `make corpus-amd64`", folder.display());
     Ok(paths)
 }
 

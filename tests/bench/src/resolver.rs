@@ -2,8 +2,7 @@
 
 use crate::modules::Module;
 use fnv::FnvHashMap;
-use object::read::elf::{FileHeader, Sym};
-use object::{Endianness, elf::FileHeader64};
+use modlink_host::corpus;
 
 /// The lowest address of a symbol, close below the arena.
 const FIRST: u64 = 0x0800_0000;
@@ -18,9 +17,9 @@ impl Resolver {
     pub fn for_all(modules: &[Module]) -> Self {
         let mut map = FnvHashMap::default();
         for module in modules {
-            for name in undefined(&module.file) {
+            for name in corpus::undefined_symbols(&module.file) {
                 let next = FIRST + SPACING * map.len() as u64;
-                map.entry(name).or_insert(next);
+                map.entry(name.into_bytes()).or_insert(next);
             }
         }
         Self(map)
@@ -31,18 +30,4 @@ impl Resolver {
     pub fn find(&self, name: &[u8]) -> Option<u64> {
         self.0.get(name).copied()
     }
-}
-
-/// The names of the undefined symbols of a module.
-pub fn undefined(file: &[u8]) -> Vec<Vec<u8>> {
-    let header = FileHeader64::<Endianness>::parse(file).expect("an ELF file");
-    let endian = header.endian().expect("a byte order");
-    let sections = header.sections(endian, file).expect("sections");
-    let symbols = sections.symbols(endian, file, object::elf::SHT_SYMTAB).expect("symbols");
-    symbols
-        .iter()
-        .skip(1)
-        .filter(|symbol| symbol.is_undefined(endian))
-        .map(|symbol| symbols.symbol_name(endian, symbol).expect("a name").to_vec())
-        .collect()
 }

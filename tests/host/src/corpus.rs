@@ -28,12 +28,40 @@ pub fn module<A: Arch>(name: &str) -> Vec<u8> {
 /// If there are none.
 pub fn files<A: Arch>() -> HashMap<String, PathBuf> {
     static FOUND: OnceLock<Mutex<HashMap<&str, HashMap<String, PathBuf>>>> = OnceLock::new();
-    let folder = folder::<A>();
+    let folder = folder(match A::NAME {
+        "x86_64" => "amd64",
+        "m68k" => "m68k-modules",
+        other => other,
+    });
+    let name = |path: PathBuf| Some((path.file_stem()?.to_str()?.replace('-', "_"), path));
+    let by_name = || find(&folder).into_iter().filter_map(name).collect();
     let mut all = FOUND.get_or_init(Mutex::default).lock().unwrap();
-    let found = all.entry(A::NAME).or_insert_with(|| find(&folder)).clone();
+    let found = all.entry(A::NAME).or_insert_with(by_name).clone();
     drop(all);
     assert!(!found.is_empty(), "no modules in {}: run `make corpus`", folder.display());
     found
+}
+
+/// The folder of the corpus of that name: `$CACHE/corpus/NAME`, as in the Makefile.
+pub fn folder(name: &str) -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = set("CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        let user = set("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".cache");
+        user.unwrap_or_else(home).join("modlink")
+    });
+    cache.join("corpus").join(name)
+}
+
+/// The paths of all modules in a folder and those below it, sorted.
+pub fn find(folder: &Path) -> Vec<PathBuf> {
+    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let mut paths: Vec<_> = files
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|end| end == "ko"))
+        .collect();
+    paths.sort();
+    paths
 }
 
 /// The names of the symbols that a module file needs from elsewhere, whether weak or not. Only its
@@ -93,31 +121,6 @@ pub fn needed_modules(file: &[u8]) -> BTreeSet<String> {
     let names = modinfo.split(|byte| *byte == 0).find_map(|line| line.strip_prefix(b"depends="));
     let names = String::from_utf8(names.unwrap_or_default().to_vec()).expect("names in UTF-8");
     names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-/// The folder of the corpora is `$CACHE/corpus`, as in the Makefile.
-fn folder<A: Arch>() -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let cache = set("CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        let user = set("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".cache");
-        user.unwrap_or_else(home).join("modlink")
-    });
-    let corpus = match A::NAME {
-        "x86_64" => "amd64",
-        "m68k" => "m68k-modules",
-        other => other,
-    };
-    cache.join("corpus").join(corpus)
-}
-
-fn find(folder: &Path) -> HashMap<String, PathBuf> {
-    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok);
-    files
-        .map(walkdir::DirEntry::into_path)
-        .filter(|path| path.extension().is_some_and(|end| end == "ko"))
-        .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('-', "_"), path)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,14 +8,13 @@ use modlink::arch::{
     SyscallNumbers, Word, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
+use modlink_host::corpus;
 use object::elf::*;
 use oracle::input;
 use oracle::target::Target;
 use oracle::verdict::{self, Verdict};
-use std::env;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 /// The architecture `A`, except that relocations of the one type come out too large by one.
 #[derive(Clone, Copy, Debug)]
@@ -70,20 +69,12 @@ impl<E: Encoding> Encoding for Skewed<E> {
 }
 
 /// A module that Debian made, or that was made from its sources.
-fn module(corpus: &str, name: &str) -> Result<Vec<u8>> {
-    let cache = match (env::var_os("CACHE"), env::var_os("XDG_CACHE_HOME")) {
-        (Some(cache), _) => PathBuf::from(cache),
-        (None, Some(caches)) => PathBuf::from(caches).join("modlink"),
-        (None, None) => {
-            PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache/modlink")
-        }
-    };
-    let folder = cache.join("corpus").join(corpus);
-    let found = input::find(&[folder]).context("make corpus fetches the modules")?;
+fn module(of: &str, name: &str) -> Result<Vec<u8>> {
+    let found = input::find(&[corpus::folder(of)]).context("make corpus fetches the modules")?;
     let path = found
         .iter()
         .find(|path| path.file_name().is_some_and(|file| file == name))
-        .with_context(|| format!("no {name} in the corpus {corpus}"))?;
+        .with_context(|| format!("no {name} in the corpus {of}"))?;
     input::read(path)
 }
 
