@@ -24,7 +24,7 @@ impl<A: Arch> Target<A> {
 pub fn run<A: Arch>(target: &Target<A>, file: &[u8]) {
     let mut trial = target.0.lock().expect("the first panic ends the process");
     let trial = trial.get_or_insert_with(new_trial);
-    // Most inputs are refused; those that are not, the trial has checked.
+    // Most inputs are rejected; those that are not, the trial has checked.
     let _ = trial.load(file);
     work::check(file.len(), trial.work());
 }

@@ -16,7 +16,7 @@ const CONSTANT: u64 = 10_000;
 /// Basic blocks that it may take for each of its bytes beside those.
 const PER_BYTE: u64 = 20;
 
-/// Runs something whose work an input of so many bytes decides.
+/// Runs something whose work an input of `bytes` bytes decides.
 ///
 /// # Panics
 /// As [`check`].
@@ -27,7 +27,7 @@ pub fn bounded<T>(bytes: usize, run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Checks how much work an input of so many bytes was. Says so once, where nobody can count it.
+/// Checks how much work an input of `bytes` bytes was. Says so once, where nobody can count it.
 ///
 /// # Panics
 /// If it was more than such an input may be, or nothing is counted.
