@@ -101,6 +101,16 @@ test-boot: $(architectures:%=test-boot-%) ## Boots of the test kernel with every
 $(architectures:%=test-boot-%): test-boot-%: setup corpus-%
 	$(with_rust) $(MAKE) --no-print-directory -C qemu test ARCH=$*
 
+.PHONY: embed embed-lines lint-embed
+test_parts += embed-lines embed
+lint: lint-embed
+embed: setup ## Boot the example kernel of qemu/embed, linked at 2 MiB and at -2 GiB
+	$(with_rust) $(MAKE) --no-print-directory -C qemu/embed test
+embed-lines: ## Count its lines: 100 at most, of which 80 embed the loader
+	$(MAKE) --no-print-directory -C qemu/embed lines
+lint-embed: setup
+	$(with_rust) $(MAKE) --no-print-directory -C qemu/embed lint
+
 .PHONY: test-m68k-core
 test-m68k-core: setup ## Rust's own tests of core, translated by ir2c and run on m68k (long)
 	$(with_rust) $(MAKE) --no-print-directory -C qemu/m68k/ir2c test-m68k-core
@@ -182,7 +192,7 @@ test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and
 	$(with_rust) cargo run --quiet --release --package modlink-peers
 
 .PHONY: deny
-lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/loom/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/m68k/ir2c/Cargo.toml
+lockfiles := Cargo.toml tests/fuzz/Cargo.toml tests/loom/Cargo.toml tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/embed/Cargo.toml qemu/m68k/ir2c/Cargo.toml
 deny: setup ## Licences, sources and duplicates of what we depend on, by cargo-deny
 	@PATH=$(CACHE)/tools/bin:$$PATH cargo-deny --version > /dev/null 2>&1 || (cd / && \
 		$(abspath $(with_rust)) cargo install --quiet --locked --root $(CACHE)/tools cargo-deny)
@@ -208,7 +218,7 @@ test-setup: ## Set-up and boots on fresh machines: bare, with packages in the wa
 
 .PHONY: clean clean-corpus clean-packages
 clean: ## Remove what was built
-	rm -rf target qemu/target qemu/m68k/ir2c/target
+	rm -rf target qemu/target qemu/embed/target qemu/m68k/ir2c/target
 	rm -rf tests/fuzz/{artifacts,corpus,coverage}
 	find tests -name target -type d -prune -exec rm -rf {} +
 clean-corpus: ## Remove the fetched modules, so that the newest are fetched next time
