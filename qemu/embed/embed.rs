@@ -1,4 +1,6 @@
-//! modlink in a kernel: memory for modules, the platform, what is exported, and the loader.
+//! modlink in a kernel: the loader, the platform, memory for modules, and what is exported to them.
+//!
+//! A kernel that has page tables of its own keeps all of this but `set`, `PAGES` and `protect_kernel`.
 
 use core::ffi::{CStr, c_char};
 use core::ops::{Range, RangeInclusive};
@@ -6,10 +8,11 @@ use modlink::platform::{Protection::*, region::*, *};
 use modlink::{Loader, arch::X86_64, symbols::*};
 use x86_64::{instructions::tlb, structures::paging::page_table::*};
 
-/// The one loader. It needs no lock.
+/// The loader. Whoever calls it takes no lock.
 pub static LOADER: Loader<Kernel> = Loader::new(Kernel);
 
-/// Where modules are: in the upper 48 of 64 MiB, and in the topmost 2 GiB, wherever the kernel is.
+/// Where modules are: the upper 48 of the 64 MiB of memory, as seen in the topmost 2 GiB. Code for
+/// these reaches a kernel there and one in the lowest 2 GiB.
 // SAFETY: nothing else of the kernel is there.
 static MODULES: Region<Kernel> =
     unsafe { Region::new(Kernel, 0xffff_ffff_8100_0000..0xffff_ffff_8400_0000) };
@@ -17,8 +20,8 @@ static MODULES: Region<Kernel> =
 /// The kernel, as the loader sees it.
 pub struct Kernel;
 
-// SAFETY: the region gives memory to one owner at a time, and what is exported is there for ever. The
-// kernel vouches for its one module as for itself.
+// SAFETY: the region gives memory to one owner at a time, and what is exported stays for ever. The
+// one module is part of the kernel's image, so that it is trusted as the kernel is.
 unsafe impl Platform for Kernel {
     type Arch = X86_64;
     type Memory = Memory<'static, Kernel>;
@@ -40,17 +43,17 @@ unsafe impl Platform for Kernel {
         crate::print(line);
     }
 
-    // Who takes modules from elsewhere verifies signatures here.
-    fn verify(&self, _file: &[u8]) -> Result<(), Refusal> {
+    // A kernel that takes modules from elsewhere verifies their signatures here.
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
         Ok(())
     }
 }
 
-/// What a change of pages comes to.
-type Changed<T> = Result<Stale, T>;
+type Changed<E> = Result<Stale, E>;
 
-// SAFETY: each page has memory of its own, and `set` changes no other. After a flush the one CPU there
-// is remembers nothing old.
+// SAFETY: each page has a frame of its own, for ever, and `set` changes no other page. There is one
+// CPU, which remembers no older mapping once the `Stale` is flushed. (A kernel with an allocator of
+// frames has those of a block in `Frames`; with more CPUs, the `Stale` interrupts the others.)
 unsafe impl Pages for Kernel {
     const SIZE: usize = 4096;
     type Frames = ();
@@ -69,32 +72,32 @@ unsafe impl Pages for Kernel {
 }
 
 unsafe extern "C" {
-    /// Where memory, the kernel's code, constants and data start, data ends, memory ends: kernel.ld.
+    /// From kernel.ld: where memory, code, constants and data start, where data and memory end.
     pub safe static LAYOUT: [usize; 6];
-    /// The page table entry of each page of memory: boot.s.
+    /// From boot.s: the page table entry of each page of memory.
     static mut PAGES: [PageTableEntry; 64 << 20 >> 12];
 }
 
-/// Allows what the kernel needs and nothing else: from here on no page can be written and run.
+/// Takes from all of memory what the kernel does not need: from here on, no page can be written and run.
 pub fn protect_kernel() {
     let parts = [None, Some(Execute), Some(ReadOnly), Some(ReadWrite), None];
     LAYOUT.windows(2).zip(parts).for_each(|(part, to)| set(part[0]..part[1], to).flush());
 }
 
-/// Changes what may be done with pages; `None` is nothing.
+/// Changes what may be done with pages; `None` is nothing at all.
 fn set(pages: Range<usize>, to: Option<Protection>) -> Stale {
     let mut flags = PageTableFlags::empty();
     flags.set(PageTableFlags::PRESENT, to.is_some());
     flags.set(PageTableFlags::WRITABLE, to == Some(ReadWrite));
     flags.set(PageTableFlags::NO_EXECUTE, to != Some(Execute));
-    // SAFETY: only who owns a page changes its entry, which keeps its frame.
+    // SAFETY: each entry belongs to whoever has its page.
     pages.clone().step_by(4096).for_each(|at| unsafe { PAGES[at >> 12 & 0x3fff].set_flags(flags) });
     Stale::new(pages, |_| tlb::flush_all())
 }
 
-/// What modules print with.
+/// Prints for modules.
 extern "C" fn print_line(line: *const c_char) {
-    // SAFETY: modules pass C strings.
+    // SAFETY: they pass C strings.
     crate::print(format_args!("{}", unsafe { CStr::from_ptr(line) }.to_string_lossy()));
 }
 modlink::export!(fn print_line(*const c_char));

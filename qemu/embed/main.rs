@@ -1,4 +1,6 @@
-//! A kernel that loads a module, calls a function of it and unloads it. Its modlink is in embed.rs.
+//! A kernel that loads a module from its image, calls a function of it and unloads it.
+//!
+//! boot.s comes before this; what the module loader needs of the kernel is in embed.rs.
 
 #![no_std]
 #![no_main]
@@ -21,7 +23,7 @@ static mut MEMORY: [u8; 4 << 20] = [0; 4 << 20];
 static SERIAL: Lazy<Mutex<Uart16550Tty<PioBackend>>> =
     Lazy::new(|| Mutex::new(unsafe { Uart16550Tty::new_port(0x3f8, Config::default()) }.unwrap()));
 
-/// Prints a line.
+/// Prints a line on the serial line.
 fn print(line: Arguments) {
     writeln!(SERIAL.lock(), "{line}").unwrap();
 }
@@ -29,17 +31,17 @@ fn print(line: Arguments) {
 // SAFETY: the Makefile has QEMU's exit device there.
 const QEMU: X86 = unsafe { X86::new(0xf4, 33) };
 
-/// Where boot.s goes, with the stack that it has made and interrupts off.
+/// Where boot.s goes, with a stack and all of memory mapped.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main() -> ! {
     embed::protect_kernel();
     print(format_args!("kernel: linked at {:#x}", embed::LAYOUT[1]));
     let module = LOADER.load(include_bytes!(env!("MODULE"))).unwrap_or_else(|why| panic!("{why}"));
     print(format_args!("kernel: {} is loaded at {:#x}", module.name(), module.core().start));
-    // SAFETY: so it is declared in greeter.c. It is called while `greet` is there.
+    // SAFETY: it is what greeter.c has there, and is called only as long as `greet` lives.
     let greet = unsafe { LOADER.function::<extern "C" fn(u32) -> u32>(b"greet") }.unwrap();
     print(format_args!("kernel: greet(2) returned {}", greet(2)));
-    // Either keeps the module loaded.
+    // As long as either is there, the module cannot be unloaded.
     drop((greet, module));
     LOADER.unload(b"greeter", false).unwrap_or_else(|why| panic!("{why}"));
     print(format_args!("kernel: greeter is unloaded"));
