@@ -74,7 +74,8 @@
 //!
 //! A process of Linux on x86-64 as the kernel: it has a [`Region`](platform::Region) near its own code,
 //! exports a function, loads a module that calls it, calls a function of the module's, and unloads it.
-//! The module is the C file of the [guide](guide::modules_in_c) with `show(left + right)` in `add`.
+//! The module is the C file of the [guide](guide::modules_in_c) with `show(left + right)` in `add`, compiled
+//! with `-mcmodel=small`: it takes no address as a number of 32 bits.
 //!
 //! ```standalone_crate
 //! use modlink::platform::region::{self, MapError, Mapped, Pages, Region, Stale};
@@ -122,7 +123,7 @@
 //!         if protected { Ok(Stale::nothing()) } else { Err(ProtectError) }
 //!     }
 //!     unsafe fn unmap(&self, pages: Range<usize>, _: &()) -> Stale {
-//!         change(pages, libc::PROT_NONE);
+//!         assert!(change(pages, libc::PROT_NONE), "nothing may run there any more");
 //!         Stale::nothing()
 //!     }
 //! }
@@ -133,6 +134,7 @@
 //!     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 //!     // SAFETY: the system chooses addresses that nobody uses, these if it can.
 //!     let start = unsafe { libc::mmap(near as *mut _, SIZE, libc::PROT_NONE, flags, -1, 0) } as usize;
+//!     assert_ne!(start, libc::MAP_FAILED as usize);
 //!     // SAFETY: they have just been reserved.
 //!     unsafe { Region::new(Process, start..start + SIZE) }
 //! });

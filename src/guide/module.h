@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 /* One "key=value" string of the module's description (.modinfo). */
-#define MODINFO(key, value) \
-	static const char modinfo_##key[] \
+#define MODINFO(key, value) MODINFO_IN(key, value, __COUNTER__)
+#define MODINFO_IN(key, value, number) MODINFO_AS(key, value, number)
+#define MODINFO_AS(key, value, number) \
+	static const char modinfo_##number[] \
 		__attribute__((section(".modinfo"), used, aligned(1))) = #key "=" value
 
 #define MODULE(name_, license_) \

@@ -174,8 +174,14 @@ impl<P: Platform> Registry<P> {
                 self.listed_gone.fetch_sub(1, Ordering::AcqRel);
             }
         }
+        let replaced = self.current.take_replaced();
+        if gone.is_empty() && replaced.is_empty() {
+            return;
+        }
+        // Not before both have been taken: what is retired from now on has a later mark.
         let now = self.current.readers().after_grace_period();
-        self.current.reap(now);
+        // SAFETY: as the line above says.
+        unsafe { self.current.free(replaced, now) };
         let is_free = |module: &Module<P>| {
             // SAFETY: everybody is done who could find it when it became gone.
             now.is_past(module) && unsafe { module.empty() } && !is_listed(module)

@@ -9,7 +9,7 @@
 //! - Who replaces a value has it pinned: nothing else can have come to its address meanwhile.
 
 use super::readers::{Phase, Reader, Readers};
-use super::retired::{Retire, Retired};
+use super::retired::{Retire, Retired, Taken};
 use crate::sync::{AtomicPtr, Ordering, constructor};
 use alloc::boxed::Box;
 use core::ptr::{self, NonNull};
@@ -78,10 +78,18 @@ impl<T: Retire> Published<T> {
         }
     }
 
-    /// Frees what was replaced and is past its grace period at that phase.
-    pub fn reap(&self, now: Phase) {
-        // SAFETY: whoever could find it is done.
-        unsafe { self.replaced.free(self.replaced.take(), |value| now.is_past(value)) };
+    /// Takes what was replaced, to be [freed](Self::free).
+    pub fn take_replaced(&self) -> Taken<T> {
+        self.replaced.take()
+    }
+
+    /// Frees what of that is past its grace period at that phase, and keeps the rest.
+    ///
+    /// # Safety
+    /// It was taken before the phase was read: what is marked later would pass for very old.
+    pub unsafe fn free(&self, replaced: Taken<T>, now: Phase) {
+        // SAFETY: whoever could find it is done, as the caller's promise makes sure.
+        unsafe { self.replaced.free(replaced, |value| now.is_past(value)) };
     }
 }
 
@@ -108,5 +116,69 @@ impl<T: Retire> Pin<'_, T> {
     /// Whether the value is current still. Then it has been since it was pinned: no value comes back.
     pub fn is_current(&self) -> bool {
         self.published.current.load(Ordering::Acquire) == self.current
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sync::{AtomicU16, AtomicU32};
+
+    struct Value<'d> {
+        next: AtomicPtr<Self>,
+        retired: AtomicU16,
+        drops: &'d AtomicU32,
+    }
+
+    impl Retire for Value<'_> {
+        fn next(&self) -> &AtomicPtr<Self> {
+            &self.next
+        }
+
+        fn retired(&self) -> &AtomicU16 {
+            &self.retired
+        }
+    }
+
+    impl Drop for Value<'_> {
+        fn drop(&mut self) {
+            self.drops.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn replace<'d>(published: &Published<Value<'d>>, drops: &'d AtomicU32) {
+        let replaced = published.change(|_, _| {
+            let (next, retired) = (AtomicPtr::new(ptr::null_mut()), AtomicU16::new(0));
+            Ok::<_, ()>(Some(Box::new(Value { next, retired, drops })))
+        });
+        assert_eq!(replaced, Ok(()));
+    }
+
+    fn reap(published: &Published<Value<'_>>) {
+        let replaced = published.take_replaced();
+        let now = published.readers().after_grace_period();
+        // SAFETY: it has been taken before.
+        unsafe { published.free(replaced, now) };
+    }
+
+    #[test]
+    fn who_stalls_before_freeing_frees_nothing_that_is_replaced_meanwhile() {
+        let drops = AtomicU32::new(0);
+        let published = Published::new();
+        replace(&published, &drops);
+        replace(&published, &drops);
+        let replaced = published.take_replaced();
+        let now = published.readers().after_grace_period();
+        // Somebody else reaps, reads and replaces.
+        reap(&published);
+        let pin = published.pin();
+        replace(&published, &drops);
+        // SAFETY: it has been taken before the phase was read.
+        unsafe { published.free(replaced, now) };
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "the first is free, the second pinned");
+        assert!(pin.get().is_some());
+        drop(pin);
+        reap(&published);
+        assert_eq!(drops.load(Ordering::Relaxed), 2);
     }
 }

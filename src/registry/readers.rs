@@ -11,6 +11,9 @@
 //! - A value is marked with the phase when it has been replaced. Three phases later both counts have
 //!   been zero since: the first zero may have been seen before the mark was made, the other two have
 //!   not.
+//! - A phase says something only of values that were marked before it was read.
+//! - No thread stalls between looking at a count and ending its phase for a multiple of 2³² phases,
+//!   to the phase.
 //! - Marks, phases and counts are read by read-modify-write operations. Of a reader and who looks at
 //!   its count one comes first; if that is who looks, the reader sees all that came before the mark,
 //!   so what has replaced the value.
@@ -95,7 +98,7 @@ impl Readers {
 }
 
 impl Phase {
-    /// Whether the grace period of a value is past: everybody is done who could find it before it was
+    /// Of a value that was marked before this was read: whether its grace period is past: everybody is done who could find it before it was
     /// marked.
     pub fn is_past<T: Retire>(self, value: &T) -> bool {
         let mark = value.retired().load(Ordering::Relaxed);

@@ -96,6 +96,10 @@ impl<T: Retire> Retired<T> {
 pub(crate) struct Taken<T>(Option<NonNull<T>>);
 
 impl<T: Retire> Taken<T> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn pop(&mut self) -> Option<NonNull<T>> {
         let member = self.0?;
         // SAFETY: it is valid, as its pusher has promised, and nobody else's.

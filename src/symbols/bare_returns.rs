@@ -1,8 +1,8 @@
 //! Exports that only have to return.
 
-/// Exports what modules of Linux on x86-64 and i386 call at the start of a function and jump to at its
-/// end, and what in a kernel that neither traces nor replaces instructions only has to return:
-/// `__fentry__` and `__x86_return_thunk`.
+/// Exports what modules of Linux on x86-64 and i386 call at the start of a function, `__fentry__`, and
+/// those on x86-64 jump to at its end, `__x86_return_thunk`: in a kernel that neither traces nor
+/// replaces instructions both only have to return.
 ///
 /// Called at the level of items, once in a kernel, for x86-64 or i386.
 ///

@@ -98,6 +98,13 @@ impl Snapshot {
     }
 }
 
+/// Frees what has been replaced, as the registry does.
+fn reap(published: &Published<Snapshot>) {
+    let replaced = published.take_replaced();
+    let now = published.readers().after_grace_period();
+    unsafe { published.free(replaced, now) };
+}
+
 /// The registry with nothing but its list.
 struct Registry {
     current: Published<Snapshot>,
@@ -168,8 +175,9 @@ impl Registry {
                 }
             }
         }
+        let replaced = self.current.take_replaced();
         let now = self.current.readers().after_grace_period();
-        self.current.reap(now);
+        unsafe { self.current.free(replaced, now) };
         let is_free = |module: &Module| {
             now.is_past(module)
                 && unsafe { module.header.empty() }
@@ -271,7 +279,7 @@ fn two_loads_of_one_name() {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
             });
-            registry.current.reap(registry.current.readers().after_grace_period());
+            reap(&registry.current);
             loaded.is_ok()
         };
         let other = {
@@ -434,7 +442,7 @@ fn readers_against_replace_and_who_ends_a_phase_late() {
             thread::spawn(move || published.readers().after_grace_period())
         };
         replace(&published);
-        published.reap(published.readers().after_grace_period());
+        reap(&published);
         read.join().unwrap();
         let _ = ends.join().unwrap();
     });
