@@ -22,8 +22,8 @@
 //! The module loader of a kernel: it takes an ELF module, finds room for it, resolves its symbols
 //! against the kernel's ksymtab, relocates it, runs it, counts its users and unloads it again.
 //!
-//! A kernel links the crate in, implements [`Platform`] and calls [`syscall`] from its system call
-//! table. A load flows in one direction; each step owns what it took, and dropping it undoes it:
+//! A kernel links the crate in and implements [`Platform`]; one with processes calls [`syscall`] from
+//! its system call table. A load flows in one direction; each step owns what it took, and dropping it undoes it:
 //!
 //! ```text
 //! &[u8] ── check ──▶ Image ── plan ──▶ Plan ── place ──▶ Placed ── resolve, relocate ──▶ Module

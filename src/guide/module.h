@@ -22,8 +22,9 @@
 
 /*
  * An export is a triple: the symbol, its name, its namespace. i386 and x86_64 keep three 32-bit
- * distances, each from its own place; m68k keeps three addresses. module.ld puts the .export
- * sections together as __ksymtab and __ksymtab_gpl.
+ * distances, each from its own place; m68k keeps three addresses. Each stands in a section of its own,
+ * as in Linux's objects, and module.ld puts them together as __ksymtab and __ksymtab_gpl. A module
+ * that was linked without it is rejected.
  */
 #if defined(__m68k__)
 #define EXPORT_FIELD(target) ".long " target "\n"
@@ -36,7 +37,7 @@
 		"__kstrtab_" #symbol ": .asciz \"" #symbol "\"\n" \
 		"__kstrtabns_" #symbol ": .asciz \"" namespace "\"\n" \
 		".popsection\n" \
-		".pushsection " table "." #symbol ", \"a\", %progbits\n" \
+		".pushsection \"" table "+" #symbol "\", \"a\", %progbits\n" \
 		".balign 4\n" \
 		EXPORT_FIELD(#symbol) \
 		EXPORT_FIELD("__kstrtab_" #symbol) \
@@ -44,11 +45,11 @@
 		".popsection")
 
 /* For every module. */
-#define EXPORT(symbol) EXPORT_IN(".export", symbol, "")
+#define EXPORT(symbol) EXPORT_IN("___ksymtab", symbol, "")
 /* For modules whose licence is compatible with the GPL only. */
-#define EXPORT_GPL(symbol) EXPORT_IN(".export_gpl", symbol, "")
+#define EXPORT_GPL(symbol) EXPORT_IN("___ksymtab_gpl", symbol, "")
 /* For modules that import this namespace, with MODINFO(import_ns, namespace), only. */
-#define EXPORT_TO(symbol, namespace) EXPORT_IN(".export", symbol, namespace)
+#define EXPORT_TO(symbol, namespace) EXPORT_IN("___ksymtab", symbol, namespace)
 
 /*
  * As modules of Linux 7.1 and later have it: all exports are in one table, and a second one holds
@@ -56,7 +57,7 @@
  * GPL. Either all exports of a module are of this kind or none.
  */
 #define EXPORT_FLAGGED(symbol, flags) \
-	EXPORT_IN(".export", symbol, ""); \
+	EXPORT_IN("___ksymtab", symbol, ""); \
 	__asm__(".pushsection .export_flags." #symbol ", \"a\", %progbits\n" \
 		".byte " #flags "\n" \
 		".popsection")

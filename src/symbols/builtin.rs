@@ -1,7 +1,7 @@
 //! The kernel's own table of exported symbols.
 //!
 //! [`export!`](crate::export) puts an entry for each into the section `modlink_ksymtab`, wherever
-//! in the kernel it stands, and [`Ksymtab::linked`] finds what the linker has made of them. A kernel
+//! in the kernel it stands that is linked, and [`Ksymtab::linked`] finds what the linker has made of them. A kernel
 //! that would rather write the table down has [`Ksymtab::new`].
 
 use super::Symbol;
@@ -307,8 +307,13 @@ impl Ksymtab {
 ///
 /// # Linking
 /// Entries go into the section `modlink_ksymtab`, which needs no linker script: it is marked to be
-/// kept (`SHF_GNU_RETAIN`), and GNU ld and LLD make the symbols by which it is found. A script that
-/// names every section takes `ksymtab.ld`, a file that lies beside this one in the crate's source:
+/// kept (`SHF_GNU_RETAIN`), and GNU ld and LLD make the symbols by which it is found. That keeps what the
+/// linker has taken; whether it takes an object is another question: a crate that does nothing but export
+/// has to be named (`use exports as _;`), and of a kernel that is a `staticlib` for another linker the whole
+/// archive has to be taken (`--whole-archive`).
+///
+/// A script that discards what it does not name takes `ksymtab.ld`, a file that lies beside this one in the
+/// crate's source; without, linking fails with `undefined reference to __start_modlink_ksymtab`:
 ///
 /// ```text
 #[doc = include_str!("ksymtab.ld")]

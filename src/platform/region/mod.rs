@@ -49,6 +49,7 @@
 //!
 //!     unsafe fn map(&self, pages: Range<usize>) -> Result<(Mapped<Self::Frames>, Stale), MapError> {
 //!         let mut frames = Vec::new();
+//!         frames.try_reserve_exact(pages.len() / Self::SIZE).map_err(|_| MapError)?;
 //!         for page in pages.clone().step_by(Self::SIZE) {
 //!             match paging::map_to_any_frame(page) {
 //!                 Some(frame) => frames.push(frame),

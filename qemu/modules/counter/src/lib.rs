@@ -45,7 +45,7 @@ macro_rules! export {
             concat!("__kstrtab_", $symbol, ": .asciz \"", $symbol, "\""),
             concat!("__kstrtabns_", $symbol, ": .asciz \"\""),
             ".popsection",
-            concat!(".pushsection .export.", $symbol, ", \"a\", @progbits"),
+            concat!(".pushsection \"___ksymtab+", $symbol, "\", \"a\", @progbits"),
             ".balign 4",
             concat!(".long ", $symbol, " - ."),
             concat!(".long __kstrtab_", $symbol, " - ."),
