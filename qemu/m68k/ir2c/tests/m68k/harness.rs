@@ -1,10 +1,14 @@
 //! Builds the kernels, boots them, and compares what they print.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// A kernel that runs longer than this hangs. The longest takes a few seconds.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -33,8 +37,13 @@ pub enum Floats {
     Allowed,
 }
 
-/// Builds kernels and gives the folder that they are in.
-pub fn build(level: Level, kernels: &[&str], floats: Floats) -> PathBuf {
+/// Builds kernels and gives a folder that they are in, as long as it is held.
+///
+/// Levels share target folders, and a build replaces what another test may be booting: each test has
+/// copies of its own, made before the next build may begin.
+pub fn build(level: Level, kernels: &[&str], floats: Floats) -> TempDir {
+    type Builds = HashMap<PathBuf, Arc<Mutex<()>>>;
+    static BUILDS: LazyLock<Mutex<Builds>> = LazyLock::new(Mutex::default);
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = if level.checks == Checks::Everywhere { "-checked" } else { "" };
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -77,10 +86,18 @@ pub fn build(level: Level, kernels: &[&str], floats: Floats) -> PathBuf {
             command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
         }
     }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let builds = BUILDS.lock().expect("no panic here").entry(target.clone()).or_default().clone();
+    // What a panic leaves behind is a build that failed, which cargo makes again.
+    let _building = builds.lock().unwrap_or_else(PoisonError::into_inner);
     let output = command.output().expect("cargo");
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{level:?}: cannot build {kernels:?}:\n{messages}");
-    target.join("m68k-kernel/release")
+    for kernel in kernels {
+        let built = target.join("m68k-kernel/release").join(kernel);
+        std::fs::copy(built, folder.path().join(kernel)).expect("a copy of the kernel");
+    }
+    folder
 }
 
 /// The machine did not end by itself.

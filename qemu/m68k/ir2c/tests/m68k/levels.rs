@@ -49,12 +49,12 @@ const ABI: &str = "passed 35\n";
 
 fn kernels_print_what_they_should(level: Level) {
     let folder = build(level, &["battery", "differential", "symbols"], Floats::Rejected);
-    prints(level, &folder.join("battery"), BATTERY);
-    prints(level, &folder.join("differential"), &on_the_host(cases::run));
-    symbols_and_lines(level, &folder.join("symbols"));
+    prints(level, &folder.path().join("battery"), BATTERY);
+    prints(level, &folder.path().join("differential"), &on_the_host(cases::run));
+    symbols_and_lines(level, &folder.path().join("symbols"));
     let folder = build(level, &["abi", "floats"], Floats::Allowed);
-    prints(level, &folder.join("abi"), ABI);
-    prints(level, &folder.join("floats"), &on_the_host(float_cases::run));
+    prints(level, &folder.path().join("abi"), ABI);
+    prints(level, &folder.path().join("floats"), &on_the_host(float_cases::run));
 }
 
 fn prints(level: Level, kernel: &Path, want: &str) {

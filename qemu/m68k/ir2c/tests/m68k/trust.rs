@@ -10,7 +10,8 @@ const LEVEL: Level = Level { optimisation: "2", checks: Checks::Nowhere };
 
 #[test]
 fn one_wrong_hash_is_a_difference() {
-    let kernel = build(LEVEL, &["differential"], Floats::Rejected).join("differential");
+    let folder = build(LEVEL, &["differential"], Floats::Rejected);
+    let kernel = folder.path().join("differential");
     let got = boot(&kernel, &[], TIME_LIMIT).expect("a kernel that ends");
     let want = on_the_host(cases::run);
     assert_eq!(differences(&got, &want), [""; 0]);
@@ -36,7 +37,8 @@ fn missing_and_additional_lines_are_differences() {
 
 #[test]
 fn a_machine_that_hangs_is_killed() {
-    let kernel = build(LEVEL, &["differential"], Floats::Rejected).join("differential");
+    let folder = build(LEVEL, &["differential"], Floats::Rejected);
+    let kernel = folder.path().join("differential");
     // The processor is never started.
     let outcome = boot(&kernel, &["-S"], Duration::from_secs(1));
     assert!(outcome.is_err(), "{outcome:?}");
