@@ -18,6 +18,7 @@ mod state;
 mod uses;
 
 pub(crate) use core_memory::CoreMemory;
+pub(crate) use count::Count;
 pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
 pub use entry::EntryProblem;
@@ -44,7 +45,6 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::ops::Range;
 use core::ptr;
-use count::Count;
 use header::Header;
 
 /// What a load came to.

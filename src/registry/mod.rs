@@ -6,12 +6,10 @@
 //! Invariants:
 //! - A module's name is reserved before the module is listed, and no two that are not gone have one
 //!   name.
-//! - A module is removed in this order: it is going, becomes gone, is retired, leaves the
-//!   snapshot; its content goes when nobody reads or refers to it, its header when it has left the
-//!   snapshot and has no handles either. Only leaving the snapshot needs the heap: without that the
-//!   header waits for the next change.
+//! - A module is removed once it is going; [`members`] says in which order.
 
 mod index;
+mod members;
 mod published;
 mod readers;
 mod retired;
@@ -20,29 +18,24 @@ mod waiting;
 
 use crate::error::{LoadError, UnloadError};
 use crate::heap::boxed;
-use crate::module::{Content, Module, Reference, State};
+use crate::module::{Content, Count, Module, Reference, State};
 use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
 use crate::symbols::Symbol;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
-use published::Published;
-use retired::{Retire, Retired};
+use members::{Member, Members};
+use retired::Retire;
 use snapshot::{Change, Entry, Snapshot};
 
 pub(crate) struct Registry<P: Platform> {
-    current: Published<Snapshot<P>>,
-    /// The modules that are gone.
-    gone: Retired<Module<P>>,
-    /// How many of those, at least, a snapshot has that is or was current.
-    listed_gone: AtomicU32,
+    modules: Members<Snapshot<P>, Module<P>>,
     /// How many loads there have been. The highest value stays.
     loads: AtomicU32,
 }
 
 impl<P: Platform> Registry<P> {
     pub const fn new() -> Self {
-        let (listed_gone, loads) = (AtomicU32::new(0), AtomicU32::new(0));
-        Self { current: Published::new(), gone: Retired::new(), listed_gone, loads }
+        Self { modules: Members::new(), loads: AtomicU32::new(0) }
     }
 
     /// Another number of a load, from 1 on. Only the highest is that of several.
@@ -55,7 +48,7 @@ impl<P: Platform> Registry<P> {
     /// A reference to the module of that name, unless it is being linked or going. For any context.
     #[must_use = "the module can be unloaded once the reference is dropped"]
     pub fn get(&self, name: &[u8]) -> Option<Reference<P>> {
-        Reference::take(self.current.pin().get()?.find(name)?)
+        Reference::take(self.modules.pin().get()?.find(name)?)
     }
 
     /// What `look` makes of the symbol of that name that a listed module exports, and of the module.
@@ -65,7 +58,7 @@ impl<P: Platform> Registry<P> {
         name: &[u8],
         look: impl FnOnce(&Symbol<'_>, &Module<P>) -> T,
     ) -> Option<T> {
-        let pin = self.current.pin();
+        let pin = self.modules.pin();
         let (module, symbol) = pin.get()?.exporter(name)?;
         Some(look(&symbol, module))
     }
@@ -73,14 +66,14 @@ impl<P: Platform> Registry<P> {
     /// The module in whose memory an address lies, and the offset from the start of its core or
     /// init part. For any context.
     pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
-        let pin = self.current.pin();
+        let pin = self.modules.pin();
         let (module, start) = pin.get()?.locate(address)?;
         Some((ModuleName::from(module.name()), address.saturating_sub(start)))
     }
 
     /// Calls `visit` for each module that is listed now, the one listed last first.
     pub fn visit(&self, visit: impl FnMut(&Module<P>)) {
-        let pin = self.current.pin();
+        let pin = self.modules.pin();
         pin.get().into_iter().flat_map(|snapshot| snapshot.listed().rev()).for_each(visit);
     }
 
@@ -120,7 +113,7 @@ impl<P: Platform> Registry<P> {
     ) -> Result<Listed<'r, P>, UnloadError> {
         // What is gone and not free yet still uses others.
         self.reap();
-        let pin = self.current.pin();
+        let pin = self.modules.pin();
         let found = pin.get().and_then(|snapshot| {
             let entry = snapshot.entry(name)?;
             Some((snapshot, *entry, entry.module()?))
@@ -150,14 +143,7 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn change(&self, change: &Change<P>) -> Result<(), LoadError> {
-        self.current.change(|pin, late| {
-            // Modules are counted before they are gone, and until they have left the current
-            // snapshot. If this is that one, and was when there were none, none that it has was gone
-            // then, and the content of who goes now is there for as long as the pin. Looked at the
-            // other way round, they could have left it, and their contents with them.
-            let clean = self.listed_gone.load(Ordering::Acquire) == 0 && pin.is_current();
-            Snapshot::after(pin.get(), change, clean, late)
-        })
+        self.modules.change(|old, clean, late| Snapshot::after(old, change, clean, late))
     }
 
     /// Frees what was kept because somebody was reading it or referred to it. Not from an
@@ -165,40 +151,15 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     pub fn reap(&self) {
-        let gone = self.gone.take();
-        let is_listed = |module: &Module<P>| module.count().is_listed();
-        if gone.iter().any(is_listed) && self.change(&Change::Purge).is_ok() {
-            for module in gone.iter().filter(|module| is_listed(module)) {
-                module.count().unlist();
-                self.current.readers().mark(module);
-                self.listed_gone.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-        let replaced = self.current.take_replaced();
-        if gone.is_empty() && replaced.is_empty() {
-            return;
-        }
-        // Not before both have been taken: what is retired from now on has a later mark.
-        let now = self.current.readers().after_grace_period();
-        // SAFETY: as the line above says.
-        unsafe { self.current.free(replaced, now) };
-        let is_free = |module: &Module<P>| {
-            // SAFETY: everybody is done who could find it when it became gone.
-            now.is_past(module) && unsafe { module.empty() } && !is_listed(module)
-        };
-        // SAFETY: it has no references and handles, and no snapshot that somebody reads has it.
-        unsafe { self.gone.free(gone, is_free) };
+        self.modules.reap(|| self.change(&Change::Purge).is_ok());
     }
 
     /// Removes a module that nobody can get a reference to any more.
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn remove(&self, platform: &P, entry: Entry<P>) {
-        self.listed_gone.fetch_add(1, Ordering::AcqRel);
-        entry.named().count().leave();
-        entry.named().put_uses();
         // SAFETY: whoever had the module reserved or listed leaves it here.
-        unsafe { self.gone.retire(entry.pointer(), self.current.readers()) };
+        unsafe { self.modules.remove(entry.pointer(), Module::put_uses) };
         self.reap();
         platform.wake();
     }
@@ -218,6 +179,17 @@ impl<P: Platform> Retire for Module<P> {
 
     fn retired(&self) -> &AtomicU16 {
         Module::retired(self)
+    }
+}
+
+impl<P: Platform> Member for Module<P> {
+    fn count(&self) -> &Count {
+        Module::count(self)
+    }
+
+    unsafe fn empty(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { Module::empty(self) }
     }
 }
 
@@ -243,7 +215,7 @@ impl<'r, P: Platform> Reservation<'r, P> {
         unsafe { entry.named().fill(content) };
         {
             // What an index is made of keeps its address, so that it is known again.
-            let _pin = registry.current.pin();
+            let _pin = registry.modules.pin();
             // If that fails, it leaves with its content, which others may have seen by its name.
             registry.change(&Change::List(entry))?;
         }

@@ -21,7 +21,7 @@ impl<P: Platform> Registry<P> {
     #[cold]
     #[inline(never)]
     pub(super) fn taken(&self, platform: &P, name: &[u8]) -> LoadError {
-        let state = || self.current.pin().get()?.named(name).map(Module::state);
+        let state = || self.modules.pin().get()?.named(name).map(Module::state);
         let is_done = || state() != Some(State::Coming);
         let waited = if is_done() { Ok(()) } else { platform.wait(&is_done, None) };
         match (waited, state()) {

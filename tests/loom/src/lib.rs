@@ -16,12 +16,14 @@ pub mod module {
     pub mod count;
     pub mod header;
     mod state;
+    pub(crate) use count::Count;
     pub use state::State;
 }
 
 /// The snapshot that readers follow, and what waits to be freed.
 #[path = "../../../src/registry"]
 pub mod registry {
+    pub mod members;
     pub mod published;
     pub mod readers;
     pub mod retired;

@@ -1,11 +1,12 @@
 //! The models, each named for its race. Each has as few threads and steps as show it.
 
-use crate::module::State;
 use crate::module::header::Header;
-use crate::registry::published::Published;
-use crate::registry::retired::{Retire, Retired};
-use crate::sync::Ordering::{AcqRel, Acquire};
-use crate::sync::{AtomicPtr, AtomicU16, AtomicU32};
+use crate::module::{Count, State};
+use crate::registry::members::{Member, Members};
+use crate::registry::published::{Pin, Published};
+use crate::registry::readers::Readers;
+use crate::registry::retired::{Retire, Retired, Taken};
+use crate::sync::{AtomicPtr, AtomicU16};
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -17,11 +18,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 struct Watch {
     content: UnsafeCell<()>,
     drops: AtomicUsize,
+    /// How many headers have been freed whose content this watches.
+    freed: AtomicUsize,
 }
 
 impl Watch {
     fn drops(&self) -> usize {
         self.drops.load(Ordering::SeqCst)
+    }
+
+    fn freed(&self) -> usize {
+        self.freed.load(Ordering::SeqCst)
     }
 }
 
@@ -46,6 +53,13 @@ struct Module {
     header: Header<Content>,
     /// Tells of uses of the header's memory.
     memory: Content,
+    watch: Arc<Watch>,
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        self.watch.freed.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Retire for Module {
@@ -61,9 +75,16 @@ impl Retire for Module {
 fn module(watch: &Arc<Watch>) -> NonNull<Module> {
     let next = AtomicPtr::new(ptr::null_mut());
     let memory = Content(Arc::new(Watch::default()));
-    let module = Box::new(Module { next, header: Header::new(), memory });
+    let module = Box::new(Module { next, header: Header::new(), memory, watch: watch.clone() });
     unsafe { module.header.fill(Content(watch.clone())) };
     NonNull::from(Box::leak(module))
+}
+
+/// The header of a module that a snapshot has.
+fn header(module: &NonNull<Module>) -> &Header<Content> {
+    let Module { memory, header, .. } = unsafe { module.as_ref() };
+    memory.look();
+    header
 }
 
 /// The modules that are listed.
@@ -106,31 +127,40 @@ fn reap(published: &Published<Snapshot>) {
 }
 
 /// The registry with nothing but its list.
-struct Registry {
-    current: Published<Snapshot>,
-    retired: Retired<Module>,
-    listed_gone: AtomicU32,
-}
+#[derive(Clone)]
+struct Registry(Arc<Members<Snapshot, Module>>);
 
 // SAFETY: modules are shared as in the registry.
 unsafe impl Send for Registry {}
 unsafe impl Sync for Registry {}
 
-impl Registry {
-    fn new() -> Self {
-        let listed_gone = AtomicU32::new(0);
-        Self { current: Published::new(), retired: Retired::new(), listed_gone }
+impl Member for Module {
+    fn count(&self) -> &Count {
+        &self.header.count
     }
 
-    /// As the registry does: looks at the content of those that stay.
+    unsafe fn empty(&self) -> bool {
+        unsafe { self.header.empty() }
+    }
+}
+
+impl Registry {
+    fn new() -> Self {
+        Self(Arc::new(Members::new()))
+    }
+
+    fn pin(&self) -> Pin<'_, Snapshot> {
+        self.0.pin()
+    }
+
+    /// Looks at the content of those that stay, as who makes an index does.
     fn list(&self, module: NonNull<Module>) {
-        let listed = self.current.change(|pin, _| {
-            let clean = self.listed_gone.load(Acquire) == 0 && pin.is_current();
-            let mut modules = pin.get().map_or(Vec::new(), |old| old.modules.clone());
-            modules.retain(|module| clean || !unsafe { module.as_ref() }.header.count.is_gone());
+        let listed = self.0.change(|old, clean, _| {
+            let mut modules = old.map_or(Vec::new(), |old| old.modules.clone());
+            modules.retain(|module| clean || !header(module).count.is_gone());
             modules.push(module);
             for module in &modules {
-                unsafe { module.as_ref().header.content() }.look();
+                unsafe { header(module).content() }.look();
             }
             Ok::<_, ()>(Some(Snapshot::of(modules)))
         });
@@ -139,51 +169,28 @@ impl Registry {
 
     /// What a reader from any context does: looks at each module that is not gone.
     fn look(&self) -> usize {
-        let pin = self.current.pin();
+        let pin = self.pin();
         let modules = pin.get().map_or(&[][..], Snapshot::modules);
-        let modules = modules.iter().map(|module| unsafe { module.as_ref() });
-        let there = modules.filter(|module| !module.header.count.is_gone());
-        there.map(|module| unsafe { module.header.content() }.look()).count()
+        let there = modules.iter().map(header).filter(|header| !header.count.is_gone());
+        there.map(|header| unsafe { header.content() }.look()).count()
     }
 
-    fn retire(&self, module: NonNull<Module>) {
-        self.listed_gone.fetch_add(1, AcqRel);
-        unsafe { module.as_ref() }.header.count.leave();
-        unsafe { self.retired.retire(module, self.current.readers()) };
+    fn remove(&self, module: NonNull<Module>) {
+        unsafe { self.0.remove(module, |module| module.header.content().look()) };
     }
 
-    /// As the registry's, with a heap that rejects a smaller snapshot or does not.
+    /// With a heap that rejects a smaller snapshot or does not.
     fn reap(&self, heap: bool) {
-        let taken = self.retired.take();
-        if taken.iter().any(|module| module.header.count.is_listed()) {
-            let unlisted = self.current.change(|pin, _| {
-                let old = pin.get();
-                let is_gone =
-                    |module: &&NonNull<Module>| unsafe { module.as_ref() }.header.count.is_gone();
-                let Some(old) = old.filter(|old| old.modules.iter().any(|module| is_gone(&module)))
-                else {
-                    return Ok(None);
-                };
-                let kept = old.modules.iter().filter(|module| !is_gone(module)).copied().collect();
+        self.0.reap(|| {
+            let purged = self.0.change(|old, clean, _| {
+                let is_gone = |module: &NonNull<Module>| header(module).count.is_gone();
+                let old = old.filter(|old| !clean && old.modules.iter().any(is_gone));
+                let Some(old) = old else { return Ok(None) };
+                let kept = old.modules.iter().filter(|one| !is_gone(one)).copied().collect();
                 if heap { Ok(Some(Snapshot::of(kept))) } else { Err(()) }
             });
-            if unlisted.is_ok() {
-                for module in taken.iter().filter(|module| module.header.count.is_listed()) {
-                    module.header.count.unlist();
-                    self.current.readers().mark(module);
-                    self.listed_gone.fetch_sub(1, AcqRel);
-                }
-            }
-        }
-        let replaced = self.current.take_replaced();
-        let now = self.current.readers().after_grace_period();
-        unsafe { self.current.free(replaced, now) };
-        let is_free = |module: &Module| {
-            now.is_past(module)
-                && unsafe { module.header.empty() }
-                && !module.header.count.is_listed()
-        };
-        unsafe { self.retired.free(taken, is_free) };
+            purged.is_ok()
+        });
     }
 }
 
@@ -191,7 +198,7 @@ impl Registry {
 fn take_and_put_against_unload() {
     loom::model(|| {
         let watch = Arc::new(Watch::default());
-        let registry = Arc::new(Registry::new());
+        let registry = Registry::new();
         let module = module(&watch);
         registry.list(module);
         let count = unsafe { &module.as_ref().header.count };
@@ -201,7 +208,7 @@ fn take_and_put_against_unload() {
             let registry = registry.clone();
             thread::spawn(move || {
                 let found = {
-                    let pin = registry.current.pin();
+                    let pin = registry.pin();
                     pin.get().and_then(|snapshot| {
                         let module = *snapshot.modules().first()?;
                         unsafe { module.as_ref() }.header.count.take().then_some(module)
@@ -217,17 +224,17 @@ fn take_and_put_against_unload() {
         };
         let closed = count.stop_new_references();
         if closed {
-            registry.retire(module);
+            registry.remove(module);
             registry.reap(true);
         }
         unloads.join().unwrap();
         if !closed {
             assert!(count.stop_new_references(), "it has been put");
-            registry.retire(module);
+            registry.remove(module);
         }
         registry.reap(true);
         assert_eq!(watch.drops(), 1);
-        assert!(registry.retired.take().pop().is_none());
+        assert_eq!(watch.freed(), 1);
     });
 }
 
@@ -235,7 +242,7 @@ fn take_and_put_against_unload() {
 fn a_handle_against_unload_and_reap() {
     loom::model(|| {
         let watch = Arc::new(Watch::default());
-        let registry = Arc::new(Registry::new());
+        let registry = Registry::new();
         let module = module(&watch);
         registry.list(module);
         let header = unsafe { &module.as_ref().header };
@@ -254,16 +261,16 @@ fn a_handle_against_unload_and_reap() {
         });
         let closed = header.count.stop_new_references();
         if closed {
-            registry.retire(module);
+            registry.remove(module);
             registry.reap(true);
         }
         uses.join().unwrap();
         if !closed {
-            registry.retire(module);
+            registry.remove(module);
         }
         registry.reap(true);
         assert_eq!(watch.drops(), 1);
-        assert!(registry.retired.take().pop().is_none());
+        assert_eq!(watch.freed(), 1);
     });
 }
 
@@ -271,15 +278,15 @@ fn a_handle_against_unload_and_reap() {
 #[test]
 fn two_loads_of_one_name() {
     loom::model(|| {
-        let registry = Arc::new(Registry::new());
-        let load = |registry: Arc<Registry>| {
+        let registry = Registry::new();
+        let load = |registry: Registry| {
             // Of the one name the list says only whether it is there.
             let name = NonNull::dangling();
-            let loaded = registry.current.change(|pin, _| match pin.get() {
+            let loaded = registry.0.change(|old, _, _| match old {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
             });
-            reap(&registry.current);
+            registry.reap(true);
             loaded.is_ok()
         };
         let other = {
@@ -294,7 +301,7 @@ fn two_loads_of_one_name() {
 #[test]
 fn loads_of_two_names() {
     loom::model(|| {
-        let registry = Arc::new(Registry::new());
+        let registry = Registry::new();
         let watches = [(); 2].map(|()| Arc::new(Watch::default()));
         let other = {
             let (registry, watch) = (registry.clone(), watches[1].clone());
@@ -303,9 +310,9 @@ fn loads_of_two_names() {
         registry.list(module(&watches[0]));
         other.join().unwrap();
         assert_eq!(registry.look(), 2, "neither is lost");
-        let modules = registry.current.pin().get().unwrap().modules.clone();
+        let modules = registry.pin().get().unwrap().modules.clone();
         for module in modules {
-            registry.retire(module);
+            registry.remove(module);
         }
         registry.reap(true);
         assert_eq!(registry.look(), 0);
@@ -318,10 +325,10 @@ fn loads_of_two_names() {
 fn listing_another_against_unlisting_one_that_is_gone() {
     loom::model(|| {
         let watches = [(); 2].map(|()| Arc::new(Watch::default()));
-        let registry = Arc::new(Registry::new());
+        let registry = Registry::new();
         let [gone, comes] = [0, 1].map(|index| module(&watches[index]));
         registry.list(gone);
-        registry.retire(gone);
+        registry.remove(gone);
         registry.reap(false);
         assert_eq!(watches[0].drops(), 1);
         let other = {
@@ -331,10 +338,9 @@ fn listing_another_against_unlisting_one_that_is_gone() {
         registry.list(comes);
         other.join().unwrap();
         assert_eq!(registry.look(), 1);
-        registry.retire(comes);
+        registry.remove(comes);
         registry.reap(true);
-        assert_eq!(watches.map(|watch| watch.drops()), [1, 1]);
-        assert!(registry.retired.take().pop().is_none());
+        assert_eq!(watches.map(|watch| (watch.drops(), watch.freed())), [(1, 1); 2]);
     });
 }
 
@@ -343,19 +349,19 @@ fn address_lookup_against_list_and_unlist() {
     for heap in [true, false] {
         loom::model(move || {
             let watch = Arc::new(Watch::default());
-            let registry = Arc::new(Registry::new());
+            let registry = Registry::new();
             let module = module(&watch);
             let looks = {
                 let registry = registry.clone();
                 thread::spawn(move || registry.look())
             };
             registry.list(module);
-            registry.retire(module);
+            registry.remove(module);
             registry.reap(heap);
             assert!(looks.join().unwrap() <= 1);
             registry.reap(true);
             assert_eq!(watch.drops(), 1);
-            assert!(registry.retired.take().pop().is_none());
+            assert_eq!(watch.freed(), 1);
         });
     }
 }
@@ -363,16 +369,13 @@ fn address_lookup_against_list_and_unlist() {
 #[test]
 fn two_retire_at_once_against_who_takes() {
     loom::model(|| {
-        let registry = Arc::new(Registry::new());
+        let stack = Arc::new((Retired::<Module>::new(), Readers::new()));
         let watch = Arc::new(Watch::default());
-        let retire = |registry: Arc<Registry>, watch: Arc<Watch>| {
-            registry.retire(module(&watch));
-        };
         let others = [(); 2].map(|()| {
-            let (registry, watch) = (registry.clone(), watch.clone());
-            thread::spawn(move || retire(registry, watch))
+            let (stack, watch) = (stack.clone(), watch.clone());
+            thread::spawn(move || unsafe { stack.0.retire(module(&watch), &stack.1) })
         });
-        let look = |mut taken: crate::registry::retired::Taken<Module>| {
+        let look = |mut taken: Taken<Module>| {
             let mut count = 0;
             while let Some(module) = taken.pop() {
                 unsafe { module.as_ref() }.memory.look();
@@ -381,9 +384,9 @@ fn two_retire_at_once_against_who_takes() {
             }
             count
         };
-        let early = look(registry.retired.take());
+        let early = look(stack.0.take());
         others.into_iter().for_each(|other| other.join().unwrap());
-        assert_eq!(early + look(registry.retired.take()), 2);
+        assert_eq!(early + look(stack.0.take()), 2);
         assert_eq!(watch.drops(), 2);
     });
 }
@@ -393,14 +396,14 @@ fn two_retire_at_once_against_who_takes() {
 fn reap_against_reap_and_put() {
     loom::model(|| {
         let watch = Arc::new(Watch::default());
-        let registry = Arc::new(Registry::new());
+        let registry = Registry::new();
         let module = module(&watch);
         registry.list(module);
         let count = unsafe { &module.as_ref().header.count };
         assert!(count.take());
         // Its init has failed while somebody had it.
         count.fail();
-        registry.retire(module);
+        registry.remove(module);
 
         let other = {
             let registry = registry.clone();
@@ -412,7 +415,7 @@ fn reap_against_reap_and_put() {
         other.join().unwrap();
         registry.reap(true);
         assert_eq!(watch.drops(), 1);
-        assert!(registry.retired.take().pop().is_none());
+        assert_eq!(watch.freed(), 1);
     });
 }
 
@@ -475,7 +478,7 @@ fn waiting_for_a_coming_module() {
         loom::model(move || {
             let watch = Arc::new(Watch::default());
             let queue = Arc::new(Queue::default());
-            let registry = Arc::new(Registry::new());
+            let registry = Registry::new();
             let module = module(&watch);
             registry.list(module);
             let waits = {
@@ -483,7 +486,7 @@ fn waiting_for_a_coming_module() {
                 thread::spawn(move || {
                     // Pins for each look, and not while it waits.
                     let state = || {
-                        let pin = registry.current.pin();
+                        let pin = registry.pin();
                         let module = *pin.get().unwrap().modules().first()?;
                         Some(unsafe { module.as_ref() }.header.count.state())
                     };
@@ -498,13 +501,13 @@ fn waiting_for_a_coming_module() {
             } else {
                 count.fail();
                 queue.wake();
-                registry.retire(module);
+                registry.remove(module);
                 registry.reap(true);
             }
             assert_eq!(waits.join().unwrap(), succeeds);
             if succeeds {
                 assert!(count.stop_new_references());
-                registry.retire(module);
+                registry.remove(module);
             }
             registry.reap(true);
             assert_eq!(watch.drops(), 1);
