@@ -79,9 +79,10 @@
 //!
 //! ```standalone_crate
 //! use modlink::platform::region::{self, MapError, Mapped, Pages, Region, Stale};
-//! use modlink::platform::{AllocateError, MemoryRequest, ProtectError, Protection, Refusal};
+//! use modlink::platform::{AllocateError, Level, MemoryRequest, ProtectError, Protection, Refusal};
 //! use modlink::symbols::{Ksymtab, Symbol};
 //! use modlink::{Loader, Platform, arch::X86_64};
+//! use std::fmt::Arguments;
 //! use std::ops::{Range, RangeInclusive};
 //! use std::sync::LazyLock;
 //!
@@ -165,6 +166,9 @@
 //!     }
 //!     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
 //!         Ok(())
+//!     }
+//!     fn log(&self, _: Level, line: Arguments<'_>) {
+//!         eprintln!("{line}");
 //!     }
 //! }
 //!

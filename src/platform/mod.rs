@@ -85,6 +85,12 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// [`Refusal`]: the load ends with it as [`LoadError::Refused`](crate::LoadError::Refused).
     fn verify(&self, file: &[u8]) -> Result<(), Refusal>;
 
+    /// Writes one line to the kernel's log, to which a line feed is to be added. What is unusual about
+    /// a module that is loaded all the same ([`Level::Warning`]), and why a
+    /// [system call](crate::syscall) has failed ([`Level::Error`]), is said here and nowhere else.
+    /// Called by the thread that loads or unloads, with no lock held.
+    fn log(&self, level: Level, line: fmt::Arguments<'_>);
+
     /// Decides whether a module may be loaded, once it has been checked and before anything has
     /// been taken for it: policy, by what it says of itself ([`Image::modinfo`]), by its sections,
     /// and by who asks. Called once a load, with no lock held.
@@ -172,11 +178,6 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// Lets all threads that [`wait`](Self::wait) ask again. Called by the thread of a load or an
     /// unload after each change that somebody may wait for, with nothing of the crate's held.
     fn wake(&self) {}
-
-    /// Writes one line to the kernel's log.
-    fn log(&self, level: Level, line: fmt::Arguments<'_>) {
-        let _ = (level, line);
-    }
 
     /// Is told what has become of a module, on the thread that loads or unloads it and with no lock
     /// held (Linux: the module notifier chain, whose `GOING` comes after the exit function too).

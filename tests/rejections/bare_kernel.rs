@@ -4,10 +4,11 @@ use crate::real::{Architecture, PAGE};
 use modlink::Platform;
 use modlink::arch::Arch;
 use modlink::platform::{
-    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     ReadOnlyPages, Refusal,
 };
 use modlink::symbols::Symbol;
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex};
@@ -88,6 +89,9 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Discards it: to keep it would take room from the heap, and no test asks for it.
+    fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
     unsafe fn call_init(&self, _entry: u64) -> i32 {
         0

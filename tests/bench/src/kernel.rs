@@ -6,13 +6,14 @@ use crate::modules::Module;
 use crate::symvers::Symvers;
 use modlink::arch::X86_64;
 use modlink::platform::{
-    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, ReadOnlyPages, Refusal,
 };
 use modlink::symbols::{Ksymtab, Symbol};
 use modlink::{Loader, Platform};
 use modlink_host::corpus;
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
 /// Where modules see the arena's first byte.
@@ -109,6 +110,9 @@ unsafe impl Platform for Kernel {
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Discards it: what a log costs is not the loader's.
+    fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
     unsafe fn call_init(&self, _: u64) -> i32 {
         0

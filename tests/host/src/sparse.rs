@@ -3,12 +3,13 @@
 use crate::stack::depth;
 use modlink::arch::{Arch, Class};
 use modlink::platform::{
-    AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, Purpose, Refusal,
 };
 use modlink::symbols::Symbol;
 use modlink::{Loader, Platform};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 use std::ptr::NonNull;
@@ -158,6 +159,9 @@ unsafe impl<A: Arch> Platform for SparseKernel<A> {
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Discards it: to write it would take some of the stack.
+    fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
     unsafe fn call_init(&self, _: u64) -> i32 {
         0
