@@ -121,8 +121,8 @@ impl<P: Platform> Module<P> {
         Self { next: AtomicPtr::new(ptr::null_mut()), header: Header::new(), name }
     }
 
-    /// The mark of the moment from which on no reader finds it.
-    pub(crate) fn retired(&self) -> &AtomicU16 {
+    /// Room for the mark of the moment from which on no reader finds it.
+    pub(crate) fn retirement(&self) -> &AtomicU16 {
         &self.header.retired
     }
 

@@ -178,7 +178,7 @@ impl<P: Platform> Retire for Module<P> {
     }
 
     fn retired(&self) -> &AtomicU16 {
-        Module::retired(self)
+        self.retirement()
     }
 }
 
