@@ -149,7 +149,6 @@
 //! unsafe impl Platform for Kernel {
 //!     type Arch = X86_64;
 //!     type Memory = region::Memory<'static, Process>;
-//!     const PAGE_SIZE: u64 = Process::SIZE as u64;
 //!
 //!     fn kernel(&self) -> RangeInclusive<u64> {
 //!         let show = show as *const () as u64;

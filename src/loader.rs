@@ -11,7 +11,7 @@ use crate::module::{
     Reference, Sections, State, denied, modinfo,
 };
 use crate::name::ModuleName;
-use crate::platform::{Event, Level, Platform, Protected};
+use crate::platform::{Event, Level, Platform, Protected, page_size};
 use crate::registry::{Listed, Registry};
 use crate::symbols::Exports;
 use crate::sync::AtomicU32;
@@ -123,7 +123,7 @@ impl<P: Platform> Loader<P> {
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
 
-        let plan = Plan::boxed(&image, P::PAGE_SIZE)?;
+        let plan = Plan::boxed(&image, page_size::<P::Memory>())?;
         // The image bounds the sum of the sections' sizes; what is between them counts too.
         let (size, limit) = (plan.size(), P::MAX_MODULE_SIZE);
         if size > limit {
@@ -152,7 +152,7 @@ impl<P: Platform> Loader<P> {
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
         let Memory { core, init } =
-            memory.protect(&plan, P::PAGE_SIZE).map_err(|_| LoadError::Protect)?;
+            memory.protect(&plan, page_size::<P::Memory>()).map_err(|_| LoadError::Protect)?;
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
             extra,
@@ -221,7 +221,7 @@ impl<P: Platform> Loader<P> {
         // Loads that need its exports go on while the rest is tidied up.
         self.platform.wake();
         self.platform.notify(Event::Live, module);
-        if module.content().core.protect_after_init(core, P::PAGE_SIZE).is_err() {
+        if module.content().core.protect_after_init(core, page_size::<P::Memory>()).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
         module.content().core.free_init(init);

@@ -25,7 +25,6 @@ pub struct Kernel;
 unsafe impl Platform for Kernel {
     type Arch = X86_64;
     type Memory = Memory<'static, Kernel>;
-    const PAGE_SIZE: u64 = 4096;
 
     fn kernel(&self) -> RangeInclusive<u64> {
         LAYOUT[1] as u64..=LAYOUT[4] as u64 - 1

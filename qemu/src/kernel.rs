@@ -63,8 +63,6 @@ unsafe impl Platform for TestKernel {
     type Arch = <This as Machine>::Arch;
     type Memory = Memory;
 
-    const PAGE_SIZE: u64 = This::PAGE_SIZE as u64;
-
     fn kernel(&self) -> RangeInclusive<u64> {
         let kernel = This::kernel();
         *kernel.start() as u64..=*kernel.end() as u64

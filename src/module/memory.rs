@@ -6,6 +6,7 @@ use crate::error::{LoadError, Unreachable};
 use crate::link::{Block, Contiguous, Layout, MemoryType, Plan, align_up};
 use crate::platform::{
     AllocateError, MemoryRequest, ModuleMemory, Platform, ProtectError, Protection, Purpose,
+    page_size,
 };
 use core::ops::Range;
 
@@ -39,7 +40,7 @@ impl<M: ModuleMemory> Memory<M> {
             return Err(NoRoom::Exhausted);
         }
         // What is kept of sizes and offsets fits, as all of both parts does.
-        let (core_size, init_size) = (plan.core.size.max(P::PAGE_SIZE), plan.init.size);
+        let (core_size, init_size) = (plan.core.size.max(page_size::<M>()), plan.init.size);
         let core = request(platform, kernel, core_size, plan.core.align, Purpose::Core)?;
         if init_size == 0 {
             let core = CoreMemory::apart(core, core_size as u32, 0, 0);

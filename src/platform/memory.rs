@@ -26,6 +26,10 @@ pub unsafe trait ModuleMemory: Send + Sync {
     /// What it is once the module may run. A type that keeps the promises of both may be both.
     type Protected: ProtectedMemory;
 
+    /// Bytes in a page, the least that can be protected. Nothing else says it: that it is a power of two
+    /// is checked when the kernel is compiled.
+    const PAGE_SIZE: u64;
+
     /// The address at which the module sees the first byte.
     fn address(&self) -> u64;
 
@@ -40,6 +44,13 @@ pub unsafe trait ModuleMemory: Send + Sync {
     /// [`ProtectError`] if any of them cannot be protected so; all has been freed then.
     fn protect(self, pages: &[(Range<usize>, Protection)])
     -> Result<Self::Protected, ProtectError>;
+}
+
+/// Bytes in a page. The kernel does not compile unless it is a power of two.
+#[inline]
+pub(crate) const fn page_size<M: ModuleMemory>() -> u64 {
+    const { assert!(M::PAGE_SIZE.is_power_of_two(), "the size of a page is a power of two") }
+    M::PAGE_SIZE
 }
 
 /// Memory of a module that may run. Dropping it frees it.

@@ -5,8 +5,11 @@
 //! adds [`ProcessPlatform`](crate::syscall::ProcessPlatform) for the system calls.
 
 mod memory;
+#[cfg(doctest)]
+mod page_sizes;
 pub mod region;
 
+pub(crate) use memory::page_size;
 pub use memory::{
     AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection, Purpose,
     ReadOnlyPages,
@@ -38,9 +41,6 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     type Arch: Arch;
     /// Memory that holds a module, or its init part: [`region::Memory`], or a type of its own.
     type Memory: ModuleMemory;
-
-    /// The granularity of memory protection in bytes, a power of two.
-    const PAGE_SIZE: u64;
 
     /// The most memory in bytes that one module may ask for, in whole pages.
     const MAX_MODULE_SIZE: u64 = 64 << 20;

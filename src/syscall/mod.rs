@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::image::raw;
 use crate::loader::Loader;
 use crate::module::max_name;
-use crate::platform::Level;
+use crate::platform::{Level, page_size};
 use alloc::vec::Vec;
 use bitflags::bitflags;
 
@@ -216,8 +216,9 @@ fn string<P: ProcessPlatform>(
     let mut chunk = [0_u8; 64];
     while string.len() < limit {
         let at = raw::wrap::<P::Arch>(address.wrapping_add(string.len() as u64));
-        let in_page = at.checked_rem(P::PAGE_SIZE).unwrap_or(0);
-        let to_page_end = P::PAGE_SIZE.saturating_sub(in_page) as usize;
+        let page = page_size::<P::Memory>();
+        let in_page = at.checked_rem(page).unwrap_or(0);
+        let to_page_end = page.saturating_sub(in_page) as usize;
         let length = chunk.len().min(to_page_end).min(limit.saturating_sub(string.len()));
         let bytes = chunk.get_mut(..length).ok_or(Errno::EFAULT)?;
         platform.copy_from_user(at, bytes).map_err(|_| Errno::EFAULT)?;

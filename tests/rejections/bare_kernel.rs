@@ -66,8 +66,6 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
     type Arch = A;
     type Memory = Memory;
 
-    const PAGE_SIZE: u64 = PAGE;
-
     fn kernel(&self) -> RangeInclusive<u64> {
         self.on.kernel()..=self.on.kernel() + 0xffff
     }
@@ -109,6 +107,8 @@ impl Memory {
 // SAFETY: the bytes are those of one piece, whoever asks.
 unsafe impl ModuleMemory for Memory {
     type Protected = Self;
+
+    const PAGE_SIZE: u64 = PAGE;
 
     fn address(&self) -> u64 {
         self.piece().address

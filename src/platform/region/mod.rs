@@ -94,7 +94,7 @@ pub use stale::Stale;
 
 use super::memory::{
     AllocateError, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
-    ReadOnlyPages,
+    ReadOnlyPages, page_size,
 };
 use addresses::{Addresses, Taken};
 use core::fmt;
@@ -113,8 +113,7 @@ use core::slice;
 /// [`Frames`](Self::Frames) are dropped; that it changes no other page; and that no CPU uses an
 /// older mapping of a page once the [`Stale`] of a change has been flushed.
 pub unsafe trait Pages: Send + Sync {
-    /// Bytes in a page, a power of two: what [`Platform::PAGE_SIZE`](super::Platform::PAGE_SIZE)
-    /// says.
+    /// Bytes in a page, a power of two: also the [`ModuleMemory::PAGE_SIZE`] of the region's memory.
     const SIZE: usize;
 
     /// The memory behind mapped pages. Dropping it, when nothing maps it any more, makes it free.
@@ -201,9 +200,9 @@ impl<P: Pages> Region<P> {
     /// As long as there is the region or memory of it, nobody else maps or uses any of these
     /// addresses; page 0 is not among them.
     pub const unsafe fn new(pages: P, addresses: Range<usize>) -> Self {
-        // A page has a byte.
-        let page_size = match NonZero::new(P::SIZE) {
+        let page_size = match NonZero::new(page_size::<Memory<'_, P>>() as usize) {
             Some(size) => size,
+            // Zero is no power of two.
             None => NonZero::<usize>::MIN,
         };
         Self { pages, taken: Taken::new(addresses, page_size) }
@@ -324,6 +323,8 @@ impl<P: Pages> fmt::Debug for Protected<'_, P> {
 // promises that nobody else uses; where the module runs they are mapped to the same memory.
 unsafe impl<'r, P: Pages> ModuleMemory for Memory<'r, P> {
     type Protected = Protected<'r, P>;
+
+    const PAGE_SIZE: u64 = P::SIZE as u64;
 
     fn address(&self) -> u64 {
         self.0.address()

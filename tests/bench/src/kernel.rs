@@ -51,6 +51,8 @@ unsafe impl Sync for Room {}
 unsafe impl ModuleMemory for Room {
     type Protected = Self;
 
+    const PAGE_SIZE: u64 = 4096;
+
     fn address(&self) -> u64 {
         self.address
     }
@@ -89,8 +91,6 @@ unsafe impl ProtectedMemory for Room {
 unsafe impl Platform for Kernel {
     type Arch = X86_64;
     type Memory = Room;
-
-    const PAGE_SIZE: u64 = 4096;
 
     fn kernel(&self) -> RangeInclusive<u64> {
         0xffff_ffff_8100_0000..=0xffff_ffff_82ff_ffff

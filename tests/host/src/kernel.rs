@@ -6,7 +6,7 @@ use crate::files::{File, FileKind, Files};
 use crate::memory::{HostMemory, Memory, NotAllowed};
 use crate::snapshot::{ModuleRow, Snapshot};
 use crate::trace::Step;
-use crate::user::{PAGE, User};
+use crate::user::User;
 use crate::waiting::Queue;
 use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
@@ -486,8 +486,6 @@ impl<A: Arch> fmt::Debug for HostKernel<A> {
 unsafe impl<A: Arch> Platform for HostKernel<A> {
     type Arch = A;
     type Memory = HostMemory;
-
-    const PAGE_SIZE: u64 = PAGE;
 
     fn kernel(&self) -> RangeInclusive<u64> {
         self.kernel.clone()

@@ -253,6 +253,8 @@ impl State {
 unsafe impl ModuleMemory for HostMemory {
     type Protected = HostProtected;
 
+    const PAGE_SIZE: u64 = PAGE;
+
     fn address(&self) -> u64 {
         self.0.block.address
     }

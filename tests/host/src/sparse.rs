@@ -72,6 +72,8 @@ unsafe impl Sync for SparseMemory {}
 unsafe impl ModuleMemory for SparseMemory {
     type Protected = Self;
 
+    const PAGE_SIZE: u64 = PAGE;
+
     fn address(&self) -> u64 {
         self.address
     }
@@ -118,8 +120,6 @@ impl Drop for SparseMemory {
 unsafe impl<A: Arch> Platform for SparseKernel<A> {
     type Arch = A;
     type Memory = SparseMemory;
-
-    const PAGE_SIZE: u64 = PAGE;
 
     fn kernel(&self) -> RangeInclusive<u64> {
         let start = range::<A>().0;

@@ -15,6 +15,8 @@ struct Memory(&'static mut [u8]);
 unsafe impl ModuleMemory for Memory {
     type Protected = Self;
 
+    const PAGE_SIZE: u64 = 4096;
+
     #[inline(never)]
     fn address(&self) -> u64 {
         black_box(0)
@@ -82,8 +84,6 @@ unsafe impl Platform for Kernel {
     #[cfg(target_arch = "m68k")]
     type Arch = arch::M68k;
     type Memory = Memory;
-
-    const PAGE_SIZE: u64 = 4096;
 
     #[inline(never)]
     fn kernel(&self) -> RangeInclusive<u64> {

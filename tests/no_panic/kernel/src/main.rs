@@ -61,6 +61,8 @@ unsafe impl Sync for OpaqueMemory {}
 unsafe impl ModuleMemory for OpaqueMemory {
     type Protected = Self;
 
+    const PAGE_SIZE: u64 = 4096;
+
     fn address(&self) -> u64 {
         number(self.bytes as u64, 0)
     }
@@ -167,8 +169,6 @@ impl fmt::Write for Console {
 unsafe impl<A: Arch> Platform for Opaque<A> {
     type Arch = A;
     type Memory = OpaqueMemory;
-
-    const PAGE_SIZE: u64 = 4096;
 
     fn kernel(&self) -> RangeInclusive<u64> {
         number(0, 0)..=number(0, 1)
