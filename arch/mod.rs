@@ -37,7 +37,7 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     const ORDER: ByteOrder;
     /// Which kinds of relocation section its modules may have.
     const ADDENDS: Addends;
-    /// The addresses, last one included, at which the code model lets a module lie.
+    /// The addresses at which the code model lets a module lie.
     const ADDRESSES: RangeInclusive<u64>;
     /// How far apart, in bytes, code and what it refers to may lie at most.
     const REACH: u64;

@@ -89,9 +89,9 @@ pub enum LoadError {
 /// of the kernel than of the module: its `Platform` gives two ranges that do not go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
-    /// Where the kernel's exported code and data lie, last address included.
+    /// Where the kernel's exported code and data lie.
     pub kernel: RangeInclusive<u64>,
-    /// Where modules may lie, last address included.
+    /// Where modules may lie.
     pub modules: RangeInclusive<u64>,
 }
 

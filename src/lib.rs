@@ -137,7 +137,7 @@
 //!     let start = unsafe { libc::mmap(near as *mut _, SIZE, libc::PROT_NONE, flags, -1, 0) } as usize;
 //!     assert_ne!(start, libc::MAP_FAILED as usize);
 //!     // SAFETY: they have just been reserved.
-//!     unsafe { Region::new(Process, start..start + SIZE) }
+//!     unsafe { Region::new(Process, start as u64..=(start + SIZE - 1) as u64) }
 //! });
 //!
 //! // The kernel.
@@ -155,7 +155,7 @@
 //!         show..=show
 //!     }
 //!     fn module_range(&self) -> RangeInclusive<u64> {
-//!         0..=(1 << 47) - 1
+//!         MODULES.addresses()
 //!     }
 //!     fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError> {
 //!         MODULES.allocate(request)

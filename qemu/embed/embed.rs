@@ -15,7 +15,7 @@ pub static LOADER: Loader<Kernel> = Loader::new(Kernel);
 /// these reaches a kernel there and one in the lowest 2 GiB.
 // SAFETY: nothing else of the kernel is there.
 static MODULES: Region<Kernel> =
-    unsafe { Region::new(Kernel, 0xffff_ffff_8100_0000..0xffff_ffff_8400_0000) };
+    unsafe { Region::new(Kernel, 0xffff_ffff_8100_0000..=0xffff_ffff_83ff_ffff) };
 
 /// The kernel, as the loader sees it.
 pub struct Kernel;

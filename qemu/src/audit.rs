@@ -191,7 +191,7 @@ fn check_owners(mappings: &[Mapping], wanted: &[Wanted], findings: &mut Findings
     let mut count = 0;
     for mapping in mappings {
         let page = mapping.page;
-        if !region.contains(&page) {
+        if !region.contains(&(page as u64)) {
             if for_modules.contains(&(mapping.frame as usize)) {
                 findings.add(format_args!("{page:#x} is mapped to memory for modules"));
             }

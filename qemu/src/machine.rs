@@ -77,9 +77,9 @@ pub trait Machine {
 
     /// The addresses at which modules are put: within the reach of the kernel's branches, whole
     /// pages, and nothing mapped there until [`map`](Self::map) does it.
-    const MODULE_REGION: Range<usize>;
+    const MODULE_REGION: RangeInclusive<u64>;
 
-    /// The addresses of the kernel's own code and data, last one included.
+    /// The addresses of the kernel's own code and data.
     fn kernel() -> RangeInclusive<usize>;
 
     /// The address of the page below the kernel's stack, which is never mapped.

@@ -196,7 +196,8 @@ impl Watch {
         self.counts.kernel_symbols.count(true);
         self.counts.symbols.count(false);
         self.counts.modules.count(false);
-        let nobodys = [0, *This::kernel().start(), This::stack_guard(), This::MODULE_REGION.end];
+        let after = (*This::MODULE_REGION.end() + 1) as usize;
+        let nobodys = [0, *This::kernel().start(), This::stack_guard(), after];
         let address = nobodys[turn % nobodys.len()];
         assert!(LOADER.locate(address as u64).is_none(), "{address:#x} is no module's");
         self.counts.addresses.count(false);
@@ -323,8 +324,8 @@ impl fmt::Display for Known {
 
 /// Panics if no module can lie there.
 fn check_core(core: &Range<u64>) {
-    let Range { start, end } = This::MODULE_REGION;
-    let is_inside = start as u64 <= core.start && core.end <= end as u64;
+    let region = This::MODULE_REGION;
+    let is_inside = region.contains(&core.start) && region.contains(&(core.end - 1));
     assert!(is_inside && !core.is_empty(), "a module at {core:#x?}");
 }
 

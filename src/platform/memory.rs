@@ -121,7 +121,7 @@ pub struct MemoryRequest {
     pub size: u64,
     /// What the address must be a multiple of: a power of two, at least the page size.
     pub align: u64,
-    /// The addresses, last one included, between which all of it has to lie. If there are several
+    /// The addresses between which all of it has to lie. If there are several
     /// such windows, each is asked for until there is room in one.
     pub window: RangeInclusive<u64>,
     /// What it is for.

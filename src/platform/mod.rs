@@ -3,6 +3,12 @@
 //! Everything else in the crate is arithmetic on bytes. Memory and its protection, caches, calls
 //! into module code and the log are reached through [`Platform`] alone; a kernel with processes
 //! adds [`ProcessPlatform`](crate::syscall::ProcessPlatform) for the system calls.
+//!
+//! # Ranges
+//! Where something may lie is a `RangeInclusive<u64>` of addresses, `first..=last`, since a kernel may
+//! end where the address space does: [`Platform::kernel`], [`Platform::module_range`],
+//! [`MemoryRequest::window`], [`Region::new`]. What is there, the pages and bytes of a block and the
+//! parts of a module, is a `Range`, `start..end`, as for Rust's slices.
 
 mod memory;
 #[cfg(doctest)]
@@ -48,13 +54,13 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The strictest alignment in bytes that a section of a module may ask for.
     const MAX_ALIGN: u64 = 2 << 20;
 
-    /// The addresses between which the kernel's exported code and data lie, last one included: where
-    /// they run, if the kernel moves itself. A symbol outside of them may be out of a module's reach,
-    /// and is then told of as a relocation that overflows.
+    /// The addresses between which the kernel's exported code and data lie: where they run, if the
+    /// kernel moves itself. A symbol outside of them may be out of a module's reach, and is then told
+    /// of as a relocation that overflows.
     fn kernel(&self) -> RangeInclusive<u64>;
 
-    /// The addresses, last one included, at which modules may lie: by default those that the
-    /// architecture's code model has for them.
+    /// The addresses at which modules may lie: by default those that the architecture's code model
+    /// has for them. A kernel with a [`Region`] for modules has them of [`Region::addresses`].
     ///
     /// Of these the loader asks for addresses from which every byte of [`kernel`](Self::kernel) is
     /// within [`Arch::REACH`]. Distances wrap around the end of the address space, as instructions

@@ -15,7 +15,7 @@ use crate::x86::pc::Processor;
 use crate::x86::{paging, pvh};
 use core::arch::asm;
 use core::arch::x86::{__cpuid, __get_cpuid_max};
-use core::ops::Range;
+use core::ops::RangeInclusive;
 
 /// A 32-bit processor that knows PAE.
 pub struct I386;
@@ -23,7 +23,7 @@ pub struct I386;
 impl Processor for I386 {
     type Arch = modlink::arch::I386;
 
-    const MODULE_REGION: Range<usize> = 0xf000_0000..0xff00_0000;
+    const MODULE_REGION: RangeInclusive<u64> = 0xf000_0000..=0xfeff_ffff;
 
     fn protect_kernel(boot: &Boot) -> &'static str {
         let no_execute = enable_no_execute();

@@ -32,7 +32,7 @@ impl Machine for M68k {
 
     const PAGE_SIZE: usize = mmu::PAGE_SIZE;
     /// Above all RAM that QEMU can give this machine (3399672 KiB), below its devices.
-    const MODULE_REGION: Range<usize> = 0xe000_0000..0xf000_0000;
+    const MODULE_REGION: RangeInclusive<u64> = 0xe000_0000..=0xefff_ffff;
 
     fn kernel() -> RangeInclusive<usize> {
         layout::text().start..=layout::kernel_end() - 1

@@ -19,7 +19,7 @@ pub trait Processor {
     type Arch: modlink::arch::Arch;
 
     /// The addresses at which modules are put.
-    const MODULE_REGION: Range<usize>;
+    const MODULE_REGION: RangeInclusive<u64>;
 
     /// Gives the kernel its final page tables.
     fn protect_kernel(boot: &Boot) -> &'static str;
@@ -37,7 +37,7 @@ pub trait Processor {
 impl<P: Processor> Machine for Pc<P> {
     type Arch = P::Arch;
 
-    const MODULE_REGION: Range<usize> = P::MODULE_REGION;
+    const MODULE_REGION: RangeInclusive<u64> = P::MODULE_REGION;
 
     fn kernel() -> RangeInclusive<usize> {
         layout::text().start..=layout::kernel_end() - 1

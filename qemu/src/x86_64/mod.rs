@@ -12,7 +12,7 @@ mod timer;
 use crate::machine::{Argument, Boot, Returned};
 use crate::x86::pc::Processor;
 use crate::x86::{paging, pvh};
-use core::ops::Range;
+use core::ops::RangeInclusive;
 
 /// A 64-bit processor.
 pub struct X86_64;
@@ -20,7 +20,7 @@ pub struct X86_64;
 impl Processor for X86_64 {
     type Arch = modlink::arch::X86_64;
 
-    const MODULE_REGION: Range<usize> = 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000;
+    const MODULE_REGION: RangeInclusive<u64> = 0xffff_ffff_c000_0000..=0xffff_ffff_feff_ffff;
 
     fn protect_kernel(boot: &Boot) -> &'static str {
         paging::install(boot, true);

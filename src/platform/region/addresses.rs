@@ -9,7 +9,7 @@ use crate::platform::memory::{AllocateError, MemoryRequest};
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::hint::spin_loop;
 use core::num::NonZero;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
@@ -50,10 +50,20 @@ struct Request {
 }
 
 impl Taken {
-    pub const fn new(addresses: Range<usize>, page_size: NonZero<usize>) -> Self {
-        let size = page_size.get();
-        let pages = match (addresses.start.div_ceil(size), addresses.end.checked_div(size)) {
-            (start, Some(end)) if start < end => start..end,
+    pub const fn new(addresses: RangeInclusive<u64>, page_size: NonZero<usize>) -> Self {
+        let size = page_size.get() as u64;
+        let (first, last) = (*addresses.start(), *addresses.end());
+        let highest = usize::MAX as u64;
+        let last = if last < highest { last } else { highest };
+        // The page after the last that is all in it.
+        let end = match (last.checked_add(1), highest.checked_div(size)) {
+            (Some(end), _) => end.checked_div(size),
+            // The address space ends where a page does.
+            (None, Some(last_page)) => last_page.checked_add(1),
+            (None, None) => None,
+        };
+        let pages = match (first.div_ceil(size), end) {
+            (start, Some(end)) if start < end => start as usize..end as usize,
             _ => 0..0,
         };
         Self {
@@ -66,8 +76,14 @@ impl Taken {
     }
 
     /// The addresses of the whole region.
-    pub fn addresses(&self) -> Range<usize> {
-        self.to_addresses(&self.pages)
+    pub fn addresses(&self) -> RangeInclusive<u64> {
+        let Range { start, end } = self.pages;
+        let first = |page: usize| (page as u64).wrapping_mul(self.page_size.get() as u64);
+        match start < end {
+            true => first(start)..=first(end).wrapping_sub(1),
+            // There is none.
+            false => RangeInclusive::new(1, 0),
+        }
     }
 
     /// Takes the lowest addresses that suit.
@@ -222,7 +238,7 @@ mod tests {
     #[test]
     fn pages_that_somebody_takes_and_gives_up_again_can_be_had() {
         let rounds = if cfg!(miri) { 20 } else { 20_000 };
-        let taken = Taken::new(0..200, NonZero::<usize>::MIN);
+        let taken = Taken::new(0..=199, NonZero::<usize>::MIN);
         let bits = taken.bits().unwrap();
         // Whoever wants all of two words fails at the second, having set the first.
         assert!(bits::set(bits, &(100..101), &taken.undone));

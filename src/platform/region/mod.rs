@@ -10,7 +10,7 @@
 //!
 //! | | heap | calls | from |
 //! |---|---|---|---|
-//! | [`Region::new`], [`pages`](Region::pages), [`Memory`]'s `address`, `bytes_mut` | no | nothing | anywhere |
+//! | [`Region::new`], [`pages`](Region::pages), [`addresses`](Region::addresses), [`Memory`]'s `address`, `bytes_mut` | no | nothing | anywhere |
 //! | [`Region::allocate`] | a bit for each page of the range, once | [`Pages::map`], [`Stale::flush`] | where those may be called |
 //! | [`Memory`]'s `protect` | no | [`Pages::protect`], [`Stale::flush`]; if it fails as dropping | where those may be called |
 //! | [`Protected`]'s `address`, `read_only` | no | nothing | anywhere |
@@ -83,7 +83,7 @@
 //! // What `Platform::allocate` returns memory of; its type is `region::Memory<'static, KernelPages>`.
 //! // SAFETY: nothing else of the kernel uses these addresses.
 //! static MODULES: Region<KernelPages> =
-//!     unsafe { Region::new(KernelPages, 0xffff_ffff_c000_0000..0xffff_ffff_ff00_0000) };
+//!     unsafe { Region::new(KernelPages, 0xffff_ffff_c000_0000..=0xffff_ffff_feff_ffff) };
 //! ```
 
 mod addresses;
@@ -99,7 +99,7 @@ use super::memory::{
 use addresses::{Addresses, Taken};
 use core::fmt;
 use core::num::NonZero;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 use core::ptr::{self, NonNull};
 use core::slice;
 
@@ -193,13 +193,13 @@ pub struct Region<P: Pages> {
 }
 
 impl<P: Pages> Region<P> {
-    /// A region of these addresses, from the first byte to the end of the last. Its first page and the
-    /// one after each block are never mapped.
+    /// A region of the whole pages among these addresses. Its first page and the one after each block
+    /// are never mapped.
     ///
     /// # Safety
     /// As long as there is the region or memory of it, nobody else maps or uses any of these
     /// addresses; page 0 is not among them.
-    pub const unsafe fn new(pages: P, addresses: Range<usize>) -> Self {
+    pub const unsafe fn new(pages: P, addresses: RangeInclusive<u64>) -> Self {
         let page_size = match NonZero::new(page_size::<Memory<'_, P>>() as usize) {
             Some(size) => size,
             // Zero is no power of two.
@@ -211,6 +211,11 @@ impl<P: Pages> Region<P> {
     /// The kernel's pages.
     pub fn pages(&self) -> &P {
         &self.pages
+    }
+
+    /// The addresses of all that it may give, for [`Platform::module_range`](super::Platform::module_range).
+    pub fn addresses(&self) -> RangeInclusive<u64> {
+        self.taken.addresses()
     }
 
     /// Memory as it is asked for, at the lowest address that there is. What it holds is whatever
@@ -233,7 +238,7 @@ impl<P: Pages> Region<P> {
 
 impl<P: Pages> fmt::Debug for Region<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region").field("addresses", &self.taken.addresses()).finish_non_exhaustive()
+        f.debug_struct("Region").field("addresses", &self.addresses()).finish_non_exhaustive()
     }
 }
 

@@ -116,13 +116,13 @@ unsafe impl Pages for HeapPages {
     }
 }
 
-fn region_at(addresses: Range<usize>) -> Region<HeapPages> {
+fn region_at(addresses: RangeInclusive<u64>) -> Region<HeapPages> {
     // SAFETY: these addresses are made up.
     unsafe { Region::new(HeapPages::default(), addresses) }
 }
 
 fn region(pages: usize) -> Region<HeapPages> {
-    region_at(START..START + pages * PAGE)
+    region_at(page(0)..=page(pages) - 1)
 }
 
 fn request(pages: usize, align: usize, window: RangeInclusive<u64>) -> MemoryRequest {
@@ -179,18 +179,42 @@ fn a_block_is_aligned_and_all_in_its_window() {
 
 #[test]
 fn a_region_too_small_or_inside_out_has_nothing() {
-    for addresses in
-        [START..START, START..START + PAGE, START + 1..START + PAGE, START..START + 0xfff]
-    {
+    let (start, next) = (page(0), page(1));
+    let within_one = [0..=0, start + 1..=next - 1, start..=next - 2, start + 1..=next - 2];
+    let inside_out = [start..=start - 1, next..=start, RangeInclusive::new(u64::MAX, 0)];
+    for addresses in inside_out.into_iter().chain(within_one).chain([start..=next - 1]) {
         let region = region_at(addresses);
         let error = region.allocate(&request(1, 1, ANYWHERE)).unwrap_err();
         assert_eq!(error, AllocateError::Exhausted);
     }
-    let (start, end) = (START + 1, START + 4 * PAGE - 1);
-    let odd = region_at(start..end);
+    let (first, last) = (page(0) + 1, page(4) - 2);
+    let odd = region_at(first..=last);
+    assert_eq!(odd.addresses(), page(1)..=page(3) - 1);
     assert_eq!(odd.allocate(&request(1, 1, ANYWHERE)).unwrap_err(), AllocateError::Exhausted);
-    let odd = region_at(start..end + PAGE);
+    let odd = region_at(first..=last + 1);
+    assert_eq!(odd.addresses(), page(1)..=page(4) - 1);
     assert_eq!(odd.allocate(&request(1, 1, ANYWHERE)).unwrap().address(), page(2));
+}
+
+#[test]
+fn a_region_may_end_where_the_address_space_does() {
+    let end = usize::MAX as u64;
+    let first = end - 4 * PAGE as u64 + 1;
+    for last in [end, u64::MAX] {
+        let region = region_at(first..=last);
+        assert_eq!(region.addresses(), first..=end);
+        let take =
+            |pages| region.allocate(&request(pages, 1, ANYWHERE)).map(|block| block.address());
+        assert_eq!(take(3), Err(AllocateError::Exhausted), "the last page is a guard");
+        assert_eq!(take(2), Ok(first + PAGE as u64));
+    }
+}
+
+#[test]
+fn a_region_with_nothing_has_no_addresses() {
+    for addresses in [page(1)..=page(0), page(0) + 1..=page(1) - 1] {
+        assert!(region_at(addresses).addresses().is_empty());
+    }
 }
 
 #[test]

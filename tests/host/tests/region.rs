@@ -136,8 +136,9 @@ fn rights(address: usize) -> (String, Vec<String>) {
 fn comes_and_goes(by_alias: bool) {
     // Addresses that nothing else gets.
     let start = map(None, 16 * PAGE, libc::PROT_NONE, -1).unwrap().as_ptr().expose_provenance();
+    let addresses = start as u64..=(start + 16 * PAGE - 1) as u64;
     // SAFETY: they have just been reserved.
-    let region = unsafe { Region::new(FilePages { by_alias }, start..start + 16 * PAGE) };
+    let region = unsafe { Region::new(FilePages { by_alias }, addresses) };
     let (size, align) = (3 * PAGE as u64, PAGE as u64);
     let request = MemoryRequest { size, align, window: 0..=u64::MAX, purpose: Purpose::Core };
     let mut memory = region.allocate(&request).unwrap();
