@@ -8,7 +8,7 @@ use crate::module::namespace::OF_MODULES;
 use crate::module::{EntryProblem, ModInfoProblem};
 use crate::name::Name;
 use crate::platform::{AllocateError, Refusal};
-use crate::symbols::ExportProblem;
+use crate::symbols::{ExportProblem, KsymtabError};
 use core::fmt;
 use core::ops::RangeInclusive;
 
@@ -47,6 +47,8 @@ pub enum LoadError {
     Memory(AllocateError),
     /// The kernel is out of reach of all addresses at which modules may lie.
     Unreachable(Unreachable),
+    /// The kernel's own table of symbols is broken, whatever the module is.
+    Ksymtab(KsymtabError),
     /// It could not be placed or relocated.
     Link(link::Error),
     /// It uses symbols that nobody exports.
@@ -158,6 +160,7 @@ impl LoadError {
                 Errno::ENOMEM
             }
             Self::Link(error) => error.errno(),
+            Self::Ksymtab(_) => Errno::EINVAL,
             Self::UnknownSymbols(_) => Errno::ENOENT,
             Self::Import { problem, .. } => problem.errno(),
             Self::Arguments(errno) => *errno,
@@ -219,6 +222,7 @@ impl fmt::Display for LoadError {
                 f.write_str("no memory within reach of the kernel left")
             }
             Self::Unreachable(problem) => problem.fmt(f),
+            Self::Ksymtab(error) => error.fmt(f),
             Self::Link(error) => error.fmt(f),
             Self::UnknownSymbols(symbols) => symbols.fmt(f),
             Self::Import { symbol, problem } => write!(f, "{symbol}: {problem}"),
@@ -309,6 +313,17 @@ impl From<AllocateError> for LoadError {
     #[inline(never)]
     fn from(error: AllocateError) -> Self {
         Self::Memory(error)
+    }
+}
+
+impl From<KsymtabError> for LoadError {
+    #[cold]
+    #[inline(never)]
+    fn from(error: KsymtabError) -> Self {
+        match error {
+            KsymtabError::OutOfMemory => Self::OutOfMemory,
+            error => Self::Ksymtab(error),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::module::{License, LinkStatistics, Module, Namespaces, Reference, Stat
 use crate::name::Name;
 use crate::platform::{Platform, WaitError};
 use crate::registry::Registry;
-use crate::symbols::Symbol;
+use crate::symbols::{KsymtabError, Symbol};
 use alloc::vec::Vec;
 
 /// Looks up the undefined symbols of a module that is being linked.
@@ -26,12 +26,20 @@ pub(crate) struct Imports<'l, P: Platform> {
 /// Why a symbol could not be looked up.
 pub(crate) enum ImportError {
     Problem(ImportProblem),
+    Ksymtab(KsymtabError),
     OutOfMemory,
 }
 
 impl From<ImportProblem> for ImportError {
     fn from(problem: ImportProblem) -> Self {
         Self::Problem(problem)
+    }
+}
+
+impl From<KsymtabError> for ImportError {
+    #[cold]
+    fn from(error: KsymtabError) -> Self {
+        Self::Ksymtab(error)
     }
 }
 
@@ -50,6 +58,7 @@ impl From<ResolveError<ImportError>> for LoadError {
             ResolveError::Lookup { symbol, error: ImportError::Problem(problem) } => {
                 Self::Import { symbol, problem }
             }
+            ResolveError::Lookup { error: ImportError::Ksymtab(error), .. } => error.into(),
             ResolveError::Lookup { error: ImportError::OutOfMemory, .. }
             | ResolveError::OutOfMemory => Self::OutOfMemory,
         }
@@ -112,7 +121,7 @@ impl<'l, P: Platform> Imports<'l, P> {
     #[inline(never)]
     fn find_exported(&mut self, name: &[u8]) -> Result<Option<u64>, ImportError> {
         let Self { platform, registry, .. } = *self;
-        if let Some(symbol) = platform.symbol(name) {
+        if let Some(symbol) = platform.symbol(name)? {
             self.may_use(&symbol)?;
             let from_kernel = &mut self.statistics.from_kernel;
             *from_kernel = from_kernel.saturating_add(1);

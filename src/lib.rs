@@ -80,7 +80,7 @@
 //! ```standalone_crate
 //! use modlink::platform::region::{self, MapError, Mapped, Pages, Region, Stale};
 //! use modlink::platform::{AllocateError, Level, MemoryRequest, ProtectError, Protection, Refusal};
-//! use modlink::symbols::{Ksymtab, Symbol};
+//! use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 //! use modlink::{Loader, Platform, arch::X86_64};
 //! use std::fmt::Arguments;
 //! use std::ops::{Range, RangeInclusive};
@@ -141,7 +141,6 @@
 //! });
 //!
 //! // The kernel.
-//! static KSYMTAB: LazyLock<&Ksymtab> = LazyLock::new(|| Ksymtab::linked().unwrap());
 //! struct Kernel;
 //!
 //! // SAFETY: the region's memory has no other user, `show` stays, and the only file that is loaded is
@@ -160,8 +159,8 @@
 //!     fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError> {
 //!         MODULES.allocate(request)
 //!     }
-//!     fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-//!         KSYMTAB.find(name)
+//!     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+//!         Ok(Ksymtab::linked()?.find(name))
 //!     }
 //!     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
 //!         Ok(())

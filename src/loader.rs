@@ -120,6 +120,8 @@ impl<P: Platform> Loader<P> {
         denied::check(&self.platform, name)?;
         self.platform.permit(&image).map_err(LoadError::Refused)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
+        // No symbol has this name: a table that is broken is told even to who needs nothing of it.
+        self.platform.symbol(b"")?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
 
@@ -282,7 +284,8 @@ impl<P: Platform> Loader<P> {
         self.registry.visit(visit);
     }
 
-    /// The exported symbol of that name, the kernel's before any live module's.
+    /// The exported symbol of that name, the kernel's before any live module's. If the kernel's table is
+    /// broken there is none of the kernel's, and no module either: each load says why.
     ///
     /// From any context in which [`Platform::symbol`] can be called, which with `address` and
     /// `read_only` of [`ProtectedMemory`](crate::platform::ProtectedMemory) is all of the kernel that
@@ -292,7 +295,7 @@ impl<P: Platform> Loader<P> {
         if name.len() > image::MAX_SYMBOL_NAME {
             return None;
         }
-        if let Some(symbol) = self.platform.symbol(name) {
+        if let Ok(Some(symbol)) = self.platform.symbol(name) {
             return Some(Exported { address: symbol.address, owner: None });
         }
         self.registry.exporter(name, |symbol, module| {

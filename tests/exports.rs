@@ -4,7 +4,7 @@ use modlink::arch::Arch;
 use modlink::link::UnknownSymbols;
 use modlink::module::{MAX_NAMESPACES, ModInfoProblem};
 use modlink::platform::Provision;
-use modlink::symbols::{ExportProblem, MAX_OUTSIDE};
+use modlink::symbols::{ExportProblem, KsymtabError, MAX_OUTSIDE};
 use modlink::{Errno, ImportProblem, LoadError, Platform, image};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, address_in, corpus, on_every_architecture};
 use object::SectionKind;
@@ -40,6 +40,28 @@ fn proprietary<A: Arch>(name: &str) -> ModuleFile<A> {
 }
 
 on_every_architecture! {
+    fn a_kernel_whose_table_is_broken_says_so_to_whatever_is_loaded<A>() {
+        for error in [
+            KsymtabError::Duplicate("zebra"),
+            KsymtabError::Size(83),
+            KsymtabError::Collision("zebra"),
+        ] {
+            let loader = HostKernel::<A>::new().with_broken_ksymtab(error).boot();
+            let needs_nothing = ModuleFile::<A>::new("m");
+            let needs_a_symbol = ModuleFile::<A>::new("m").imports("zebra");
+            for file in [needs_nothing, needs_a_symbol] {
+                let said = loader.load(&file.build()).unwrap_err();
+                assert_eq!(said, LoadError::Ksymtab(error));
+                assert_eq!((said.errno(), said.to_string()), (Errno::EINVAL, error.to_string()));
+                assert_eq!(loader.platform().take_trace(), []);
+            }
+            assert!(loader.symbol(b"zebra").is_none());
+        }
+        let loader = HostKernel::<A>::new().with_broken_ksymtab(KsymtabError::OutOfMemory).boot();
+        let said = loader.load(&ModuleFile::<A>::new("m").build()).unwrap_err();
+        assert_eq!(said, LoadError::OutOfMemory);
+    }
+
     fn an_unknown_symbol_is_named<A>() {
         let loader = HostKernel::<A>::new().boot();
         let error = rejection(&loader, &ModuleFile::new("m").imports("nobody_has_it"));

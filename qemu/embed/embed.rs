@@ -34,8 +34,8 @@ unsafe impl Platform for Kernel {
         MODULES.allocate(request)
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        Ksymtab::linked().ok()?.find(name)
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        Ok(Ksymtab::linked()?.find(name))
     }
 
     fn log(&self, _: Level, line: core::fmt::Arguments<'_>) {

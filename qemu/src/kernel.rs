@@ -11,7 +11,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal};
-use modlink::symbols::{Ksymtab, Symbol};
+use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};
 
@@ -26,7 +26,7 @@ static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
-    Ksymtab::linked().expect("no symbol is exported twice").len()
+    Ksymtab::linked().unwrap_or_else(|error| panic!("{error}")).len()
 }
 
 /// Whether the kernel itself exports a symbol of that name.
@@ -73,8 +73,8 @@ unsafe impl Platform for TestKernel {
         REGION.allocate(request)
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        Ksymtab::linked().ok()?.find(name).or_else(|| stubs::find(name))
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        Ok(Ksymtab::linked()?.find(name).or_else(|| stubs::find(name)))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

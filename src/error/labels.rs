@@ -127,6 +127,7 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Memory(AllocateError::Exhausted) => "load: no memory",
     LoadError::Memory(AllocateError::OutOfReach) => "load: no memory within reach",
     LoadError::Unreachable(_) => "load: Unreachable",
+    LoadError::Ksymtab(_) => "load: Ksymtab",
     LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
     LoadError::Export(ExportProblem::Flags { .. }) => "load: export Flags",
     LoadError::Export(ExportProblem::String { .. }) => "load: export String",

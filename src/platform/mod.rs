@@ -26,7 +26,7 @@ use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::image::Image;
 use crate::module::Module;
-use crate::symbols::Symbol;
+use crate::symbols::{KsymtabError, Symbol};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -77,10 +77,16 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// [`AllocateError::Exhausted`] if there is none at all.
     fn allocate(&self, request: &MemoryRequest) -> Result<Self::Memory, AllocateError>;
 
-    /// The kernel's own exported symbol of that name. Called by a load, and in each context from
-    /// which the kernel calls [`Loader::symbol`](crate::Loader::symbol); a
-    /// [`Ksymtab`](crate::symbols::Ksymtab) does without a lock and the heap.
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>>;
+    /// The kernel's own exported symbol of that name; as a rule
+    /// `Ok(Ksymtab::linked()?.find(name))`. Called by a load, first with the empty name, which no
+    /// symbol has; and in each context from which the kernel calls
+    /// [`Loader::symbol`](crate::Loader::symbol): a [`Ksymtab`](crate::symbols::Ksymtab) does without a
+    /// lock and the heap.
+    ///
+    /// # Errors
+    /// [`KsymtabError`] if the kernel's table is broken: then nothing is loaded, whether or not it
+    /// needs a symbol, and each load says so by [`LoadError::Ksymtab`](crate::LoadError::Ksymtab).
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError>;
 
     /// Decides whether a file may become a module, as it was handed in and before anything of it
     /// has been looked at: where signatures are verified. A kernel that trusts whoever may call the

@@ -14,6 +14,6 @@ macro_rules! kernel {
 kernel! { LoaderOf4096: "no_run", pages of "4096", "Loader::new(Kernel).load(b\"\").unwrap();" }
 kernel! { LoaderOf0: "compile_fail,E0080", pages of "0", "Loader::new(Kernel).load(b\"\").unwrap();" }
 kernel! { LoaderOf12288: "compile_fail,E0080", pages of "12288", "Loader::new(Kernel).load(b\"\").unwrap();" }
-kernel! { RegionOf4096: "no_run", pages of "4096", "unsafe { Region::new(Kernel, 0..0) };" }
-kernel! { RegionOf0: "compile_fail,E0080", pages of "0", "unsafe { Region::new(Kernel, 0..0) };" }
-kernel! { RegionOf12288: "compile_fail,E0080", pages of "12288", "unsafe { Region::new(Kernel, 0..0) };" }
+kernel! { RegionOf4096: "no_run", pages of "4096", "unsafe { Region::new(Kernel, 0..=0) };" }
+kernel! { RegionOf0: "compile_fail,E0080", pages of "0", "unsafe { Region::new(Kernel, 0..=0) };" }
+kernel! { RegionOf12288: "compile_fail,E0080", pages of "12288", "unsafe { Region::new(Kernel, 0..=0) };" }

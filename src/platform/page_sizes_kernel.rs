@@ -1,5 +1,5 @@
 use modlink::platform::{region::*, *};
-use modlink::{Loader, arch::X86_64, symbols::Symbol};
+use modlink::{Loader, arch::X86_64, symbols::*};
 use std::ops::{Range, RangeInclusive};
 
 struct Kernel;
@@ -15,7 +15,7 @@ unsafe impl Platform for Kernel {
     fn allocate(&self, _: &MemoryRequest) -> Result<Self::Memory, AllocateError> {
         todo!()
     }
-    fn symbol(&self, _: &[u8]) -> Option<Symbol<'_>> {
+    fn symbol(&self, _: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
         todo!()
     }
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

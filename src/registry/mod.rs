@@ -228,7 +228,7 @@ impl<'r, P: Platform> Reservation<'r, P> {
 /// Rejects a module that exports what the kernel exports.
 fn compare_with_kernel<P: Platform>(platform: &P, content: &Content<P>) -> Result<(), LoadError> {
     for symbol in content.export_tables().into_iter() {
-        if platform.symbol(symbol.name).is_some() {
+        if platform.symbol(symbol.name)?.is_some() {
             return Err(LoadError::Duplicate { symbol: symbol.name.into(), owner: None });
         }
     }

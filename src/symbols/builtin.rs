@@ -86,6 +86,8 @@ impl From<OutOfMemory> for KsymtabError {
     }
 }
 
+impl core::error::Error for KsymtabError {}
+
 impl fmt::Display for KsymtabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,8 +105,9 @@ impl fmt::Display for KsymtabError {
 
 impl Ksymtab {
     /// The table of what the kernel [exports](crate::export!), as it has been linked. The first call
-    /// makes it, and has to come from a thread: the index takes six bytes of the heap for a symbol.
-    /// After that it may be called from any context.
+    /// makes it, or finds out what is wrong with it, and has to come from a thread: the index takes six
+    /// bytes of the heap for a symbol. After that it returns the same from any context. A call that
+    /// finds the heap exhausted counts for nothing: the next one is the first again.
     ///
     /// The kernel defines no symbols for this: linkers for ELF make `__start_modlink_ksymtab` and
     /// `__stop_modlink_ksymtab` of the section's name.
@@ -114,13 +117,17 @@ impl Ksymtab {
     // Linkers for other formats know no such symbols.
     #[cfg(not(any(target_vendor = "apple", windows)))]
     pub fn linked() -> Result<&'static Self, KsymtabError> {
-        static TABLE: AtomicPtr<Ksymtab> = AtomicPtr::new(ptr::null_mut());
+        type Made = Result<Ksymtab, KsymtabError>;
+        static TABLE: AtomicPtr<Made> = AtomicPtr::new(ptr::null_mut());
         // SAFETY: what is there is a box that has been leaked.
         if let Some(table) = unsafe { TABLE.load(Ordering::Acquire).as_ref() } {
-            return Ok(table);
+            return table.as_ref().map_err(|error| *error);
         }
-        let new = boxed(Self::new(Self::entries()?)?)?;
-        let new = Box::into_raw(new);
+        let made = match Self::entries().and_then(Self::new) {
+            Err(KsymtabError::OutOfMemory) => return Err(KsymtabError::OutOfMemory),
+            made => made,
+        };
+        let new = Box::into_raw(boxed(made)?);
         let (none, success) = (ptr::null_mut(), Ordering::Release);
         let table = match TABLE.compare_exchange(none, new, success, Ordering::Acquire) {
             Ok(_) => new,
@@ -131,7 +138,8 @@ impl Ksymtab {
             }
         };
         // SAFETY: as above.
-        Ok(unsafe { &*table })
+        let table: &'static Made = unsafe { &*table };
+        table.as_ref().map_err(|error| *error)
     }
 
     /// What the linker has put between the symbols that it makes.

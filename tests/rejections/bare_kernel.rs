@@ -7,7 +7,7 @@ use modlink::platform::{
     AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     ReadOnlyPages, Refusal,
 };
-use modlink::symbols::Symbol;
+use modlink::symbols::{KsymtabError, Symbol};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
@@ -78,10 +78,15 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
         Ok(Memory { piece: Some(piece), size, read_only, home })
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        let name = self.imports.iter().find(|import| import.as_bytes() == name)?;
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        let name = self.imports.iter().find(|import| import.as_bytes() == name);
         let address = self.on.kernel();
-        Some(Symbol { name: name.as_bytes(), address, gpl_only: false, namespace: b"" })
+        Ok(name.map(|name| Symbol {
+            name: name.as_bytes(),
+            address,
+            gpl_only: false,
+            namespace: b"",
+        }))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

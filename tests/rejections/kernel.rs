@@ -9,7 +9,7 @@ use modlink::arch::Arch;
 use modlink::image::KnownSection;
 use modlink::module::ModInfoProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
-use modlink::symbols::ExportProblem;
+use modlink::symbols::{ExportProblem, KsymtabError};
 use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, colliding_names};
 use std::sync::{Arc, Mutex};
@@ -54,6 +54,7 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             loaded_already::<A>(on),
             coming_already::<A>(),
             exported_by_the_kernel::<A>(on),
+            by_a_kernel_with_a_broken_table::<A>(on),
             exported_by_a_module::<A>(on),
             colliding_exports::<A>(on),
             colliding_modules::<A>(on),
@@ -294,6 +295,13 @@ fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {
     let want = LoadError::Duplicate { symbol: name("crc_itu_t_table"), owner: None };
     let says = "exported symbol crc_itu_t_table exists already, in the kernel";
     load(&loader, on.signed_module(), want, Errno::ENOEXEC, says)
+}
+
+fn by_a_kernel_with_a_broken_table<A: Arch>(on: Architecture) -> Outcome {
+    let error = KsymtabError::Duplicate("zebra");
+    let loader = kernel_for::<A>(on).with_broken_ksymtab(error).boot();
+    let says = "the kernel exports zebra twice";
+    load(&loader, on.signed_module(), LoadError::Ksymtab(error), Errno::EINVAL, says)
 }
 
 fn exported_by_a_module<A: Arch>(on: Architecture) -> Outcome {

@@ -9,7 +9,7 @@ use modlink::platform::{
     AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, ReadOnlyPages, Refusal,
 };
-use modlink::symbols::{Ksymtab, Symbol};
+use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::{Loader, Platform};
 use modlink_host::corpus;
 use std::collections::HashMap;
@@ -103,8 +103,8 @@ unsafe impl Platform for Kernel {
         Ok(Room { start, size, address, read_only: ReadOnlyPages::default() })
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.ksymtab.find(name)
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        Ok(self.ksymtab.find(name))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

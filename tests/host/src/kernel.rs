@@ -13,7 +13,7 @@ use modlink::image::Image;
 use modlink::platform::{
     AllocateError, Event, Level, MemoryRequest, Protection, Provision, Purpose, Refusal, WaitError,
 };
-use modlink::symbols::Symbol;
+use modlink::symbols::{KsymtabError, Symbol};
 use modlink::syscall::{Fault, OpenError, ProcessPlatform};
 use modlink::{Loader, Module, Name, Platform};
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ pub struct HostKernel<A: Arch> {
     kernel: RangeInclusive<u64>,
     modules: RangeInclusive<u64>,
     exports: BTreeMap<Vec<u8>, Export>,
+    broken_ksymtab: Option<KsymtabError>,
     /// What it says of sections; of all others the second.
     sections: (BTreeMap<String, Provision>, Provision),
     keeps_all_sections: bool,
@@ -89,6 +90,7 @@ impl<A: Arch> HostKernel<A> {
             kernel,
             modules: A::ADDRESSES,
             exports: BTreeMap::new(),
+            broken_ksymtab: None,
             // No module code runs that could miss anything.
             sections: (BTreeMap::new(), Provision::LossAccepted),
             keeps_all_sections: false,
@@ -117,6 +119,12 @@ impl<A: Arch> HostKernel<A> {
     pub fn with_kernel_at(mut self, kernel: RangeInclusive<u64>) -> Self {
         assert!(self.exports.is_empty(), "set before the first export");
         self.kernel = kernel;
+        self
+    }
+
+    /// The same kernel with a table of symbols that is broken so.
+    pub fn with_broken_ksymtab(mut self, error: KsymtabError) -> Self {
+        self.broken_ksymtab = Some(error);
         self
     }
 
@@ -500,14 +508,17 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         self.memory.allocate(request)
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        let (name, export) = self.exports.get_key_value(name)?;
-        Some(Symbol {
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        if let Some(error) = self.broken_ksymtab {
+            return Err(error);
+        }
+        let found = self.exports.get_key_value(name);
+        Ok(found.map(|(name, export)| Symbol {
             name,
             address: export.address,
             gpl_only: export.gpl_only,
             namespace: &export.namespace,
-        })
+        }))
     }
 
     fn verify(&self, file: &[u8]) -> Result<(), Refusal> {

@@ -6,7 +6,7 @@ use modlink::platform::{
     AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, Purpose, Refusal,
 };
-use modlink::symbols::Symbol;
+use modlink::symbols::{KsymtabError, Symbol};
 use modlink::{Loader, Platform};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
@@ -50,7 +50,7 @@ impl<A: Arch> SparseKernel<A> {
         let (memory, allocate) = depth(|| self.allocate(&request));
         let (_, free) = depth(|| drop(memory));
         let last = self.exports.last().map_or(&b""[..], Vec::as_slice);
-        let (_, symbol) = depth(|| self.symbol(last).is_some());
+        let (_, symbol) = depth(|| self.symbol(last).is_ok_and(|found| found.is_some()));
         allocate.max(free).max(symbol)
     }
 }
@@ -141,7 +141,7 @@ unsafe impl<A: Arch> Platform for SparseKernel<A> {
         Ok(SparseMemory { bytes, layout, address })
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
         let (mut low, mut high) = (0, self.exports.len());
         while low < high {
             let middle = (low + high) / 2;
@@ -151,9 +151,9 @@ unsafe impl<A: Arch> Platform for SparseKernel<A> {
                 high = middle;
             }
         }
-        let found = self.exports.get(low).filter(|found| found.as_slice() == name)?;
+        let found = self.exports.get(low).filter(|found| found.as_slice() == name);
         let address = range::<A>().0 + 16 * low as u64;
-        Some(Symbol { name: found, address, gpl_only: false, namespace: b"" })
+        Ok(found.map(|name| Symbol { name, address, gpl_only: false, namespace: b"" }))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 use core::hint::black_box;
 use core::ops::{Range, RangeInclusive};
 use modlink::platform::*;
-use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
+use modlink::symbols::{KernelSymbol, Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Platform, arch, syscall};
 
@@ -97,8 +97,8 @@ unsafe impl Platform for Kernel {
     }
 
     #[inline(never)]
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
-        self.0.get()?.find(name)
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        Ok(self.0.get().and_then(|table| table.find(name)))
     }
 
     #[inline(never)]

@@ -19,7 +19,7 @@ use modlink::platform::{
     AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, Refusal,
 };
-use modlink::symbols::{KernelSymbol, Ksymtab, Symbol};
+use modlink::symbols::{KernelSymbol, Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Errno, Loader, Platform};
 
@@ -185,13 +185,17 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         }
     }
 
-    fn symbol(&self, name: &[u8]) -> Option<Symbol<'_>> {
+    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
         let address = number(name.as_ptr() as u64, name.len() as u64);
         let size = number(address, 0) as usize;
         // SAFETY: never runs.
         let namespace = unsafe { core::slice::from_raw_parts(opaque_pointer(size, 1), size) };
         let symbol = Symbol { name: namespace, address, gpl_only: address & 1 == 0, namespace };
-        (size != 0).then_some(symbol)
+        match size {
+            0 => Err(KsymtabError::OutOfMemory),
+            1 => Err(KsymtabError::Size(size)),
+            size => Ok((size & 1 == 0).then_some(symbol)),
+        }
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
