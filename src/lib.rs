@@ -33,42 +33,9 @@
 //! The middle, [`link`], is pure: bytes and addresses in, bytes out, for any [architecture](arch)
 //! on any host. The [`Loader`] around it is the story of a load on one page.
 //!
-//! # Contexts
-//!
-//! Nothing in the crate takes a lock. *Any* context is a thread, with interrupts on or off, an
-//! interrupt, a fault or an NMI, whatever any CPU is doing: such a function neither waits nor
-//! allocates nor frees, and what it looks up costs a bounded number of instructions. What a *thread*
-//! may call allocates, and calls the kernel with nothing held, so that the kernel may sleep.
-//!
-//! | function | from | calls of the kernel's |
-//! |---|---|---|
-//! | `Loader::load` `Loader::load_with` `Loader::load_reading` | a thread | all of [`Platform`], [`ModuleMemory`](platform::ModuleMemory) and [`ProtectedMemory`](platform::ProtectedMemory); waits by [`Platform::wait`] |
-//! | `Loader::unload` | a thread, which need not have heap left | [`Platform::call_exit`], [`notify`](Platform::notify), [`wake`](Platform::wake), [`ProtectedMemory::address`](platform::ProtectedMemory::address); frees memory |
-//! | `Loader::reap` | a thread, which need not have heap left | frees memory |
-//! | `Loader::find` `Loader::is_disabled` `Loader::disable` `Loader::platform` | any | nothing |
-//! | `Loader::locate` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
-//! | `Loader::symbol` `Loader::function` | any in which [`Platform::symbol`] may be called | that, and [`ProtectedMemory`](platform::ProtectedMemory)'s `address` and `read_only` |
-//! | `Loader::for_each` | any in which `visit` may be called | nothing |
-//! | `Loader::new` | any; it is `const` | nothing |
-//! | `Reference::handle` `Handle::try_get` `Function::owner`, cloning and dropping all of these | any | nothing |
-//! | `Module::name` `Module::arguments` `Module::state` `Module::references` `Module::statistics` `Module::is_gpl_compatible` `Module::ignored_sections` | any | nothing |
-//! | `Module::uses` `Module::is_user_of` | any; as much work as it uses modules | nothing |
-//! | `Module::init` | any | nothing |
-//! | `Module::core` | any | [`ProtectedMemory::address`](platform::ProtectedMemory::address) |
-//! | `Module::sections` `Module::section` | any; as much work as it has sections | the same |
-//! | `Module::exports` `Module::export` | any; as much work as it has exports | `address` and `read_only` |
-//! | `Ksymtab::new` `Ksymtab::linked`, the first call | a thread | nothing |
-//! | `Ksymtab::find` `Ksymtab::len` `Ksymtab::is_empty` `KernelSymbol::gpl_only` `KernelSymbol::in_namespace` `KernelSymbol::address_of` `KernelSymbol::new` | any | nothing |
-//! | `syscall::init_module` `syscall::finit_module` `syscall::delete_module` `syscall::dispatch` | the thread of a process | [`ProcessPlatform`](syscall::ProcessPlatform), and as `Loader::load` and `Loader::unload` |
-//!
-//! What the kernel is called for in any context, [`ProtectedMemory`](platform::ProtectedMemory)'s
-//! `address` and `read_only` and, if the kernel looks symbols up there, [`Platform::symbol`], has to
-//! do without a lock and the heap too; a [`Region`](platform::Region) and a
-//! [`Ksymtab`](symbols::Ksymtab) do. The parts below the loader ([`image`], [`link`], [`arch`]) call
-//! nothing; they allocate where they return something that owns memory.
-//!
-//! Beside what the kernel's own methods take, a load or unload takes less than 4 KiB of stack and a
-//! look-up less than 2 KiB; in a debug build, less than 16 and 8 KiB (on x86_64).
+//! Nothing in the crate takes a lock. Loading and unloading need a thread; looking a module, a symbol or
+//! an address up, and taking and dropping references, do not, not even in an NMI. The table of
+//! [contexts](guide::contexts) says so of every function.
 //!
 //! # Example
 //!

@@ -8,6 +8,9 @@ pub mod embedding {}
 #[doc = include_str!("addresses.md")]
 pub mod addresses {}
 
+#[doc = include_str!("contexts.md")]
+pub mod contexts {}
+
 #[doc = include_str!("expectations.md")]
 pub mod expectations {}
 
