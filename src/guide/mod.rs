@@ -26,6 +26,10 @@ pub mod expectations {}
 pub mod modules_in_c {}
 
 #[doc = include_str!("modules_in_rust.md")]
+/// # counter.rs
+/// ```rust,ignore
+#[doc = include_str!("counter.rs")]
+/// ```
 pub mod modules_in_rust {}
 
 #[doc = include_str!("costs.md")]

@@ -1,4 +1,5 @@
-//! A module in Rust, as the guide's `modules_in_rust` says how to make one by hand.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A module in Rust: how one is made by hand is in modlink's guide.
 
 #![no_std]
 
