@@ -172,6 +172,19 @@
 //! assert_eq!(error.to_string(), "ELF header: the file ends inside it");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # In a kernel
+//! The calls are the same, under `#![no_std]`. What differs from the process above:
+//!
+//! - Pages are entries of page tables, mapped as not executable, and what the processor remembers of them is
+//!   flushed by the [`Stale`](platform::region::Stale) that each operation returns.
+//! - The region is a plain `static`: its addresses are known, and are within reach of the kernel's. Where the
+//!   kernel lies, its linker script says, which also keeps the exports (`src/symbols/ksymtab.ld`).
+//! - There is a global allocator, and [`Platform::log`] prints: what is unusual about a module is said there.
+//! - Modules are compiled with `-mcmodel=kernel`, if the kernel lies in the topmost 2 GiB or in the lowest.
+//!
+//! The [example kernel](guide::example) has all of that, from the heap to the unloaded module, in at most 100
+//! lines of Rust. [Embedding, step by step](guide::embedding) says the rest.
 
 extern crate alloc;
 // So that tests can be shared with those outside.

@@ -5,6 +5,21 @@
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
 
+#[doc = include_str!("example.md")]
+/// # embed.rs
+/// ```rust,ignore
+#[doc = include_str!("kernel/embed.rs")]
+/// ```
+/// # main.rs
+/// ```rust,ignore
+#[doc = include_str!("kernel/main.rs")]
+/// ```
+/// # greeter.c
+/// ```c
+#[doc = include_str!("kernel/greeter.c")]
+/// ```
+pub mod example {}
+
 #[doc = include_str!("addresses.md")]
 pub mod addresses {}
 

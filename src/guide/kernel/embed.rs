@@ -71,9 +71,9 @@ unsafe impl Pages for Kernel {
 }
 
 unsafe extern "C" {
-    /// From kernel.ld: where memory, code, constants and data start, where data and memory end.
+    /// From the linker script: where memory, code, constants and data start, where data and memory end.
     pub safe static LAYOUT: [usize; 6];
-    /// From boot.s: the page table entry of each page of memory.
+    /// From boot code: the page table entry of each page of memory.
     static mut PAGES: [PageTableEntry; 64 << 20 >> 12];
 }
 

@@ -1,6 +1,6 @@
 //! A kernel that loads a module from its image, calls a function of it and unloads it.
 //!
-//! boot.s comes before this; what the module loader needs of the kernel is in embed.rs.
+//! Boot code comes before this; what the module loader needs of the kernel is in embed.rs.
 
 #![no_std]
 #![no_main]
@@ -28,10 +28,10 @@ fn print(line: Arguments) {
     writeln!(SERIAL.lock(), "{line}").unwrap();
 }
 
-// SAFETY: the Makefile has QEMU's exit device there.
+// SAFETY: QEMU is started with its exit device there.
 const QEMU: X86 = unsafe { X86::new(0xf4, 33) };
 
-/// Where boot.s goes, with a stack and all of memory mapped.
+/// Where boot code goes, with a stack and all of memory mapped.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main() -> ! {
     embed::protect_kernel();
