@@ -99,7 +99,7 @@ pub fn install() {
                 offset_high: 0,
             },
             VECTOR => gate(timer::entry as *const () as usize),
-            _ => gate(faults::stub(vector)),
+            _ => gate(exceptions::stub(vector)),
         }),
     });
     let segments = pointer(&tables.segments);
@@ -139,7 +139,7 @@ pub fn arm_fault_task() {
     let data = u32::from(DATA_SELECTOR);
     let state = TaskState {
         cr3,
-        eip: faults::double_fault_entry() as u32,
+        eip: faults::double_fault as *const () as u32,
         registers: [0, 0, 0, 0, (&raw const __fault_stack_top) as u32, 0, 0, 0],
         segments: [data, u32::from(CODE_SELECTOR), data, data, data, data],
         ..NO_TASK

@@ -3,61 +3,28 @@
 use super::descriptors;
 use crate::fault::{self, Fault};
 use crate::x86::exceptions::{self, DOUBLE_FAULT, PAGE_FAULT};
-use core::arch::{asm, global_asm};
+use core::arch::{asm, naked_asm};
 
-const STUB_SIZE: usize = 16;
-
-global_asm!(
-    r#"
-    .pushsection .text.faults, "ax"
-    .balign 16
-exception_stubs:
-    .set vector, 0
-    .rept {count}
-    .balign {size}
-    .ifeq {error_codes} >> vector & 1
-    push $0                         # where the processor pushes no error code
-    .endif
-    push $vector
-    jmp save_registers
-    .set vector, vector + 1
-    .endr
-save_registers:
-    pusha
-    cld
-    mov %esp, %eax
-    and $-16, %esp
-    sub $12, %esp
-    push %eax
-    call {report}
-    ud2
-double_fault:
-    and $-16, %esp
-    call {report_double}
-    ud2
-    .popsection
-    "#,
-    count = const exceptions::COUNT,
-    size = const STUB_SIZE,
-    error_codes = const exceptions::WITH_ERROR_CODE,
-    report = sym report,
-    report_double = sym report_double,
-    options(att_syntax)
-);
-
-unsafe extern "C" {
-    static exception_stubs: u8;
-    static double_fault: u8;
-}
-
-/// The address of the code that the processor is to go to for `vector`.
-pub fn stub(vector: usize) -> usize {
-    (&raw const exception_stubs) as usize + vector * STUB_SIZE
+/// Where the [stubs](exceptions::stub) go, which have pushed two words.
+#[unsafe(naked)]
+pub unsafe extern "C" fn save_registers() {
+    naked_asm!(
+        "pusha",
+        "cld",
+        "mov eax, esp",
+        "and esp, -16",
+        "sub esp, 12",
+        "push eax",
+        "call {report}",
+        "ud2",
+        report = sym report,
+    )
 }
 
 /// Where the fault task starts.
-pub fn double_fault_entry() -> usize {
-    (&raw const double_fault) as usize
+#[unsafe(naked)]
+pub unsafe extern "C" fn double_fault() {
+    naked_asm!("and esp, -16", "call {report}", "ud2", report = sym report_double)
 }
 
 /// What `save_registers`, the stubs and the processor pushed, last first.

@@ -7,7 +7,7 @@ mod bytes;
 mod call;
 mod descriptors;
 mod entry;
-mod faults;
+pub mod faults;
 mod timer;
 
 use crate::machine::{Argument, Boot, Returned};

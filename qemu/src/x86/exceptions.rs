@@ -1,4 +1,11 @@
-//! The processor's exceptions by name (Intel SDM volume 3, "Exception and Interrupt Reference").
+//! The processor's exceptions: where it goes at each, and what it is called (Intel SDM volume 3,
+//! "Exception and Interrupt Reference").
+
+#[cfg(target_arch = "x86")]
+use crate::i386::faults::save_registers;
+#[cfg(target_arch = "x86_64")]
+use crate::x86_64::faults::save_registers;
+use core::arch::global_asm;
 
 /// How many vectors the processor keeps for exceptions.
 pub const COUNT: usize = 32;
@@ -10,8 +17,44 @@ pub const PAGE_FAULT: usize = 14;
 pub const DOUBLE_FAULT: usize = 8;
 
 /// The vectors, a bit each, at which the processor pushes an error code.
-pub const WITH_ERROR_CODE: u32 =
+const WITH_ERROR_CODE: u32 =
     1 << DOUBLE_FAULT | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << PAGE_FAULT | 1 << 17 | 1 << 21;
+
+const STUB_SIZE: usize = 16;
+
+// Each leaves the error code and the vector on the stack.
+global_asm!(
+    r#"
+    .pushsection .text.exception_stubs, "ax"
+    .balign {size}
+exception_stubs:
+    .set vector, 0
+    .rept {count}
+    .balign {size}
+    .ifeq {error_codes} >> vector & 1
+    push $0                         # where the processor pushes no error code
+    .endif
+    push $vector
+    jmp {save_registers}
+    .set vector, vector + 1
+    .endr
+    .popsection
+    "#,
+    count = const COUNT,
+    size = const STUB_SIZE,
+    error_codes = const WITH_ERROR_CODE,
+    save_registers = sym save_registers,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    static exception_stubs: u8;
+}
+
+/// The address of the code that the processor is to go to for `vector`.
+pub fn stub(vector: usize) -> usize {
+    (&raw const exception_stubs) as usize + vector * STUB_SIZE
+}
 
 const WRITE: usize = 1 << 1;
 const FETCH: usize = 1 << 4;

@@ -3,7 +3,7 @@
 //! Intel SDM volume 3, chapters "Protected-Mode Memory Management", "Task Management" and
 //! "Interrupt and Exception Handling".
 
-use super::{faults, timer};
+use super::timer;
 use crate::x86::exceptions;
 use crate::x86::timer::VECTOR;
 use core::arch::asm;
@@ -87,7 +87,7 @@ pub fn install() {
         segments: segments(task),
         gates: core::array::from_fn(|vector| match vector {
             VECTOR => gate(timer::entry as *const () as usize, SAME_STACK),
-            _ => gate(faults::stub(vector), FAULT_STACK),
+            _ => gate(exceptions::stub(vector), FAULT_STACK),
         }),
     });
     let segments = pointer(&tables.segments);

@@ -2,62 +2,34 @@
 
 use crate::fault::{self, Fault};
 use crate::x86::exceptions::{self, PAGE_FAULT};
-use core::arch::{asm, global_asm};
+use core::arch::{asm, naked_asm};
 
-const STUB_SIZE: usize = 16;
-
-global_asm!(
-    r#"
-    .pushsection .text.faults, "ax"
-    .balign 16
-exception_stubs:
-    .set vector, 0
-    .rept {count}
-    .balign {size}
-    .ifeq {error_codes} >> vector & 1
-    push $0                         # where the processor pushes no error code
-    .endif
-    push $vector
-    jmp save_registers
-    .set vector, vector + 1
-    .endr
-save_registers:
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    cld
-    mov %rsp, %rdi
-    and $-16, %rsp
-    call {report}
-    ud2
-    .popsection
-    "#,
-    count = const exceptions::COUNT,
-    size = const STUB_SIZE,
-    error_codes = const exceptions::WITH_ERROR_CODE,
-    report = sym report,
-    options(att_syntax)
-);
-
-unsafe extern "C" {
-    static exception_stubs: u8;
-}
-
-/// The address of the code that the processor is to go to for `vector`.
-pub fn stub(vector: usize) -> usize {
-    (&raw const exception_stubs) as usize + vector * STUB_SIZE
+/// Where the [stubs](exceptions::stub) go, which have pushed two words.
+#[unsafe(naked)]
+pub unsafe extern "C" fn save_registers() {
+    naked_asm!(
+        "push rax",
+        "push rbx",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push rbp",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "cld",
+        "mov rdi, rsp",
+        "and rsp, -16",
+        "call {report}",
+        "ud2",
+        report = sym report,
+    )
 }
 
 /// What `save_registers`, the stubs and the processor pushed, last first.

@@ -6,7 +6,7 @@
 mod call;
 mod descriptors;
 mod entry;
-mod faults;
+pub mod faults;
 mod timer;
 
 use crate::machine::{Argument, Boot, Returned};
