@@ -117,11 +117,8 @@ impl<P: Platform> Loader<P> {
         image.check_alignments(P::MAX_ALIGN)?;
         let name = modinfo::name::<P::Arch>(image.modinfo())?;
         // Policy decides about what has been checked, and before anything is taken for it.
-        denied::check(&self.platform, name)?;
-        self.platform.permit(&image).map_err(LoadError::Refused)?;
+        self.admit(&image, name)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
-        // No symbol has this name: a table that is broken is told even to who needs nothing of it.
-        self.platform.symbol(b"")?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
 
@@ -171,6 +168,14 @@ impl<P: Platform> Loader<P> {
         // Others find it from here on, and use its exports once its init function has returned.
         let coming = reservation.list(content)?;
         self.run_init(coming, entry.init, init, &plan.core)
+    }
+
+    /// Whether this module may be loaded, and the kernel is such that any may.
+    fn admit(&self, image: &Image<'_, P::Arch>, name: &[u8]) -> Result<(), LoadError> {
+        // No symbol has this name: a table that is broken is told even to who needs nothing of it.
+        self.platform.symbol(b"")?;
+        denied::check(&self.platform, name)?;
+        self.platform.permit(image).map_err(LoadError::Refused)
     }
 
     /// What few modules have. `provided` are the sections that the kernel provides for.
