@@ -81,7 +81,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// `Ok(Ksymtab::linked()?.find(name))`. Called by a load, first with the empty name, which no
     /// symbol has; and in each context from which the kernel calls
     /// [`Loader::symbol`](crate::Loader::symbol): a [`Ksymtab`](crate::symbols::Ksymtab) does without a
-    /// lock and the heap.
+    /// lock, and without the heap once it has been made, which is why a kernel calls
+    /// [`Ksymtab::linked`](crate::symbols::Ksymtab::linked) at boot.
     ///
     /// # Errors
     /// [`KsymtabError`] if the kernel's table is broken: then nothing is loaded, whether or not it
@@ -244,8 +245,9 @@ pub enum Event {
     Live,
     /// Its init memory has been freed.
     InitFreed,
-    /// Its exit function has returned, if it has one; or its init function has failed. Its memory is
-    /// about to be freed.
+    /// Its exit function has returned, if it has one, and nobody has a reference to it; or its init
+    /// function has failed, and who has found it before that may have one still. Its memory is freed
+    /// when nobody has.
     Going,
 }
 

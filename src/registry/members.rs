@@ -54,8 +54,12 @@ impl<S: Retire, M: Member> Members<S, M> {
     /// Publishes what `after` makes of the current snapshot, unless that is nothing. It is told
     /// whether no member in that is gone, and called again when another change has come first, with
     /// what it has made before.
+    ///
+    /// # Safety
+    /// What `after` makes has no member that was gone when it was called; with nothing it says that the
+    /// current snapshot has none.
     #[inline]
-    pub fn change<E>(
+    pub unsafe fn change<E>(
         &self,
         mut after: impl FnMut(Option<&S>, bool, Option<Box<S>>) -> Result<Option<Box<S>>, E>,
     ) -> Result<(), E> {
@@ -87,8 +91,11 @@ impl<S: Retire, M: Member> Members<S, M> {
 
     /// Frees what was kept because somebody was reading it or referred to it. `purge` publishes a
     /// snapshot without those that are gone, and says whether it has.
+    ///
+    /// # Safety
+    /// If it says so, the current snapshot has no member that was gone when it was called.
     #[inline]
-    pub fn reap(&self, purge: impl FnOnce() -> bool) {
+    pub unsafe fn reap(&self, purge: impl FnOnce() -> bool) {
         let gone = self.gone.take();
         let is_listed = |member: &M| member.count().is_listed();
         if gone.iter().any(is_listed) && purge() {

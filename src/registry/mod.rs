@@ -143,7 +143,9 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     fn change(&self, change: &Change<P>) -> Result<(), LoadError> {
-        self.modules.change(|old, clean, late| Snapshot::after(old, change, clean, late))
+        let after = |old: Option<&_>, clean, late| Snapshot::after(old, change, clean, late);
+        // SAFETY: unless it is clean, what is made next leaves out those that are gone.
+        unsafe { self.modules.change(after) }
     }
 
     /// Frees what was kept because somebody was reading it or referred to it. Not from an
@@ -151,7 +153,8 @@ impl<P: Platform> Registry<P> {
     // Out of line, which makes a loader smaller.
     #[inline(never)]
     pub fn reap(&self) {
-        self.modules.reap(|| self.change(&Change::Purge).is_ok());
+        // SAFETY: that makes a snapshot without them, if there is heap for it.
+        unsafe { self.modules.reap(|| self.change(&Change::Purge).is_ok()) };
     }
 
     /// Removes a module that nobody can get a reference to any more.

@@ -120,26 +120,22 @@ impl Ksymtab {
         type Made = Result<Ksymtab, KsymtabError>;
         static TABLE: AtomicPtr<Made> = AtomicPtr::new(ptr::null_mut());
         // SAFETY: what is there is a box that has been leaked.
-        if let Some(table) = unsafe { TABLE.load(Ordering::Acquire).as_ref() } {
-            return table.as_ref().map_err(|error| *error);
-        }
-        let made = match Self::entries().and_then(Self::new) {
-            Err(KsymtabError::OutOfMemory) => return Err(KsymtabError::OutOfMemory),
-            made => made,
-        };
-        let new = Box::into_raw(boxed(made)?);
-        let (none, success) = (ptr::null_mut(), Ordering::Release);
-        let table = match TABLE.compare_exchange(none, new, success, Ordering::Acquire) {
-            Ok(_) => new,
-            Err(other) => {
-                // SAFETY: another thread was first, and nobody has seen this one.
-                drop(unsafe { Box::from_raw(new) });
-                other
+        let made = || unsafe { TABLE.load(Ordering::Acquire).as_ref::<'static>() };
+        if made().is_none() {
+            let new = match Self::entries().and_then(Self::new) {
+                Err(KsymtabError::OutOfMemory) => Err(OutOfMemory),
+                new => boxed(new),
+            };
+            // If there is no room for it, another thread may have had some.
+            if let Ok(new) = new.map(Box::into_raw) {
+                let (none, success) = (ptr::null_mut(), Ordering::Release);
+                if TABLE.compare_exchange(none, new, success, Ordering::Relaxed).is_err() {
+                    // SAFETY: another thread was first, and nobody has seen this one.
+                    drop(unsafe { Box::from_raw(new) });
+                }
             }
-        };
-        // SAFETY: as above.
-        let table: &'static Made = unsafe { &*table };
-        table.as_ref().map_err(|error| *error)
+        }
+        made().ok_or(OutOfMemory)?.as_ref().map_err(|error| *error)
     }
 
     /// What the linker has put between the symbols that it makes.

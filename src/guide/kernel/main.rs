@@ -9,6 +9,7 @@ mod embed;
 
 use core::fmt::{Arguments, Write};
 use embed::LOADER;
+use modlink::symbols::Ksymtab;
 use qemu_exit::{QEMUExit, X86};
 use spin::{Lazy, Mutex};
 use talc::{TalcLock, source::Claim};
@@ -35,6 +36,8 @@ const QEMU: X86 = unsafe { X86::new(0xf4, 33) };
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main() -> ! {
     embed::protect_kernel();
+    // Makes the table, so that from now on a symbol can be looked up where nothing can be allocated.
+    Ksymtab::linked().unwrap_or_else(|why| panic!("{why}"));
     print(format_args!("kernel: linked at {:#x}", embed::LAYOUT[1]));
     let module = LOADER.load(include_bytes!(env!("MODULE"))).unwrap_or_else(|why| panic!("{why}"));
     print(format_args!("kernel: {} is loaded at {:#x}", module.name(), module.core().start));

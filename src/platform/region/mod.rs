@@ -194,7 +194,8 @@ pub struct Region<P: Pages> {
 
 impl<P: Pages> Region<P> {
     /// A region of the whole pages among these addresses. Its first page and the one after each block
-    /// are never mapped.
+    /// are never mapped. Addresses that a pointer of the kernel cannot hold are none: one of 32 bits says
+    /// `0xf000_0000`, and not that with its sign extended.
     ///
     /// # Safety
     /// As long as there is the region or memory of it, nobody else maps or uses any of these

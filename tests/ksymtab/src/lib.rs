@@ -4,6 +4,33 @@
 use core::ffi::c_int;
 use core::sync::atomic::AtomicU32;
 use modlink::symbols::{Ksymtab, Symbol};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The heap, which counts how often somebody asks for some.
+struct Counting(AtomicUsize);
+
+// SAFETY: it is the system's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static HEAP: Counting = Counting(AtomicUsize::new(0));
+
+/// How often somebody has asked for memory.
+pub fn allocations() -> usize {
+    HEAP.0.load(Ordering::Relaxed)
+}
 
 /// Three bytes that a linker script can put before the table.
 #[used]
@@ -32,6 +59,11 @@ modlink::export!(in "ANIMALS" fn "a zebra, so called"(c_int) -> c_int = zebra);
 /// If there is no table.
 pub fn show(names: &[&str]) {
     let table = Ksymtab::linked().expect("a table");
+    // From the second call on it may be asked where nothing can be allocated.
+    let before = allocations();
+    assert!(std::ptr::eq(Ksymtab::linked().expect("a table"), table));
+    assert!(table.find(b"not there").is_none());
+    assert_eq!(allocations(), before, "a look-up allocates");
     for name in names {
         match table.find(name.as_bytes()) {
             Some(Symbol { name, gpl_only, namespace, .. }) => {

@@ -155,7 +155,7 @@ impl Registry {
 
     /// Looks at the content of those that stay, as who makes an index does.
     fn list(&self, module: NonNull<Module>) {
-        let listed = self.0.change(|old, clean, _| {
+        let after = |old: Option<&Snapshot>, clean, _| {
             let mut modules = old.map_or(Vec::new(), |old| old.modules.clone());
             modules.retain(|module| clean || !header(module).count.is_gone());
             modules.push(module);
@@ -163,8 +163,8 @@ impl Registry {
                 unsafe { header(module).content() }.look();
             }
             Ok::<_, ()>(Some(Snapshot::of(modules)))
-        });
-        listed.unwrap();
+        };
+        unsafe { self.0.change(after) }.unwrap();
     }
 
     /// What a reader from any context does: looks at each module that is not gone.
@@ -181,16 +181,17 @@ impl Registry {
 
     /// With a heap that rejects a smaller snapshot or does not.
     fn reap(&self, heap: bool) {
-        self.0.reap(|| {
-            let purged = self.0.change(|old, clean, _| {
+        let purge = || {
+            let after = |old: Option<&Snapshot>, clean: bool, _| {
                 let is_gone = |module: &NonNull<Module>| header(module).count.is_gone();
                 let old = old.filter(|old| !clean && old.modules.iter().any(is_gone));
                 let Some(old) = old else { return Ok(None) };
                 let kept = old.modules.iter().filter(|one| !is_gone(one)).copied().collect();
                 if heap { Ok(Some(Snapshot::of(kept))) } else { Err(()) }
-            });
-            purged.is_ok()
-        });
+            };
+            unsafe { self.0.change(after) }.is_ok()
+        };
+        unsafe { self.0.reap(purge) };
     }
 }
 
@@ -282,10 +283,11 @@ fn two_loads_of_one_name() {
         let load = |registry: Registry| {
             // Of the one name the list says only whether it is there.
             let name = NonNull::dangling();
-            let loaded = registry.0.change(|old, _, _| match old {
+            let after = |old: Option<&Snapshot>, _, _| match old {
                 Some(_) => Err(()),
                 None => Ok(Some(Snapshot::of(vec![name]))),
-            });
+            };
+            let loaded = unsafe { registry.0.change(after) };
             registry.reap(true);
             loaded.is_ok()
         };
