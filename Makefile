@@ -192,14 +192,12 @@ test-peers: setup corpus-x86_64 ## What 10,000 damaged modules do to modlink and
 	$(with_rust) cargo run --quiet --release --package modlink-peers
 
 .PHONY: deny
-# Each workspace that has a Cargo.lock.
-lockfiles := Cargo.toml tests/bench/size/Cargo.toml tests/fuzz/Cargo.toml tests/loom/Cargo.toml \
-	tests/no_panic/Cargo.toml qemu/Cargo.toml qemu/embed/Cargo.toml qemu/modules/counter/Cargo.toml \
-	qemu/m68k/ir2c/Cargo.toml qemu/m68k/ir2c/tests/kernels/Cargo.toml
+# Each workspace has a Cargo.lock.
+deny: manifests = $(patsubst %.lock,%.toml,$(shell git ls-files '*Cargo.lock'))
 deny: setup ## Licences, sources and duplicates of what we depend on, by cargo-deny
 	@PATH=$(CACHE)/tools/bin:$$PATH cargo-deny --version > /dev/null 2>&1 || (cd / && \
 		$(abspath $(with_rust)) cargo install --quiet --locked --root $(CACHE)/tools cargo-deny)
-	for manifest in $(lockfiles); do \
+	for manifest in $(manifests); do \
 		PATH=$(CACHE)/tools/bin:$$PATH $(with_rust) cargo deny --workspace --log-level error \
 			--manifest-path $$manifest --config tests/deny.toml check licenses bans sources; \
 	done
