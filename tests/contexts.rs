@@ -2,10 +2,12 @@
 //! what of the kernel needs a thread, whatever it interrupts.
 
 use modlink::arch::{Arch, X86_64};
-use modlink::{Handle, Loader, Platform, Reference, State};
+use modlink::symbols::{KernelSymbol, Ksymtab};
+use modlink::{Function, Handle, Loader, Module, Platform, Reference, State};
 use modlink_host::context::{interrupt, is_interrupt};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -41,12 +43,21 @@ type Kernel = HostKernel<X86_64>;
 /// The chapter with the table of contexts.
 const CHAPTER: &str = include_str!("../src/guide/contexts.md");
 
-/// The functions that this table lists.
-fn listed() -> Vec<&'static str> {
-    let rows = CHAPTER.lines().filter_map(|line| line.strip_prefix("| `"));
-    let functions = rows.map(|row| row.split(" | ").next().expect("functions"));
-    let names = functions.flat_map(|functions| functions.split('`').step_by(2));
-    names.filter(|name| !name.is_empty()).collect()
+/// The functions that this table lists, and whether any context may call them.
+fn listed() -> Vec<(&'static str, bool)> {
+    let mut functions = Vec::new();
+    for row in CHAPTER.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let mut cells = row.split(" | ");
+        let (names, from) = (cells.next().expect("functions"), cells.next().expect("from"));
+        let names = names.split('`').step_by(2).filter(|name| name.contains("::"));
+        functions.extend(names.map(|name| (name, from)));
+    }
+    let from_any = |from: &str| match from.split([' ', ';', ',']).next() {
+        Some("any") => true,
+        Some("a" | "the") => false,
+        _ => panic!("{from} is no context"),
+    };
+    functions.into_iter().map(|(name, from)| (name, from_any(from))).collect()
 }
 
 /// The name of the type in a line that starts with `impl`, of which this is what follows.
@@ -98,7 +109,7 @@ fn the_table_of_contexts_has_each_function_of_the_loader_once() {
     let public = public();
     assert!(public.len() > 35, "{public:?}");
     for name in public.iter().map(String::as_str).filter(|name| !is_internal(name)) {
-        let count = listed.iter().filter(|listed| **listed == name).count();
+        let count = listed.iter().filter(|(listed, _)| *listed == name).count();
         assert_eq!(count, 1, "{name} in the table of contexts of src/guide");
     }
 }
@@ -271,48 +282,88 @@ fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
     loader.find(b"used").expect("it is loaded")
 }
 
+/// Calls a function and notes its name, as the table has it.
+macro_rules! call {
+    ($called:ident, $of:ident::$function:ident($($argument:expr),*)) => {{
+        $called.borrow_mut().push(concat!(stringify!($of), "::", stringify!($function)));
+        $of::$function($($argument),*)
+    }};
+}
+
 on_every_architecture! {
-    /// One after the other all functions that the table gives to any context.
-    fn what_any_context_may_call_needs_no_thread<A>() {
+    fn what_the_table_gives_to_any_context_needs_no_thread_and_is_all_that_does_not<A>() {
+        static TABLE: [KernelSymbol; 1] =
+            // SAFETY: nobody uses it.
+            [unsafe { KernelSymbol::new("kernels", std::ptr::without_provenance(1)) }];
+        let another = HostKernel::<A>::new();
+        let table = Ksymtab::new(&TABLE).expect("it is fine");
         let loader = HostKernel::<A>::new().export("kernels").keep_all_sections().boot();
         let module = used(&loader);
         let loader: &Loader<_> = &loader;
-        interrupt(|| {
+        // There is room for them: an interrupt has no heap.
+        let called = RefCell::new(Vec::with_capacity(100));
+        let another = interrupt(|| {
             assert!(is_interrupt());
-            assert!(!loader.platform().kernel().is_empty());
-            assert!(!loader.is_disabled());
-            let handle = module.handle();
-            let again = handle.clone().try_get().expect("it is live");
+            assert!(!call!(called, Loader::platform(loader)).kernel().is_empty());
+            assert!(!call!(called, Loader::is_disabled(loader)));
+            let handle = call!(called, Reference::handle(&module));
+            let again = call!(called, Handle::try_get(&handle.clone())).expect("it is live");
             drop(handle);
-            assert_eq!(again.references(), module.references());
+            let references = call!(called, Module::references(&again));
+            assert_eq!(references, module.references());
             drop(again.clone());
-            assert_eq!(again.name().as_bytes(), b"used");
-            assert_eq!(again.arguments(), b"");
-            assert_eq!(again.state(), State::Live);
-            assert_eq!(again.uses().count(), 0);
-            assert_eq!(again.statistics().from_kernel, 0);
-            assert!(again.is_gpl_compatible());
-            assert!(again.ignored_sections().count() < 10);
-            assert!(again.sections().count() > 1);
-            let text = again.section(b".text").expect("it has code");
-            assert!(again.core().contains(&text.address) && again.init().is_none());
-            assert!(again.export(b"g").expect("it exports it").gpl_only);
-            assert_eq!(again.exports().count(), 2);
-            let user = loader.find(b"user").expect("it is loaded");
-            assert!(user.is_user_of(&again) && !again.is_user_of(&user));
+            assert_eq!(call!(called, Module::name(&again)).as_bytes(), b"used");
+            assert_eq!(call!(called, Module::arguments(&again)), b"");
+            assert_eq!(call!(called, Module::state(&again)), State::Live);
+            assert_eq!(call!(called, Module::uses(&again)).count(), 0);
+            assert_eq!(call!(called, Module::statistics(&again)).from_kernel, 0);
+            assert!(call!(called, Module::is_gpl_compatible(&again)));
+            assert!(call!(called, Module::ignored_sections(&again)).count() < 10);
+            assert!(call!(called, Module::sections(&again)).count() > 1);
+            let text = call!(called, Module::section(&again, b".text")).expect("it has code");
+            assert!(call!(called, Module::core(&again)).contains(&text.address));
+            assert!(call!(called, Module::init(&again)).is_none());
+            assert!(call!(called, Module::export(&again, b"g")).expect("it exports it").gpl_only);
+            assert_eq!(call!(called, Module::exports(&again)).count(), 2);
+            let user = call!(called, Loader::find(loader, b"user")).expect("it is loaded");
+            assert!(call!(called, Module::is_user_of(&user, &again)) && !again.is_user_of(&user));
             drop(user);
-            let exported = loader.symbol(b"f").expect("it is exported");
+            let exported = call!(called, Loader::symbol(loader, b"f")).expect("it is exported");
             assert!(again.core().contains(&exported.address));
             drop(exported);
             assert!(loader.symbol(b"kernels").is_some());
-            let located = loader.locate(text.address).expect("it is there");
-            assert_eq!(located.0.as_bytes(), b"used");
+            // SAFETY: nobody calls it.
+            let function = unsafe { call!(called, Loader::function(loader, b"f")) };
+            let function: Function<_, extern "C" fn()> = function.expect("it is exported");
+            let owner = call!(called, Function::owner(&function)).expect("a module");
+            assert_eq!(owner.name(), again.name());
+            drop(function);
+            let located = call!(called, Loader::locate(loader, text.address));
+            assert_eq!(located.expect("it is there").0.as_bytes(), b"used");
             let mut names = 0;
-            loader.for_each(|module| names += module.name().as_bytes().len());
+            call!(called, Loader::for_each(loader, |module| names += module.name().as_bytes().len()));
             assert_eq!(names, 8);
             drop(again);
-            loader.disable();
+            call!(called, Loader::disable(loader));
             assert!(loader.is_disabled());
+
+            let address = call!(called, KernelSymbol::address_of(&7_u32));
+            // SAFETY: nobody uses it.
+            let symbol = unsafe { call!(called, KernelSymbol::new("seven", address)) };
+            let symbol = call!(called, KernelSymbol::gpl_only(symbol));
+            let _ = call!(called, KernelSymbol::in_namespace(symbol, &"N"));
+            assert!(call!(called, Ksymtab::find(&table, b"kernels")).is_some());
+            assert_eq!(call!(called, Ksymtab::len(&table)), 1);
+            assert!(!call!(called, Ksymtab::is_empty(&table)));
+            call!(called, Loader::new(another))
         });
+        drop(another);
+
+        let mut called = called.into_inner();
+        let listed = listed().into_iter();
+        let mut from_any: Vec<_> = listed.filter(|(_, any)| *any).map(|(name, _)| name).collect();
+        called.sort_unstable();
+        from_any.sort_unstable();
+        assert_eq!(called, from_any, "what was called, and what the table says");
     }
 }
