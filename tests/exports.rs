@@ -43,6 +43,8 @@ on_every_architecture! {
     fn a_kernel_whose_table_is_broken_says_so_to_whatever_is_loaded<A>() {
         for error in [
             KsymtabError::Duplicate("zebra"),
+            KsymtabError::Unnamed(7),
+            KsymtabError::NameTooLong("zebra"),
             KsymtabError::Size(83),
             KsymtabError::Collision("zebra"),
         ] {

@@ -7,6 +7,7 @@
 use super::Symbol;
 use super::index::{Index, hash};
 use crate::heap::{OutOfMemory, boxed};
+use crate::image::MAX_SYMBOL_NAME;
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::boxed::Box;
 use core::{fmt, ptr};
@@ -71,6 +72,11 @@ pub struct Ksymtab {
 pub enum KsymtabError {
     /// The symbol of this name is exported twice.
     Duplicate(&'static str),
+    /// An entry, the first of which is 0, has no name: no module asks for such a symbol.
+    Unnamed(usize),
+    /// The symbol of this name can be asked for by no module: a name has at most
+    /// [`MAX_SYMBOL_NAME`] bytes.
+    NameTooLong(&'static str),
     /// There is something in the section `modlink_ksymtab` that [`export!`](crate::export) has not
     /// put there: its size in bytes, which is not that of whole entries.
     Size(usize),
@@ -92,6 +98,12 @@ impl fmt::Display for KsymtabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Duplicate(name) => write!(f, "the kernel exports {name} twice"),
+            Self::Unnamed(index) => write!(f, "entry {index} of the kernel's exports has no name"),
+            Self::NameTooLong(name) => {
+                let length = name.len();
+                write!(f, "the kernel exports a symbol whose name has {length} bytes, of which ")?;
+                write!(f, "{MAX_SYMBOL_NAME} can be asked for: {name:.64}…")
+            }
             Self::Size(size) => {
                 write!(f, "section modlink_ksymtab has {size} bytes, which are not whole entries")
             }
@@ -122,7 +134,7 @@ impl Ksymtab {
         // SAFETY: what is there is a box that has been leaked.
         let made = || unsafe { TABLE.load(Ordering::Acquire).as_ref::<'static>() };
         if made().is_none() {
-            let new = match Self::entries().and_then(Self::new) {
+            let new = match Self::entries().and_then(Self::of) {
                 Err(KsymtabError::OutOfMemory) => Err(OutOfMemory),
                 new => boxed(new),
             };
@@ -192,8 +204,15 @@ impl Ksymtab {
     /// ```
     ///
     /// # Errors
-    /// [`KsymtabError::Duplicate`], [`KsymtabError::Collision`] and [`KsymtabError::OutOfMemory`].
+    /// All of [`KsymtabError`] but [`Size`](KsymtabError::Size).
     pub fn new(symbols: &'static [KernelSymbol]) -> Result<Self, KsymtabError> {
+        let unnamed = symbols.iter().position(KernelSymbol::is_none);
+        unnamed.map_or(Ok(()), |index| Err(KsymtabError::Unnamed(index)))?;
+        Self::of(symbols)
+    }
+
+    /// The table of these entries, of which those without a name count for nothing.
+    fn of(symbols: &'static [KernelSymbol]) -> Result<Self, KsymtabError> {
         Self::with_room(symbols, symbols.len()).or_else(|error| match error {
             // In twice the room there is a slot for names that had none.
             KsymtabError::Collision(_) => Self::with_room(symbols, symbols.len().saturating_mul(2)),
@@ -208,6 +227,9 @@ impl Ksymtab {
             if symbol.is_none() {
                 table.index.skip();
                 continue;
+            }
+            if symbol.name.len() > MAX_SYMBOL_NAME {
+                return Err(KsymtabError::NameTooLong(symbol.name));
             }
             let hash = hash(symbol.name.as_bytes());
             if table.find_hashed(symbol.name.as_bytes(), hash).is_some() {
@@ -353,6 +375,10 @@ macro_rules! export {
         const _: () = {
             const NAME: &str = $crate::export!(@name $name);
             const _: () = ::core::assert!(!NAME.is_empty(), "an exported symbol has a name");
+            const _: () = ::core::assert!(
+                NAME.len() <= $crate::image::MAX_SYMBOL_NAME,
+                "no module can ask for a name that long"
+            );
             #[used]
             #[unsafe(link_section = "modlink_ksymtab")]
             static ENTRY: $crate::symbols::KernelSymbol = {
@@ -388,10 +414,9 @@ mod tests {
 
     #[test]
     fn finds_every_symbol_of_a_table_in_any_order_and_nothing_else() {
-        static TABLE: [KernelSymbol; 5] = [
+        static TABLE: [KernelSymbol; 4] = [
             symbol("b", 1),
             symbol("ab", 2).gpl_only(),
-            symbol("", 3),
             symbol("a", 4).in_namespace(&"N"),
             symbol("yield", 5).gpl_only().in_namespace(&"N"),
         ];
@@ -416,10 +441,36 @@ mod tests {
     fn a_table_with_nothing_in_it_finds_nothing() {
         static NOTHING: [KernelSymbol; 2] = [symbol("", 1), symbol("", 2)];
         for table in [&NOTHING[..], &[]] {
-            let table = Ksymtab::new(table).unwrap();
+            let table = Ksymtab::of(table).unwrap();
             assert!(table.is_empty());
             assert_eq!((table.len(), table.find(b"")), (0, None));
         }
+    }
+
+    #[test]
+    fn rejects_a_table_with_an_entry_without_a_name() {
+        static UNNAMED: [KernelSymbol; 2] = [symbol("a", 1), symbol("", 2)];
+        let error = Ksymtab::new(&UNNAMED).unwrap_err();
+        assert_eq!(error, KsymtabError::Unnamed(1));
+        assert_eq!(error.to_string(), "entry 1 of the kernel's exports has no name");
+    }
+
+    #[test]
+    fn rejects_a_table_with_a_name_that_is_longer_than_a_module_can_ask_for() {
+        static BYTES: [u8; MAX_SYMBOL_NAME + 1] = [b'n'; MAX_SYMBOL_NAME + 1];
+        let (longest, longer) = (&BYTES[1..], &BYTES[..]);
+        let table_of = |name: &'static [u8]| {
+            let name = core::str::from_utf8(name).unwrap();
+            Ksymtab::new(alloc::vec![symbol(name, 1)].leak())
+        };
+        assert!(table_of(longest).unwrap().find(longest).is_some());
+        let error = table_of(longer).unwrap_err();
+        assert!(matches!(error, KsymtabError::NameTooLong(name) if name.as_bytes() == longer));
+        let text = error.to_string();
+        let first = &"n".repeat(64);
+        let expected =
+            "the kernel exports a symbol whose name has 512 bytes, of which 511 can be asked for: ";
+        assert_eq!(text, alloc::format!("{expected}{first}…"));
     }
 
     #[test]

@@ -194,6 +194,10 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         match size {
             0 => Err(KsymtabError::OutOfMemory),
             1 => Err(KsymtabError::Size(size)),
+            3 => Err(KsymtabError::NameTooLong(
+                // SAFETY: never runs.
+                unsafe { core::str::from_utf8_unchecked(symbol.name) },
+            )),
             size => Ok((size & 1 == 0).then_some(symbol)),
         }
     }
