@@ -180,7 +180,7 @@
 //! - Pages are entries of page tables, mapped as not executable, and what the processor remembers of them is
 //!   flushed by the [`Stale`](platform::region::Stale) that each operation returns.
 //! - The region is a plain `static`: its addresses are known, and are within reach of the kernel's. Where the
-//!   kernel lies, its linker script says, which also keeps the exports (`src/symbols/ksymtab.ld`).
+//!   kernel lies, its linker script says, which also keeps the exports (`src/symbols/ksymtab.ld`), or the linker.
 //! - There is a global allocator, and [`Platform::log`] prints: what is unusual about a module is said there.
 //! - Modules are compiled with `-mcmodel=kernel`, if the kernel lies in the topmost 2 GiB or in the lowest.
 //!

@@ -6,13 +6,10 @@
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-// Each gets a section of its own, of which `ld -r` makes one.
-#[used]
-#[unsafe(link_section = ".modinfo")]
-static NAME: [u8; 13] = *b"name=counter\0";
-#[used]
-#[unsafe(link_section = ".modinfo")]
-static LICENSE: [u8; 21] = *b"license=Dual MIT/GPL\0";
+include!("module.rs");
+
+modinfo!("name" = "counter");
+modinfo!("license" = "Dual MIT/GPL");
 
 unsafe extern "C" {
     fn _printk(format: *const c_char, ...) -> c_int;
@@ -38,24 +35,8 @@ extern "C" fn count_squared(index: u32) -> u32 {
     count(SQUARES[index as usize])
 }
 
-// An entry of the table of exports: the symbol, its name, its namespace, each by its distance.
-macro_rules! export {
-    ($($symbol:literal)+) => {
-        $(core::arch::global_asm!(
-            ".pushsection __ksymtab_strings, \"aMS\", @progbits, 1",
-            concat!("__kstrtab_", $symbol, ": .asciz \"", $symbol, "\""),
-            concat!("__kstrtabns_", $symbol, ": .asciz \"\""),
-            ".popsection",
-            concat!(".pushsection \"___ksymtab+", $symbol, "\", \"a\", @progbits"),
-            ".balign 4",
-            concat!(".long ", $symbol, " - ."),
-            concat!(".long __kstrtab_", $symbol, " - ."),
-            concat!(".long __kstrtabns_", $symbol, " - ."),
-            ".popsection",
-        );)+
-    };
-}
-export!("count" "count_squared");
+export_symbol!("count");
+export_symbol!("count_squared");
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init.text")]

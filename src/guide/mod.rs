@@ -45,6 +45,10 @@ pub mod modules_in_c {}
 /// ```rust,ignore
 #[doc = include_str!("counter.rs")]
 /// ```
+/// # module.rs
+/// ```rust,ignore
+#[doc = include_str!("module.rs")]
+/// ```
 pub mod modules_in_rust {}
 
 #[doc = include_str!("costs.md")]
