@@ -90,7 +90,7 @@ impl Stubs {
     /// The stub of that name, if it was given alone.
     fn named(&self, name: &[u8]) -> Option<Symbol<'static>> {
         let (name, address) = self.names.get_key_value(name)?;
-        Some(Symbol { name, address: *address as u64, gpl_only: false, namespace: b"" })
+        Some(Symbol::new(name, *address as u64))
     }
 
     /// The address of a function that returns `value`.

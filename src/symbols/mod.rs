@@ -12,6 +12,7 @@ pub(crate) use index::{Index, hash};
 
 /// An exported symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Symbol<'a> {
     /// Its name.
     pub name: &'a [u8],
@@ -21,4 +22,21 @@ pub struct Symbol<'a> {
     pub gpl_only: bool,
     /// The namespace that a module has to import to use it; empty if it is in none.
     pub namespace: &'a [u8],
+}
+
+impl<'a> Symbol<'a> {
+    /// A symbol for every module, in no namespace.
+    pub const fn new(name: &'a [u8], address: u64) -> Self {
+        Self { name, address, gpl_only: false, namespace: b"" }
+    }
+
+    /// The same for modules under a licence compatible with the GPL alone.
+    pub const fn gpl_only(self) -> Self {
+        Self { gpl_only: true, ..self }
+    }
+
+    /// The same in a namespace, which a module has to import.
+    pub const fn in_namespace(self, namespace: &'a [u8]) -> Self {
+        Self { namespace, ..self }
+    }
 }

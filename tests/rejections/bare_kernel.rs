@@ -81,12 +81,7 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
         let name = self.imports.iter().find(|import| import.as_bytes() == name);
         let address = self.on.kernel();
-        Ok(name.map(|name| Symbol {
-            name: name.as_bytes(),
-            address,
-            gpl_only: false,
-            namespace: b"",
-        }))
+        Ok(name.map(|name| Symbol::new(name.as_bytes(), address)))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

@@ -513,11 +513,9 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
             return Err(error);
         }
         let found = self.exports.get_key_value(name);
-        Ok(found.map(|(name, export)| Symbol {
-            name,
-            address: export.address,
-            gpl_only: export.gpl_only,
-            namespace: &export.namespace,
+        Ok(found.map(|(name, export)| {
+            let symbol = Symbol::new(name, export.address).in_namespace(&export.namespace);
+            if export.gpl_only { symbol.gpl_only() } else { symbol }
         }))
     }
 

@@ -153,7 +153,7 @@ unsafe impl<A: Arch> Platform for SparseKernel<A> {
         }
         let found = self.exports.get(low).filter(|found| found.as_slice() == name);
         let address = range::<A>().0 + 16 * low as u64;
-        Ok(found.map(|name| Symbol { name, address, gpl_only: false, namespace: b"" }))
+        Ok(found.map(|name| Symbol::new(name, address)))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

@@ -190,7 +190,8 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         let size = number(address, 0) as usize;
         // SAFETY: never runs.
         let namespace = unsafe { core::slice::from_raw_parts(opaque_pointer(size, 1), size) };
-        let symbol = Symbol { name: namespace, address, gpl_only: address & 1 == 0, namespace };
+        let mut symbol = Symbol::new(namespace, address).in_namespace(namespace);
+        symbol.gpl_only = address & 1 == 0;
         match size {
             0 => Err(KsymtabError::OutOfMemory),
             1 => Err(KsymtabError::Size(size)),
