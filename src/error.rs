@@ -6,6 +6,8 @@ use crate::image;
 use crate::link;
 use crate::module::namespace::OF_MODULES;
 use crate::module::{EntryProblem, ModInfoProblem};
+#[cfg(feature = "versions")]
+use crate::module::{Unversioned, VersionsProblem};
 use crate::name::Name;
 use crate::platform::{AllocateError, Refusal};
 use crate::symbols::{ExportProblem, KsymtabError};
@@ -37,6 +39,30 @@ pub enum LoadError {
     Denied(Name),
     /// It imports this namespace, which names the modules that it is for.
     ModuleNamespace(Name),
+    /// The versions of what it imports are not what they should be.
+    #[cfg(feature = "versions")]
+    Versions(VersionsProblem),
+    /// It was compiled for another kernel.
+    #[cfg(feature = "versions")]
+    Vermagic {
+        /// What it says: its `vermagic`.
+        module: Name,
+        /// What the kernel says ([`Platform::vermagic`](crate::Platform::vermagic)).
+        kernel: Name,
+    },
+    /// It was compiled for another layout of Linux's `struct module`: the version of `module_layout`
+    /// differs.
+    #[cfg(feature = "versions")]
+    ModuleLayout {
+        /// The version that it was compiled for.
+        wanted: u32,
+        /// The kernel's.
+        found: u32,
+    },
+    /// It lacks something by which it is compared with the kernel, which does not load such modules
+    /// ([`Platform::force_load`](crate::Platform::force_load)).
+    #[cfg(feature = "versions")]
+    Unversioned(Unversioned),
     /// A module of this name is loaded.
     Exists(Name),
     /// A module of this name is coming or going.
@@ -108,6 +134,19 @@ pub enum ImportProblem {
     Proprietary(Name),
     /// The symbol is in this namespace, which the module does not import or is not named by.
     Namespace(Name),
+    /// The symbol has another version than the module was compiled for.
+    #[cfg(feature = "versions")]
+    Version {
+        /// The one that the module was compiled for.
+        wanted: u32,
+        /// The one of what is exported.
+        found: u32,
+    },
+    /// The symbol has a version and the module has none of its imports, or they are not to be compared,
+    /// and the kernel does not load such modules
+    /// ([`Platform::force_load`](crate::Platform::force_load)).
+    #[cfg(feature = "versions")]
+    Unversioned,
     /// The init function of the module that exports it has not returned yet.
     Coming(Name),
     /// The same, and waiting for that was interrupted.
@@ -151,6 +190,11 @@ impl LoadError {
             | Self::Export(_)
             | Self::Duplicate { .. }
             | Self::Entry { .. } => Errno::ENOEXEC,
+            #[cfg(feature = "versions")]
+            Self::Versions(_)
+            | Self::Vermagic { .. }
+            | Self::ModuleLayout { .. }
+            | Self::Unversioned(_) => Errno::ENOEXEC,
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
             Self::Refused(refusal) => refusal.errno,
             Self::Exists(_) => Errno::EEXIST,
@@ -175,6 +219,8 @@ impl ImportProblem {
         match self {
             Self::GplOnly | Self::Proprietary(_) | Self::Going(_) => Errno::ENOENT,
             Self::Namespace(_) => Errno::EINVAL,
+            #[cfg(feature = "versions")]
+            Self::Version { .. } | Self::Unversioned => Errno::EINVAL,
             Self::Coming(_) => Errno::EBUSY,
             Self::Interrupted(_) => Errno::EINTR,
         }
@@ -212,6 +258,20 @@ impl fmt::Display for LoadError {
             Self::ModuleNamespace(name) => {
                 write!(f, "imports namespace {name}, which is for the modules that it names")
             }
+            #[cfg(feature = "versions")]
+            Self::Versions(problem) => problem.fmt(f),
+            #[cfg(feature = "versions")]
+            Self::Vermagic { module, kernel } => {
+                write!(f, "compiled for the kernel \"{module}\", which is not this, \"{kernel}\"")
+            }
+            #[cfg(feature = "versions")]
+            Self::ModuleLayout { wanted, found } => write!(
+                f,
+                "compiled for another struct module: its module_layout is {wanted:#010x}, the \
+                 kernel's {found:#010x}"
+            ),
+            #[cfg(feature = "versions")]
+            Self::Unversioned(lacking) => write!(f, "not loaded by force: {lacking}"),
             Self::Exists(name) => write!(f, "module {name} is loaded already"),
             Self::Busy(name) => write!(f, "module {name} is coming or going"),
             Self::Interrupted(name) => {
@@ -265,6 +325,12 @@ impl fmt::Display for ImportProblem {
                 write!(f, "in namespace {name}, which does not name this module")
             }
             Self::Namespace(name) => write!(f, "in namespace {name}, which is not imported"),
+            #[cfg(feature = "versions")]
+            Self::Version { wanted, found } => {
+                write!(f, "compiled for its version {wanted:#010x}, which is {found:#010x}")
+            }
+            #[cfg(feature = "versions")]
+            Self::Unversioned => write!(f, "not loaded by force: {}", Unversioned::Imports),
             Self::Coming(name) => {
                 write!(f, "its module {name} is coming: its init function has not returned yet")
             }

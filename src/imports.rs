@@ -4,6 +4,8 @@ use crate::error::{ImportProblem, LoadError};
 use crate::heap::{OutOfMemory, exact};
 use crate::image::{Binding, ModInfo};
 use crate::link::ResolveError;
+#[cfg(feature = "versions")]
+use crate::module::Compared;
 use crate::module::{License, LinkStatistics, Module, Namespaces, Reference, State, Uses};
 use crate::name::Name;
 use crate::platform::{Platform, WaitError};
@@ -16,6 +18,8 @@ pub(crate) struct Imports<'l, P: Platform> {
     platform: &'l P,
     registry: &'l Registry<P>,
     namespaces: &'l Namespaces<'l>,
+    #[cfg(feature = "versions")]
+    versions: Compared<'l, P>,
     /// The number of the load.
     load: u32,
     license: License,
@@ -71,11 +75,22 @@ impl<'l, P: Platform> Imports<'l, P> {
         registry: &'l Registry<P>,
         modinfo: &ModInfo<'l>,
         namespaces: &'l Namespaces<'l>,
+        #[cfg(feature = "versions")] versions: Compared<'l, P>,
     ) -> Self {
         let license = License::stated(modinfo);
         let (uses, statistics) = (Vec::new(), LinkStatistics::default());
         let load = registry.number_of_load();
-        Self { platform, registry, namespaces, load, license, uses, statistics }
+        Self {
+            platform,
+            registry,
+            namespaces,
+            #[cfg(feature = "versions")]
+            versions,
+            load,
+            license,
+            uses,
+            statistics,
+        }
     }
 
     /// The address of the symbol of that name, the kernel's before any module's. A module that
@@ -139,12 +154,20 @@ impl<'l, P: Platform> Imports<'l, P> {
 
     fn may_use(&mut self, symbol: &Symbol<'_>) -> Result<(), ImportProblem> {
         self.license.uses(symbol)?;
+        #[cfg(feature = "versions")]
+        self.versions.may_use(symbol)?;
         self.namespaces.may_use(symbol.namespace)
     }
 
     /// Whether the module and all that it uses are GPL-compatible.
     pub fn is_gpl_compatible(&self) -> bool {
         self.license.is_gpl_compatible()
+    }
+
+    /// Whether the module was loaded though it lacks what it is compared by.
+    #[cfg(feature = "versions")]
+    pub fn is_forced(&self) -> bool {
+        self.versions.is_forced()
     }
 
     /// What has been used: the modules, held, and how many symbols.

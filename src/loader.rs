@@ -6,9 +6,11 @@ use crate::heap::{OutOfMemory, boxed_if};
 use crate::image::{self, Image, KnownSections};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
+#[cfg(feature = "versions")]
+use crate::module::Compared;
 use crate::module::{
-    Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, Memory, Module, Namespaces,
-    Reference, Sections, State, denied, modinfo,
+    Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Memory, Module,
+    Namespaces, Reference, Sections, State, denied, modinfo,
 };
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected, page_size};
@@ -84,7 +86,7 @@ impl<P: Platform> Loader<P> {
     /// The first step that fails. Everything that was taken by then has been freed, or is by
     /// [`reap`](Self::reap) if somebody was looking at it.
     pub fn load(&self, file: &[u8]) -> Result<Reference<P>, LoadError> {
-        self.load_reading(file, || Ok(Vec::new()))
+        self.load_reading(file, LoadOptions::default(), || Ok(Vec::new()))
     }
 
     /// As [`load`](Self::load), with arguments, which are copied.
@@ -92,7 +94,7 @@ impl<P: Platform> Loader<P> {
     /// # Errors
     /// As for [`load`](Self::load).
     pub fn load_with(&self, file: &[u8], arguments: &[u8]) -> Result<Reference<P>, LoadError> {
-        self.load_reading(file, || {
+        self.load_reading(file, LoadOptions::default(), || {
             let mut copy = Vec::new();
             copy.try_reserve_exact(arguments.len()).map_err(|_| Errno::ENOMEM)?;
             copy.extend_from_slice(arguments);
@@ -101,13 +103,18 @@ impl<P: Platform> Loader<P> {
     }
 
     /// As [`load`](Self::load); `arguments` reads them from where they are, once the module is
-    /// linked, which is when Linux does.
+    /// linked, which is when Linux does; `options` say what else is to be otherwise.
     ///
     /// # Errors
     /// As for [`load`](Self::load); [`LoadError::Arguments`] if they cannot be read.
     pub fn load_reading(
         &self,
         file: &[u8],
+        #[cfg_attr(
+            not(feature = "versions"),
+            expect(unused_variables, reason = "what they leave out is not done")
+        )]
+        options: LoadOptions,
         arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
     ) -> Result<Reference<P>, LoadError> {
         self.disabled.check(LoadError::Disabled)?;
@@ -118,6 +125,8 @@ impl<P: Platform> Loader<P> {
         let name = modinfo::name::<P::Arch>(image.modinfo())?;
         // Policy decides about what has been checked, and before anything is taken for it.
         self.admit(&image, name)?;
+        #[cfg(feature = "versions")]
+        let versions = Compared::check(&self.platform, name, &image, options)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
@@ -134,8 +143,14 @@ impl<P: Platform> Loader<P> {
 
         // Not before: Linux looks at them with the first symbol that is in one.
         let namespaces = Namespaces::of(name, image.modinfo())?;
-        let mut imports =
-            Imports::new(&self.platform, &self.registry, image.modinfo(), &namespaces);
+        let mut imports = Imports::new(
+            &self.platform,
+            &self.registry,
+            image.modinfo(),
+            &namespaces,
+            #[cfg(feature = "versions")]
+            versions,
+        );
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
 
@@ -147,6 +162,8 @@ impl<P: Platform> Loader<P> {
         let extra = self.extra(arguments, &image, &plan, provided)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
         let gpl_compatible = imports.is_gpl_compatible();
+        #[cfg(feature = "versions")]
+        let is_forced = imports.is_forced();
         let (uses, statistics) = imports.into_uses()?;
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
@@ -156,6 +173,8 @@ impl<P: Platform> Loader<P> {
         let content = Content {
             extra,
             gpl_compatible,
+            #[cfg(feature = "versions")]
+            is_forced,
             has_init: entry.init.is_some(),
             exit: entry.exit.and_then(|address| core.offset_plus_1(address)),
             ignored,

@@ -3,7 +3,7 @@
 
 use modlink::arch::Arch;
 use modlink::symbols::ExportProblem;
-use modlink::{Errno, LoadError};
+use modlink::{Errno, LoadError, LoadOptions};
 use modlink_host::{
     HostKernel, HostLoader, ModuleFile, Operation, colliding_names, on_every_architecture,
 };
@@ -26,7 +26,7 @@ fn load_without_room_for_an_index<A: Arch>(
 ) -> (Result<(), LoadError>, usize) {
     heap::until_failing(|fail| {
         loader
-            .load_reading(file, || {
+            .load_reading(file, LoadOptions::default(), || {
                 fail();
                 Ok(Vec::new())
             })

@@ -1,7 +1,7 @@
 //! A module comes, is initialised, lives and goes.
 
 use modlink::platform::{Event, Level, Protection, Purpose};
-use modlink::{Errno, LoadError, State, UnloadError};
+use modlink::{Errno, LoadError, LoadOptions, State, UnloadError};
 use modlink_host::{HostKernel, ModuleFile, Step, address_in, corpus, on_every_architecture};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -304,7 +304,8 @@ on_every_architecture! {
     fn the_arguments_are_kept<A>() {
         let loader = HostKernel::<A>::new().boot();
         let arguments = || Ok(b"debug=1 name=x".to_vec());
-        loader.load_reading(&ModuleFile::<A>::new("m").build(), arguments).unwrap();
+        let file = ModuleFile::<A>::new("m").build();
+        loader.load_reading(&file, LoadOptions::default(), arguments).unwrap();
         assert_eq!(loader.find(b"m").unwrap().arguments(), b"debug=1 name=x");
     }
 
@@ -314,12 +315,12 @@ on_every_architecture! {
         let unreadable = || Err(Errno::EFAULT);
 
         let fine = ModuleFile::<A>::new("m").build();
-        let error = loader.load_reading(&fine, unreadable).unwrap_err();
+        let error = loader.load_reading(&fine, LoadOptions::default(), unreadable).unwrap_err();
         assert_eq!(error, LoadError::Arguments(Errno::EFAULT));
         assert_eq!(error.errno(), Errno::EFAULT);
 
         let unlinkable = ModuleFile::<A>::new("m").imports("nobody_has_it").build();
-        let error = loader.load_reading(&unlinkable, unreadable).unwrap_err();
+        let error = loader.load_reading(&unlinkable, LoadOptions::default(), unreadable).unwrap_err();
         assert_eq!(error.errno(), Errno::ENOENT);
         assert_eq!(loader.platform().snapshot(), before);
     }

@@ -1,7 +1,7 @@
 //! Names of modules, which are taken from when their linking begins.
 
 use modlink::arch::Arch;
-use modlink::{Errno, LoadError};
+use modlink::{Errno, LoadError, LoadOptions};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -25,7 +25,8 @@ fn load_slowly<A: Arch>(loader: &HostLoader<A>, name: &str, linked: Sender<()>, 
         go.recv_timeout(LIMIT).map_err(|_| Errno::EFAULT)?;
         Ok(Vec::new())
     };
-    loader.load_reading(&ModuleFile::<A>::new(name).build(), wait).unwrap();
+    let file = ModuleFile::<A>::new(name).build();
+    loader.load_reading(&file, LoadOptions::default(), wait).unwrap();
 }
 
 on_every_architecture! {

@@ -1,7 +1,7 @@
 //! A load waits for another that has its name, or whose module it needs, where the kernel can.
 
 use modlink::arch::Arch;
-use modlink::{ImportProblem, LoadError, State, UnloadError};
+use modlink::{ImportProblem, LoadError, LoadOptions, State, UnloadError};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -198,7 +198,7 @@ on_every_architecture! {
                     arguments.pass();
                     Err(modlink::Errno::EFAULT)
                 };
-                loader.load_reading(&file, unreadable).map(drop)
+                loader.load_reading(&file, LoadOptions::default(), unreadable).map(drop)
             });
             gate.reached();
             let second = scope.spawn(|| load(&loader, &file));

@@ -14,13 +14,14 @@ use modlink::{ImportProblem, LoadError, UnloadError};
 /// Makes a function that labels the variants of an error, and a list of the labels.
 macro_rules! labels {
     ($function:ident, $all:ident, $error:ty:
-        $($pattern:pat => $label:literal,)* $(; $($inner:pat => $inner_label:expr,)*)?
+        $($(#[$if:meta])* $pattern:pat => $label:literal,)*
+        $(; $($inner:pat => $inner_label:expr,)*)?
     ) => {
         pub fn $function(error: &$error) -> &'static str {
-            match_variants!(error { $($pattern => $label,)* $($($inner => $inner_label,)*)? })
+            match_variants!(error { $($(#[$if])* $pattern => $label,)* $($($inner => $inner_label,)*)? })
         }
 
-        pub const $all: &[&str] = &[$($label,)*];
+        pub const $all: &[&str] = &[$($(#[$if])* $label,)*];
     };
 }
 
@@ -95,6 +96,10 @@ labels! { import_label, IMPORT, ImportProblem:
     ImportProblem::GplOnly => "import: GplOnly",
     ImportProblem::Proprietary(_) => "import: Proprietary",
     ImportProblem::Namespace(_) => "import: Namespace",
+    #[cfg(feature = "versions")]
+    ImportProblem::Version { .. } => "import: Version",
+    #[cfg(feature = "versions")]
+    ImportProblem::Unversioned => "import: Unversioned",
     ImportProblem::Coming(_) => "import: Coming",
     ImportProblem::Interrupted(_) => "import: Interrupted",
     ImportProblem::Going(_) => "import: Going",
@@ -121,6 +126,14 @@ labels! { load_label, LOAD, LoadError:
     LoadError::ModInfo(ModInfoProblem::Collision) => "load: name Collision",
     LoadError::Denied(_) => "load: Denied",
     LoadError::ModuleNamespace(_) => "load: ModuleNamespace",
+    #[cfg(feature = "versions")]
+    LoadError::Versions(_) => "load: Versions",
+    #[cfg(feature = "versions")]
+    LoadError::Vermagic { .. } => "load: Vermagic",
+    #[cfg(feature = "versions")]
+    LoadError::ModuleLayout { .. } => "load: ModuleLayout",
+    #[cfg(feature = "versions")]
+    LoadError::Unversioned(_) => "load: Unversioned",
     LoadError::Exists(_) => "load: Exists",
     LoadError::Busy(_) => "load: Busy",
     LoadError::Interrupted(_) => "load: Interrupted",
@@ -130,6 +143,10 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Ksymtab(_) => "load: Ksymtab",
     LoadError::Export(ExportProblem::Table(_)) => "load: export Table",
     LoadError::Export(ExportProblem::Flags { .. }) => "load: export Flags",
+    #[cfg(feature = "versions")]
+    LoadError::Export(ExportProblem::Versions { .. }) => "load: export Versions",
+    #[cfg(feature = "versions")]
+    LoadError::Export(ExportProblem::Version { .. }) => "load: export Version",
     LoadError::Export(ExportProblem::String { .. }) => "load: export String",
     LoadError::Export(ExportProblem::Value(_)) => "load: export Value",
     LoadError::Export(ExportProblem::Outside(_)) => "load: export Outside",

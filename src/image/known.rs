@@ -205,8 +205,16 @@ impl fmt::Debug for KnownSection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KnownSections(u64);
 
-const HANDLED: KnownSections = KnownSections::treated(Treatment::Handled);
-const HARMLESS: KnownSections = KnownSections::treated(Treatment::Harmless);
+/// Harmless in the table, and handled where versions are compared.
+const VERSIONS: KnownSections = if cfg!(feature = "versions") {
+    KnownSections::of(["__kcrctab*", "__version_ext_*", "__versions"])
+} else {
+    KnownSections(0)
+};
+const HANDLED: KnownSections =
+    KnownSections(KnownSections::treated(Treatment::Handled).0 | VERSIONS.0);
+const HARMLESS: KnownSections =
+    KnownSections(KnownSections::treated(Treatment::Harmless).0 & !VERSIONS.0);
 const REPORTED: KnownSections = KnownSections::treated(Treatment::Reported);
 
 impl KnownSections {

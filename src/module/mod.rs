@@ -11,11 +11,16 @@ mod license;
 mod memory;
 pub(crate) mod modinfo;
 pub(crate) mod namespace;
+mod options;
 mod reach;
 mod references;
 mod sections;
 mod state;
 mod uses;
+#[cfg(feature = "versions")]
+pub(crate) mod vermagic;
+#[cfg(feature = "versions")]
+mod versions;
 
 pub(crate) use core_memory::CoreMemory;
 pub(crate) use count::Count;
@@ -28,11 +33,16 @@ pub(crate) use memory::Memory;
 pub use modinfo::{ModInfoProblem, max_name};
 pub use namespace::MAX_NAMESPACES;
 pub(crate) use namespace::Namespaces;
+pub use options::LoadOptions;
 pub use references::{Handle, Reference};
 pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
 pub use state::State;
 pub(crate) use uses::Uses;
+#[cfg(feature = "versions")]
+pub(crate) use versions::Compared;
+#[cfg(feature = "versions")]
+pub use versions::{Unversioned, Versions, VersionsProblem};
 
 use crate::heap::{OutOfMemory, boxed_if};
 use crate::image::KnownSection;
@@ -87,6 +97,8 @@ pub struct Module<P: Platform> {
 pub(crate) struct Content<P: Platform> {
     pub extra: Option<Box<Extra>>,
     pub gpl_compatible: bool,
+    #[cfg(feature = "versions")]
+    pub is_forced: bool,
     pub has_init: bool,
     /// Where its exit function is, as an offset in its core part plus 1, which a part has room for:
     /// half the size of an offset that may not be there.
@@ -214,6 +226,13 @@ impl<P: Platform> Module<P> {
     /// uses.
     pub fn is_gpl_compatible(&self) -> bool {
         self.content().gpl_compatible
+    }
+
+    /// Whether it was loaded though it lacks something that the kernel is compared by
+    /// ([`Platform::force_load`]; Linux: taint `F`).
+    #[cfg(feature = "versions")]
+    pub fn is_forced(&self) -> bool {
+        self.content().is_forced
     }
 
     /// The sections that it has and that nobody does anything about, by their names in the

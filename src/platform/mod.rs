@@ -26,6 +26,8 @@ use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::image::Image;
 use crate::module::Module;
+#[cfg(feature = "versions")]
+use crate::module::Unversioned;
 use crate::symbols::{KsymtabError, Symbol};
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -113,6 +115,24 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     fn permit(&self, image: &Image<'_, Self::Arch>) -> Result<(), Refusal> {
         let _ = image;
         Ok(())
+    }
+
+    /// The kernel's vermagic, with which that of each module is compared: its release, a space, and words
+    /// for what else a module depends on, each with a space after it. `None` if it has none.
+    /// Asked once a load, with no lock held.
+    #[cfg(feature = "versions")]
+    fn vermagic(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether a module is loaded that lacks something by which it is compared with the kernel, or that
+    /// the process wants not to be compared (Linux: `CONFIG_MODULE_FORCE_LOAD`). It is by default, as by
+    /// Debian's kernels: the log says so, and [`Module::is_forced`] does. Asked once a load for each, with
+    /// no lock held.
+    #[cfg(feature = "versions")]
+    fn force_load(&self, lacking: Unversioned) -> bool {
+        let _ = lacking;
+        true
     }
 
     /// Calls a function `int f(void)` of a module: by default by the C convention of the target that

@@ -10,6 +10,8 @@ use crate::heap::{OutOfMemory, boxed};
 use crate::image::MAX_SYMBOL_NAME;
 use crate::sync::{AtomicPtr, Ordering};
 use alloc::boxed::Box;
+#[cfg(feature = "versions")]
+use alloc::vec::Vec;
 use core::{fmt, ptr};
 
 /// An entry of the kernel's table.
@@ -64,6 +66,9 @@ impl KernelSymbol {
 pub struct Ksymtab {
     symbols: &'static [KernelSymbol],
     index: Index,
+    /// The versions of the symbols; empty if they have none.
+    #[cfg(feature = "versions")]
+    versions: Vec<Option<u32>>,
 }
 
 /// What is wrong with the kernel's table.
@@ -82,6 +87,9 @@ pub enum KsymtabError {
     Size(usize),
     /// The names of too many symbols have the hash of this one.
     Collision(&'static str),
+    /// The symbol of this name has two versions.
+    #[cfg(feature = "versions")]
+    Versions(&'static str),
     /// The heap has no room for the index.
     OutOfMemory,
 }
@@ -110,6 +118,8 @@ impl fmt::Display for KsymtabError {
             Self::Collision(name) => {
                 write!(f, "the kernel exports too many symbols with the hash of {name}")
             }
+            #[cfg(feature = "versions")]
+            Self::Versions(name) => write!(f, "the kernel gives {name} two versions"),
             Self::OutOfMemory => f.write_str("no memory for an index of the kernel's symbols"),
         }
     }
@@ -129,12 +139,31 @@ impl Ksymtab {
     // Linkers for other formats know no such symbols.
     #[cfg(not(any(target_vendor = "apple", windows)))]
     pub fn linked() -> Result<&'static Self, KsymtabError> {
+        Self::made_once(|| Self::of(Self::entries()?))
+    }
+
+    /// As [`linked`](Self::linked), with [`versions`](Self::with_versions). The first call of either makes
+    /// the table that both return.
+    ///
+    /// # Errors
+    /// [`KsymtabError`] says why there is none.
+    #[cfg(all(feature = "versions", not(any(target_vendor = "apple", windows))))]
+    pub fn linked_with(
+        versions: &'static [(&'static str, u32)],
+    ) -> Result<&'static Self, KsymtabError> {
+        Self::made_once(|| Self::of(Self::entries()?)?.with_versions(versions))
+    }
+
+    #[cfg(not(any(target_vendor = "apple", windows)))]
+    fn made_once(
+        make: impl FnOnce() -> Result<Self, KsymtabError>,
+    ) -> Result<&'static Self, KsymtabError> {
         type Made = Result<Ksymtab, KsymtabError>;
         static TABLE: AtomicPtr<Made> = AtomicPtr::new(ptr::null_mut());
         // SAFETY: what is there is a box that has been leaked.
         let made = || unsafe { TABLE.load(Ordering::Acquire).as_ref::<'static>() };
         if made().is_none() {
-            let new = match Self::entries().and_then(Self::of) {
+            let new = match make() {
                 Err(KsymtabError::OutOfMemory) => Err(OutOfMemory),
                 new => boxed(new),
             };
@@ -222,7 +251,12 @@ impl Ksymtab {
 
     fn with_room(symbols: &'static [KernelSymbol], room: usize) -> Result<Self, KsymtabError> {
         let index = Index::with_room(room)?;
-        let mut table = Self { symbols, index };
+        let mut table = Self {
+            symbols,
+            index,
+            #[cfg(feature = "versions")]
+            versions: Vec::new(),
+        };
         for symbol in symbols {
             if symbol.is_none() {
                 table.index.skip();
@@ -240,6 +274,29 @@ impl Ksymtab {
         Ok(table)
     }
 
+    /// The same table with these versions: names of symbols with CRCs, in any order, such as a build
+    /// script makes of a [`Module.symvers`](super::symvers). What is not in the table is passed over, and
+    /// what has no version is not compared. From a thread: it takes eight bytes of the heap for a symbol.
+    ///
+    /// # Errors
+    /// [`KsymtabError::Versions`] and [`KsymtabError::OutOfMemory`].
+    #[cfg(feature = "versions")]
+    pub fn with_versions(mut self, versions: &[(&str, u32)]) -> Result<Self, KsymtabError> {
+        self.versions.clear();
+        self.versions.try_reserve_exact(self.symbols.len()).map_err(OutOfMemory::from)?;
+        self.versions.resize(self.symbols.len(), None);
+        for (name, crc) in versions {
+            let found = self.position(name.as_bytes(), hash(name.as_bytes()));
+            let Some((position, symbol)) = found else { continue };
+            let Some(version) = self.versions.get_mut(position) else { continue };
+            if version.is_some_and(|version| version != *crc) {
+                return Err(KsymtabError::Versions(symbol.name));
+            }
+            *version = Some(*crc);
+        }
+        Ok(self)
+    }
+
     /// How many symbols the kernel exports.
     pub fn len(&self) -> usize {
         self.symbols.iter().filter(|symbol| !symbol.is_none()).count()
@@ -252,21 +309,31 @@ impl Ksymtab {
 
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let symbol = self.find_hashed(name, hash(name))?;
+        let (_position, symbol) = self.position(name, hash(name))?;
         let KernelSymbol { address, name, namespace, gpl_only } = symbol;
         Some(Symbol {
             name: name.as_bytes(),
             address: *address as usize as u64,
             gpl_only: *gpl_only,
             namespace: namespace.map_or(b"", |namespace| namespace.as_bytes()),
+            #[cfg(feature = "versions")]
+            crc: self.versions.get(_position).copied().flatten(),
         })
     }
 
     fn find_hashed(&self, name: &[u8], hash: u32) -> Option<&'static KernelSymbol> {
+        self.position(name, hash).map(|(_, symbol)| symbol)
+    }
+
+    /// The entry of that name and its index.
+    #[inline]
+    fn position(&self, name: &[u8], hash: u32) -> Option<(usize, &'static KernelSymbol)> {
         let mut found = None;
         self.index.find(hash, &mut |position| {
-            let symbol = self.symbols.get(position as usize);
-            found = symbol.filter(|symbol| symbol.name.as_bytes() == name);
+            let position = position as usize;
+            let symbol = self.symbols.get(position);
+            let symbol = symbol.filter(|symbol| symbol.name.as_bytes() == name);
+            found = symbol.map(|symbol| (position, symbol));
             found.is_some()
         });
         found
@@ -429,12 +496,28 @@ mod tests {
             ("yield", 5, true, "N"),
         ] {
             let (name, namespace) = (name.as_bytes(), namespace.as_bytes());
-            let symbol = Symbol { name, address, gpl_only, namespace };
+            let mut symbol = Symbol::new(name, address).in_namespace(namespace);
+            symbol.gpl_only = gpl_only;
             assert_eq!(table.find(name), Some(symbol));
         }
         for name in ["", "A", "aa", "abc", "c"] {
             assert_eq!(table.find(name.as_bytes()), None);
         }
+    }
+
+    #[cfg(feature = "versions")]
+    #[test]
+    fn a_symbol_has_the_version_that_a_table_in_any_order_gives_it_and_no_two() {
+        static TABLE: [KernelSymbol; 4] =
+            [symbol("b", 1), symbol("", 2), symbol("a", 3), symbol("c", 4)];
+        let with = |versions| Ksymtab::new(&TABLE).unwrap().with_versions(versions);
+        let table = with(&[("d", 1), ("c", 0), ("b", u32::MAX), ("", 2), ("b", u32::MAX)]).unwrap();
+        let versions = ["a", "b", "c"].map(|name| table.find(name.as_bytes()).unwrap().crc);
+        assert_eq!(versions, [None, Some(u32::MAX), Some(0)]);
+        let error = with(&[("b", 1), ("c", 1), ("b", 2)]).unwrap_err();
+        assert_eq!(error, KsymtabError::Versions("b"));
+        assert_eq!(error.to_string(), "the kernel gives b two versions");
+        assert_eq!(Ksymtab::new(&TABLE).unwrap().find(b"b").unwrap().crc, None);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use super::Symbol;
 use crate::arch::{Arch, Class};
+#[cfg(feature = "versions")]
+use crate::image::Flags;
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
 use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME, Section};
@@ -41,6 +43,12 @@ const NORMAL: KnownSection = KnownSection::row(TABLES[0]);
 const GPL_TABLE: KnownSection = KnownSection::row(TABLES[1]);
 const FLAG_TABLE: KnownSection = KnownSection::row(FLAGS);
 
+/// The size of a version in bytes, and of a distance to one.
+#[cfg(feature = "versions")]
+const VERSION: usize = 4;
+#[cfg(feature = "versions")]
+const VERSION_TABLES: KnownSection = KnownSection::row("__kcrctab*");
+
 /// How many symbols of a table may have values that are not in the module's memory, for each of
 /// which all relocations of the table are looked at: a file cannot keep the linker busy for longer
 /// than its size allows. No module of Debian's has any.
@@ -56,6 +64,8 @@ pub(crate) struct Exports<A> {
     tables: [Range<u32>; TABLES.len()],
     /// The table of flags, as an offset in the rodata; beyond it if there is none.
     flags: u32,
+    #[cfg(feature = "versions")]
+    versions: VersionTables,
     arch: PhantomData<A>,
 }
 
@@ -67,6 +77,8 @@ pub(crate) struct ExportTables<'c, A> {
     address: u64,
     tables: [Range<u32>; TABLES.len()],
     flags: u32,
+    #[cfg(feature = "versions")]
+    versions: VersionTables,
     arch: PhantomData<A>,
 }
 
@@ -89,6 +101,24 @@ pub enum ExportProblem {
         flags: usize,
         /// How many entries there are.
         exports: usize,
+    },
+    /// The table of versions of that name has not one for each export.
+    #[cfg(feature = "versions")]
+    Versions {
+        /// The table.
+        table: &'static str,
+        /// How many it has.
+        versions: usize,
+        /// How many exports there are.
+        exports: usize,
+    },
+    /// The entry of that table of versions is a distance to what is not in the module's rodata.
+    #[cfg(feature = "versions")]
+    Version {
+        /// The table.
+        table: &'static str,
+        /// The index of the entry.
+        index: usize,
     },
     /// The name or namespace of an entry is not in the module's rodata, or longer than
     /// [`MAX_SYMBOL_NAME`], or the name is empty.
@@ -115,6 +145,14 @@ impl fmt::Display for ExportProblem {
             }
             Self::Flags { flags, exports } => {
                 write!(f, "{FLAGS} has {flags} bytes for the {exports} entries of __ksymtab")
+            }
+            #[cfg(feature = "versions")]
+            Self::Versions { table, versions, exports } => {
+                write!(f, "{table} has {versions} versions of {exports} exports")
+            }
+            #[cfg(feature = "versions")]
+            Self::Version { table, index } => {
+                write!(f, "{table}: entry {index} is at no version in the module's rodata")
             }
             Self::Value(name) => write!(
                 f,
@@ -161,7 +199,17 @@ impl<A: Arch> Exports<A> {
         if bytes != count && flags != NO_FLAGS {
             return Err(ExportProblem::Flags { flags: bytes, exports: count });
         }
-        let exports = Self { rodata, tables, flags: flags.start, arch: PhantomData };
+        #[cfg(feature = "versions")]
+        let versions =
+            VersionTables::find(image, plan, &rodata, &tables.each_ref().map(entries::<A>))?;
+        let exports = Self {
+            rodata,
+            tables,
+            flags: flags.start,
+            #[cfg(feature = "versions")]
+            versions,
+            arch: PhantomData,
+        };
         exports.tables(placed.bytes(all), placed.address(all)).check(image, plan, placed)?;
         Ok(exports)
     }
@@ -180,7 +228,15 @@ impl<A: Arch> Exports<A> {
     pub fn tables<'c>(&self, rodata: &'c [u8], address: u64) -> ExportTables<'c, A> {
         let Self { tables, flags, .. } = self;
         let (tables, flags) = (tables.clone(), *flags);
-        ExportTables { rodata, address, tables, flags, arch: PhantomData }
+        ExportTables {
+            rodata,
+            address,
+            tables,
+            flags,
+            #[cfg(feature = "versions")]
+            versions: self.versions,
+            arch: PhantomData,
+        }
     }
 }
 
@@ -188,7 +244,15 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     /// Those of a module that exports nothing.
     pub fn none() -> Self {
         let tables = [const { 0..0 }; TABLES.len()];
-        Self { rodata: &[], address: 0, tables, flags: 0, arch: PhantomData }
+        Self {
+            rodata: &[],
+            address: 0,
+            tables,
+            flags: 0,
+            #[cfg(feature = "versions")]
+            versions: VersionTables::NONE,
+            arch: PhantomData,
+        }
     }
 
     /// The exported symbol of that index, if this is its name.
@@ -227,6 +291,10 @@ impl<'c, A: Arch> ExportTables<'c, A> {
             for index in 0..self.len(table) {
                 let symbol =
                     self.entry(table, index).ok_or(ExportProblem::String { table: name, index })?;
+                #[cfg(feature = "versions")]
+                if symbol.crc.is_none() && self.versions.is_there(table) {
+                    return Err(VersionTables::outside(table, index));
+                }
                 let offset = symbol.address.wrapping_sub(core);
                 if offset >= plan.core.size {
                     if outside.next().is_none() {
@@ -284,6 +352,8 @@ impl<'c, A: Arch> ExportTables<'c, A> {
                 0 => b"",
                 address => self.string(address)?,
             },
+            #[cfg(feature = "versions")]
+            crc: self.versions.of::<A>(table, index, self),
         })
     }
 
@@ -300,6 +370,88 @@ impl<'c, A: Arch> ExportTables<'c, A> {
     /// The rodata from an address on.
     fn rodata_from(&self, address: u64) -> Option<&'c [u8]> {
         self.rodata.get(usize::try_from(address.checked_sub(self.address)?).ok()?..)
+    }
+}
+
+/// Where the versions of a module's exports are: `__kcrctab` and `__kcrctab_gpl`, with a CRC of 32 bits
+/// for each export of the table of that name, in its order. Either the CRC itself stands there, or the
+/// distance from there to where it stands (Linux 4.11 to 5.18, `MODULE_REL_CRCS`), which a relocation
+/// that refers to something in the module then gives.
+#[cfg(feature = "versions")]
+#[derive(Clone, Copy, Debug)]
+struct VersionTables {
+    /// As offsets in the rodata; beyond it where there is none.
+    starts: [u32; TABLES.len()],
+    relative: [bool; TABLES.len()],
+}
+
+#[cfg(feature = "versions")]
+impl VersionTables {
+    const NAMES: [&str; TABLES.len()] = ["__kcrctab", "__kcrctab_gpl"];
+    const NONE: Self = Self { starts: [u32::MAX; TABLES.len()], relative: [false; TABLES.len()] };
+
+    /// Those of an image whose tables of exports have so many entries: as many versions as these.
+    fn find<A: Arch>(
+        image: &Image<'_, A>,
+        plan: &Plan,
+        rodata: &Range<u32>,
+        exports: &[usize; TABLES.len()],
+    ) -> Result<Self, ExportProblem> {
+        let mut found = Self::NONE;
+        let places = found.starts.iter_mut().zip(&mut found.relative);
+        for ((table, exports), (start, relative)) in
+            Self::NAMES.into_iter().zip(exports).zip(places)
+        {
+            // Versions of nothing mean nothing.
+            if *exports == 0 {
+                continue;
+            }
+            let named = image.sections().iter().enumerate().find(|(_, section)| {
+                section.known == Some(VERSION_TABLES)
+                    && section.flags.contains(Flags::ALLOC)
+                    && section.name.is(table.as_bytes())
+            });
+            let Some((index, section)) = named else { continue };
+            let range = locate(section, plan.location(index), rodata, VERSION);
+            let range = range.ok_or(ExportProblem::Table(table))?;
+            let versions = range.len() / VERSION;
+            if versions != *exports {
+                return Err(ExportProblem::Versions { table, versions, exports: *exports });
+            }
+            *start = range.start;
+            image.visit_relocations(index, &mut |_, symbol| {
+                *relative |= matches!(symbol.definition(), Definition::Section(_));
+            });
+        }
+        Ok(found)
+    }
+
+    fn is_there(&self, table: usize) -> bool {
+        self.starts.get(table).is_some_and(|start| *start != u32::MAX)
+    }
+
+    #[cold]
+    fn outside(table: usize, index: usize) -> ExportProblem {
+        let table = Self::NAMES.get(table).copied().unwrap_or_default();
+        ExportProblem::Version { table, index }
+    }
+
+    /// The version of the entry of that index in that table; `None` if it has none.
+    fn of<A: Arch>(
+        &self,
+        table: usize,
+        index: usize,
+        exports: &ExportTables<'_, A>,
+    ) -> Option<u32> {
+        let (start, relative) = (*self.starts.get(table)?, *self.relative.get(table)?);
+        let at = index.checked_mul(VERSION)?.checked_add(start as usize)?;
+        let word = |bytes| Fields::<A>::new(bytes).word();
+        let found = word(exports.rodata.get(at..)?)?;
+        if !relative {
+            return Some(found);
+        }
+        let entry = exports.address.wrapping_add(at as u64);
+        word(exports.rodata_from(wrap::<A>(entry.wrapping_add_signed((found as i32).into())))?)
     }
 }
 
@@ -398,6 +550,8 @@ mod tests {
             address: ADDRESS.into(),
             tables: [0..24, 24..36],
             flags: u32::MAX,
+            #[cfg(feature = "versions")]
+            versions: VersionTables::NONE,
             arch: PhantomData,
         };
         let all: Vec<_> = tables.clone().into_iter().collect();

@@ -4,6 +4,8 @@ mod bare_returns;
 mod builtin;
 mod exports;
 mod index;
+#[cfg(feature = "versions")]
+pub mod symvers;
 
 pub use builtin::{KernelSymbol, Ksymtab, KsymtabError};
 pub use exports::{ExportProblem, KsymtabFormat, MAX_OUTSIDE};
@@ -22,12 +24,23 @@ pub struct Symbol<'a> {
     pub gpl_only: bool,
     /// The namespace that a module has to import to use it; empty if it is in none.
     pub namespace: &'a [u8],
+    /// Its version: a CRC of its type, which modules that use it were compiled for. `None` if it has
+    /// none, so that nothing is compared.
+    #[cfg(feature = "versions")]
+    pub crc: Option<u32>,
 }
 
 impl<'a> Symbol<'a> {
-    /// A symbol for every module, in no namespace.
+    /// A symbol for every module, in no namespace, without a version.
     pub const fn new(name: &'a [u8], address: u64) -> Self {
-        Self { name, address, gpl_only: false, namespace: b"" }
+        Self {
+            name,
+            address,
+            gpl_only: false,
+            namespace: b"",
+            #[cfg(feature = "versions")]
+            crc: None,
+        }
     }
 
     /// The same for modules under a licence compatible with the GPL alone.
@@ -38,5 +51,11 @@ impl<'a> Symbol<'a> {
     /// The same in a namespace, which a module has to import.
     pub const fn in_namespace(self, namespace: &'a [u8]) -> Self {
         Self { namespace, ..self }
+    }
+
+    /// The same with a version.
+    #[cfg(feature = "versions")]
+    pub const fn with_crc(self, crc: u32) -> Self {
+        Self { crc: Some(crc), ..self }
     }
 }

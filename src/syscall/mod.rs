@@ -10,7 +10,7 @@ use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::image::raw;
 use crate::loader::Loader;
-use crate::module::max_name;
+use crate::module::{LoadOptions, max_name};
 use crate::platform::{Level, page_size};
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -73,7 +73,7 @@ pub fn init_module<P: ProcessPlatform>(
         return Err(Errno::ENOMEM);
     }
     let file = copy(platform, image, length as usize)?;
-    load(loader, &file, arguments)
+    load(loader, &file, LoadOptions::default(), arguments)
 }
 
 /// Loads the module whose file `descriptor` has open for reading; `arguments` is the address of a
@@ -96,7 +96,7 @@ pub fn finit_module<P: ProcessPlatform>(
     if flags.contains(FinitFlags::COMPRESSED_FILE) {
         return Err(Errno::EOPNOTSUPP);
     }
-    load(loader, &file, arguments)
+    load(loader, &file, options(flags), arguments)
 }
 
 /// Unloads the module whose name is the NUL-terminated string at `name`.
@@ -144,6 +144,14 @@ pub fn dispatch<P: ProcessPlatform>(
     }
 }
 
+/// What the flags ask of a load.
+fn options(flags: FinitFlags) -> LoadOptions {
+    LoadOptions {
+        ignore_modversions: flags.contains(FinitFlags::IGNORE_MODVERSIONS),
+        ignore_vermagic: flags.contains(FinitFlags::IGNORE_VERMAGIC),
+    }
+}
+
 fn permitted<P: ProcessPlatform>(loader: &Loader<P>) -> Result<(), Errno> {
     let permitted = loader.platform().may_manage_modules() && !loader.is_disabled();
     if permitted { Ok(()) } else { Err(Errno::EPERM) }
@@ -172,10 +180,15 @@ fn read<P: ProcessPlatform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Er
     Ok(bytes)
 }
 
-fn load<P: ProcessPlatform>(loader: &Loader<P>, file: &[u8], arguments: u64) -> Result<(), Errno> {
+fn load<P: ProcessPlatform>(
+    loader: &Loader<P>,
+    file: &[u8],
+    options: LoadOptions,
+    arguments: u64,
+) -> Result<(), Errno> {
     let platform = loader.platform();
     let read_arguments = || string(platform, arguments, MAX_ARGUMENTS, Excess::Error);
-    match loader.load_reading(file, read_arguments) {
+    match loader.load_reading(file, options, read_arguments) {
         Ok(_) => Ok(()),
         Err(error) => {
             platform.log(Level::Error, format_args!("module not loaded: {error}"));

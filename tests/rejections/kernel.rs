@@ -10,7 +10,9 @@ use modlink::image::KnownSection;
 use modlink::module::ModInfoProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
 use modlink::symbols::{ExportProblem, KsymtabError};
-use modlink::{Errno, ImportProblem, LoadError, Name, Platform, UnloadError, Unreachable};
+use modlink::{
+    Errno, ImportProblem, LoadError, LoadOptions, Name, Platform, UnloadError, Unreachable,
+};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, colliding_names};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,6 +85,8 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
         outcomes.extend(no_protection::<A>(on));
         outcomes.extend(no_arguments::<A>(on));
         outcomes.extend(failing_inits::<A>(on));
+        #[cfg(feature = "versions")]
+        outcomes.extend(crate::versions::outcomes::<A>(on));
         outcomes
     })
 }
@@ -110,10 +114,10 @@ impl Outcome {
     }
 }
 
-type Loader<A> = Arc<HostLoader<A>>;
+pub type Loader<A> = Arc<HostLoader<A>>;
 
 /// Loads a file that has to be rejected.
-fn load<A: Arch>(
+pub fn load<A: Arch>(
     loader: &Loader<A>,
     file: &[u8],
     want: LoadError,
@@ -132,7 +136,7 @@ fn load_reading<A: Arch>(
     says: &str,
 ) -> Outcome {
     let before = loader.platform().snapshot();
-    let got = loader.load_reading(file, arguments).err();
+    let got = loader.load_reading(file, LoadOptions::default(), arguments).err();
     Outcome {
         name: format!("{want:?}"),
         got: got.map(Rejection::Load),
@@ -171,7 +175,7 @@ fn kernel_for<A: Arch>(on: Architecture) -> HostKernel<A> {
 }
 
 /// The real module under the name `user`, importing `crc_itu_t` instead of defining it.
-fn user(on: Architecture) -> Edit {
+pub fn user(on: Architecture) -> Edit {
     let mut file = on.module();
     file.set_modinfo("name", "user");
     let index = file.symbol("crc_itu_t");
@@ -184,7 +188,7 @@ fn exporter<A: Arch>() -> Vec<u8> {
     ModuleFile::<A>::new("exporter").exports("crc_itu_t").init().exit().build()
 }
 
-fn rejected_import(on: Architecture, problem: ImportProblem) -> LoadError {
+pub fn rejected_import(on: Architecture, problem: ImportProblem) -> LoadError {
     let index = on.module().symbol("crc_itu_t");
     let symbol = crate::case::symbol(index, "crc_itu_t");
     LoadError::Import { symbol, problem }

@@ -24,3 +24,5 @@ mod sections;
 mod signature;
 mod symbols;
 mod variants;
+#[cfg(feature = "versions")]
+mod versions;

@@ -35,6 +35,8 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
         identity::cases,
     ];
     let cases = subjects.into_iter().flat_map(|cases| cases(on));
+    #[cfg(feature = "versions")]
+    let cases = cases.chain(crate::versions::cases(on));
     let mut produced: BTreeSet<_> = cases.map(|case| load_label(&case.error)).collect();
     produced.extend(outcomes(on).iter().map(|outcome| match &outcome.want {
         Rejection::Load(error) => load_label(error),

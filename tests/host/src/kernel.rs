@@ -52,6 +52,8 @@ pub struct HostKernel<A: Arch> {
     files: Files,
     privileged: AtomicBool,
     denied: String,
+    #[cfg(feature = "versions")]
+    versions: Versions,
     verify: Verify,
     permit: Permit<A>,
     called: Mutex<Vec<u64>>,
@@ -63,6 +65,15 @@ pub struct HostKernel<A: Arch> {
     queue: Queue,
     watchers: Mutex<Vec<Watcher<A>>>,
     arch: PhantomData<A>,
+}
+
+/// By what modules are compared with the kernel.
+#[cfg(feature = "versions")]
+#[derive(Default)]
+struct Versions {
+    crcs: BTreeMap<Vec<u8>, u32>,
+    vermagic: Option<String>,
+    never_forces: bool,
 }
 
 type Watcher<A> = Arc<dyn Fn(&HostKernel<A>, Event, &Module<HostKernel<A>>) + Send + Sync>;
@@ -102,6 +113,8 @@ impl<A: Arch> HostKernel<A> {
             files: Files::default(),
             privileged: AtomicBool::new(true),
             denied: String::new(),
+            #[cfg(feature = "versions")]
+            versions: Versions::default(),
             verify: Box::new(|_| Ok(())),
             permit: Box::new(|_| Ok(())),
             called: Mutex::default(),
@@ -150,6 +163,27 @@ impl<A: Arch> HostKernel<A> {
     /// The same kernel, started with this deny list.
     pub fn deny(mut self, names: &str) -> Self {
         self.denied = names.into();
+        self
+    }
+
+    /// The same kernel, whose exports of these names have these versions.
+    #[cfg(feature = "versions")]
+    pub fn with_versions<'n>(mut self, crcs: impl IntoIterator<Item = (&'n [u8], u32)>) -> Self {
+        self.versions.crcs.extend(crcs.into_iter().map(|(name, crc)| (name.to_vec(), crc)));
+        self
+    }
+
+    /// The same kernel with this vermagic.
+    #[cfg(feature = "versions")]
+    pub fn with_vermagic(mut self, vermagic: &str) -> Self {
+        self.versions.vermagic = Some(vermagic.into());
+        self
+    }
+
+    /// The same kernel, which loads no module by force.
+    #[cfg(feature = "versions")]
+    pub fn never_force(mut self) -> Self {
+        self.versions.never_forces = true;
         self
     }
 
@@ -515,6 +549,11 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         let found = self.exports.get_key_value(name);
         Ok(found.map(|(name, export)| {
             let symbol = Symbol::new(name, export.address).in_namespace(&export.namespace);
+            #[cfg(feature = "versions")]
+            let symbol = match self.versions.crcs.get(name) {
+                Some(crc) => symbol.with_crc(*crc),
+                None => symbol,
+            };
             if export.gpl_only { symbol.gpl_only() } else { symbol }
         }))
     }
@@ -552,6 +591,18 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn denied_modules(&self) -> &str {
         needs_a_thread("denied_modules");
         &self.denied
+    }
+
+    #[cfg(feature = "versions")]
+    fn vermagic(&self) -> Option<&str> {
+        needs_a_thread("vermagic");
+        self.versions.vermagic.as_deref()
+    }
+
+    #[cfg(feature = "versions")]
+    fn force_load(&self, _: modlink::module::Unversioned) -> bool {
+        needs_a_thread("force_load");
+        !self.versions.never_forces
     }
 
     fn section(&self, name: &str) -> Provision {
