@@ -68,7 +68,7 @@ test-ir2c: setup ## Tests of the bitcode translator for m68k
 .PHONY: test-oracle
 test-oracle: $(architectures:%=test-oracle-%) ## Our linking against GNU ld's, byte for byte, over the corpora
 
-oracle := $(with_rust) cargo run --quiet --release --package oracle --
+oracle := $(with_rust) cargo run --quiet --release --package oracle --bin oracle --
 files_x86_64 := $(corpus)/cloud-amd64 $(corpus)/amd64
 files_i386 := $(corpus)/i386
 files_m68k := $(corpus)/m68k-modules $(corpus)/m68k-libs
@@ -90,6 +90,24 @@ test-oracle-all: setup corpus ## The same with ten seeds (long)
 oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SEED=] [SAMPLE=count]
 	$(if $(DIR),,$(error DIR is not set: make oracle ARCH=$(ARCH) DIR=folder))
 	@$(oracle) --arch $(ARCH) --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE)) $(DIR)
+
+.PHONY: versions test-versions lint-versions
+test_parts += test-versions
+lint: lint-versions
+lint-versions: setup
+	$(with_rust) cargo clippy --quiet --package modlink --package oracle --all-targets \
+		--features modlink/versions,modlink-host/versions,oracle/versions -- -D warnings
+compare_versions := $(with_rust) cargo run --quiet --release --package oracle --features versions \
+	--bin versions --
+versions: setup ## Each CRC that modules under DIR=folder import or export against SYMVERS=Module.symvers [ARCH=]
+	$(if $(DIR),,$(error DIR is not set: make versions ARCH=$(ARCH) DIR=folder SYMVERS=file))
+	$(if $(SYMVERS),,$(error SYMVERS is not set: make versions ARCH=$(ARCH) DIR=$(DIR) SYMVERS=file))
+	@$(compare_versions) --arch $(ARCH) --symvers $(SYMVERS) $(DIR)
+test-versions: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the feature, and all versions of amd64 and i386
+	$(with_rust) cargo test --features versions,modlink-host/versions --lib --test rejections
+	$(with_rust) cargo test --package oracle --features versions --test versions
+	@$(compare_versions) --arch x86_64 --symvers $(corpus)/amd64/Module.symvers $(corpus)/amd64
+	@$(compare_versions) --arch i386 --symvers $(corpus)/i386/Module.symvers $(corpus)/i386
 
 .PHONY: sections
 sections: ## In how many modules of each DIR="folder …" each row of docs/sections.md occurs, and what is in none
