@@ -122,6 +122,11 @@ functions! {
 static FIPS_ENABLED: c_int = 0;
 modlink::export!(static fips_enabled = FIPS_ENABLED);
 
+/// No module refers to it: its version is that of Linux's `struct module`, which a module has been
+/// compiled for.
+static MODULE_LAYOUT: u8 = 0;
+modlink::export!(static module_layout = MODULE_LAYOUT);
+
 /// What modules built for i386 compare their stack canary with, at `%fs:__stack_chk_guard`.
 #[cfg(target_arch = "x86")]
 static STACK_CHK_GUARD: usize = 0xcafe_0d00;

@@ -22,16 +22,26 @@ pub struct TestKernel;
 /// The one loader.
 pub static LOADER: Loader<TestKernel> = Loader::new(TestKernel);
 
+/// The build of Linux whose modules are loaded here: as if this were its kernel.
+struct Build {
+    /// The versions of what its kernel exports.
+    versions: &'static [(&'static str, u32)],
+    vermagic: Option<&'static str>,
+}
+
+/// Written by `build.rs`.
+static BUILD: Build = include!(concat!(env!("OUT_DIR"), "/build_of_linux.rs"));
+
 static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
-    Ksymtab::linked().unwrap_or_else(|error| panic!("{error}")).len()
+    Ksymtab::linked_with(BUILD.versions).unwrap_or_else(|error| panic!("{error}")).len()
 }
 
 /// Whether the kernel itself exports a symbol of that name.
 pub fn exports(name: &[u8]) -> bool {
-    Ksymtab::linked().is_ok_and(|table| table.find(name).is_some())
+    Ksymtab::linked_with(BUILD.versions).is_ok_and(|table| table.find(name).is_some())
 }
 
 /// Gives up the right to load and remove modules for ever.
@@ -74,7 +84,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
-        Ok(Ksymtab::linked()?.find(name).or_else(|| stubs::find(name)))
+        Ok(Ksymtab::linked_with(BUILD.versions)?.find(name).or_else(|| stubs::find(name)))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
@@ -93,6 +103,14 @@ unsafe impl Platform for TestKernel {
         // SAFETY: the loader vouches for the function, which takes no arguments.
         unsafe { This::call(entry as usize, &[]) };
     }
+
+    fn vermagic(&self) -> Option<&str> {
+        forbid_in_interrupt("Platform::vermagic");
+        BUILD.vermagic
+    }
+
+    // The modules of this folder have neither vermagic nor versions, so that force is for all, as where
+    // Linux has CONFIG_MODULE_FORCE_LOAD: which is what the default says.
 
     fn denied_modules(&self) -> &str {
         forbid_in_interrupt("Platform::denied_modules");
