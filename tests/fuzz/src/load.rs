@@ -2,8 +2,10 @@
 
 use crate::{seeds, work};
 use modlink::arch::Arch;
+use modlink::image::Image;
+use modlink::module::Versions;
 use modlink_host::{HostKernel, Trial, corpus};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 /// The kernel of an architecture's target, made at its first input.
@@ -29,10 +31,20 @@ pub fn run<A: Arch>(target: &Target<A>, file: &[u8]) {
     work::check(file.len(), trial.work());
 }
 
-/// A kernel that exports what any of the seeds needs.
+/// A kernel that exports what any of the seeds needs, in the version that they were compiled for.
 fn new_trial<A: Arch>() -> Trial<A> {
     let seeds = seeds::modules::<A>();
     let needed = seeds.iter().flat_map(|file| corpus::undefined_symbols(file));
     let names: BTreeSet<String> = needed.collect();
-    Trial::new(move || names.iter().fold(HostKernel::new(), |kernel, name| kernel.export(name)))
+    let mut versions = BTreeMap::new();
+    for file in &seeds {
+        let image = Image::<A>::check(file, u64::MAX).expect("seeds are modules");
+        let found = Versions::of(&image).expect("well-formed versions");
+        let found = found.iter().flat_map(Versions::iter);
+        versions.extend(found.map(|(name, crc)| (name.to_vec(), crc)));
+    }
+    Trial::new(move || {
+        let kernel = names.iter().fold(HostKernel::new(), |kernel, name| kernel.export(name));
+        kernel.with_versions(versions.iter().map(|(name, crc)| (&name[..], *crc)))
+    })
 }

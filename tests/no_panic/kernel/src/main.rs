@@ -14,6 +14,7 @@ use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::panic::PanicInfo;
 use modlink::arch::{Arch, I386, M68k, X86_64};
+use modlink::module::Unversioned;
 use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::platform::{
     AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
@@ -192,6 +193,7 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         let namespace = unsafe { core::slice::from_raw_parts(opaque_pointer(size, 1), size) };
         let mut symbol = Symbol::new(namespace, address).in_namespace(namespace);
         symbol.gpl_only = address & 1 == 0;
+        symbol.crc = (address & 2 == 0).then_some(address as u32);
         match size {
             0 => Err(KsymtabError::OutOfMemory),
             1 => Err(KsymtabError::Size(size)),
@@ -208,6 +210,17 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
             0 => Ok(()),
             _ => Err(Refusal { errno: Errno::EPERM, reason: "opaque" }),
         }
+    }
+
+    fn vermagic(&self) -> Option<&str> {
+        let size = number(4, 0) as usize;
+        // SAFETY: never runs.
+        let bytes = unsafe { core::slice::from_raw_parts(opaque_pointer(size, 1), size) };
+        str::from_utf8(bytes).ok()
+    }
+
+    fn force_load(&self, lacking: Unversioned) -> bool {
+        number(lacking as u64, 5) != 0
     }
 
     unsafe fn call_init(&self, entry: u64) -> i32 {
@@ -290,7 +303,8 @@ extern "C" fn _start(number: usize, arguments: &[usize; 6]) {
 /// The kernel's own table, which a search goes through at every load.
 #[unsafe(no_mangle)]
 extern "C" fn own_symbol(table: &'static [KernelSymbol; 100], name: &[u8; 20]) -> u64 {
-    let table = Ksymtab::new(table);
+    let version = str::from_utf8(name).map_or(("", 0), |name| (name, name.len() as u32));
+    let table = Ksymtab::new(table).and_then(|table| table.with_versions(&[version; 10]));
     table.ok().and_then(|table| table.find(name)).map_or(0, |symbol| symbol.address)
 }
 
