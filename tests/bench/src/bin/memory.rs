@@ -4,12 +4,16 @@ use anyhow::Result;
 use clap::Parser;
 use modlink::Module;
 use modlink::symbols::KernelSymbol;
+#[cfg(feature = "versions")]
+use modlink::symbols::Ksymtab;
 use modlink_bench::arena::Arena;
 use modlink_bench::kernel::{Kernel, in_order};
 use modlink_bench::lookup::ksymtab;
 use modlink_bench::table::{Table, thousands};
 use modlink_bench::{modules, symvers};
 use peak_alloc::PeakAlloc;
+#[cfg(feature = "versions")]
+use std::path::Path;
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -51,6 +55,8 @@ fn main() -> Result<()> {
     let records = size_of::<KernelSymbol>() * symvers.kernel.len();
     let before = HEAP.current_usage();
     let ksymtab = ksymtab(symvers.kernel);
+    #[cfg(feature = "versions")]
+    let ksymtab = with_versions(ksymtab, &arguments.modules)?;
     let index = HEAP.current_usage() - before - records;
     println!(
         "Ksymtab of {} exports: {:.1} bytes an export beside record and name\n",
@@ -75,6 +81,15 @@ fn main() -> Result<()> {
     rejected.iter().for_each(|rejection| println!("  {rejection}"));
     print!("\n{}\n{}", kept(&loads), peaks(&mut loads));
     Ok(())
+}
+
+/// The table with the versions that the kernel's build says.
+#[cfg(feature = "versions")]
+fn with_versions(ksymtab: Ksymtab, modules: &Path) -> Result<Ksymtab> {
+    let text = std::fs::read_to_string(modules.join("Module.symvers"))?;
+    let lines = modlink::symbols::symvers::lines(&text).collect::<Result<Vec<_>, _>>()?;
+    let versions: Vec<_> = lines.iter().map(|line| (line.name, line.crc)).collect();
+    ksymtab.with_versions(&versions).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// What stays for a module beside its sections.
