@@ -2,11 +2,11 @@
 
 use crate::error::{ImportProblem, LoadError};
 use crate::heap::{OutOfMemory, exact};
-use crate::image::{Binding, ModInfo};
+use crate::image::Binding;
 use crate::link::ResolveError;
 #[cfg(feature = "versions")]
 use crate::module::Compared;
-use crate::module::{License, LinkStatistics, Module, Namespaces, Reference, State, Uses};
+use crate::module::{License, LinkStatistics, Module, Namespaces, Reference, State, Taints, Uses};
 use crate::name::Name;
 use crate::platform::{Platform, WaitError};
 use crate::registry::Registry;
@@ -70,14 +70,15 @@ impl From<ResolveError<ImportError>> for LoadError {
 }
 
 impl<'l, P: Platform> Imports<'l, P> {
+    /// For a module with these taints of its own.
     pub fn new(
         platform: &'l P,
         registry: &'l Registry<P>,
-        modinfo: &ModInfo<'l>,
+        taints: Taints,
         namespaces: &'l Namespaces<'l>,
         #[cfg(feature = "versions")] versions: Compared<'l, P>,
     ) -> Self {
-        let license = License::stated(modinfo);
+        let license = License::stated(taints);
         let (uses, statistics) = (Vec::new(), LinkStatistics::default());
         let load = registry.number_of_load();
         Self {

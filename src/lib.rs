@@ -215,6 +215,6 @@ pub use errno::Errno;
 pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};
 pub use heap::OutOfMemory;
 pub use loader::{Exported, Function, Loader};
-pub use module::{Handle, LoadOptions, Module, Reference, State};
+pub use module::{Handle, LoadOptions, Module, Reference, State, Taints};
 pub use name::{ModuleName, Name};
 pub use platform::Platform;

@@ -3,20 +3,20 @@
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
 use crate::heap::{OutOfMemory, boxed_if};
-use crate::image::{self, Image, KnownSections};
+use crate::image::{self, Image, KnownSections, ModInfo};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
 #[cfg(feature = "versions")]
 use crate::module::Compared;
 use crate::module::{
-    Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Memory, Module,
-    Namespaces, Reference, Sections, State, denied, modinfo,
+    Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Marks, Memory,
+    Module, Namespaces, Reference, Sections, State, Taints, denied, modinfo,
 };
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected, page_size};
 use crate::registry::{Listed, Registry};
 use crate::symbols::Exports;
-use crate::sync::AtomicU32;
+use crate::sync::{AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
@@ -29,6 +29,8 @@ pub struct Loader<P: Platform> {
     platform: P,
     registry: Registry<P>,
     disabled: Disabled,
+    /// The bits of [`Taints`].
+    tainted: AtomicU32,
 }
 
 /// An address that a module or the kernel exports.
@@ -68,7 +70,12 @@ impl<P: Platform, F> Deref for Function<P, F> {
 impl<P: Platform> Loader<P> {
     /// A loader with no modules.
     pub const fn new(platform: P) -> Self {
-        Self { platform, registry: Registry::new(), disabled: Disabled::new() }
+        Self {
+            platform,
+            registry: Registry::new(),
+            disabled: Disabled::new(),
+            tainted: AtomicU32::new(0),
+        }
     }
 
     /// The kernel that it is part of.
@@ -130,6 +137,7 @@ impl<P: Platform> Loader<P> {
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
+        let mut taints = self.taint_by(name, file, image.modinfo());
 
         let plan = Plan::boxed(&image, page_size::<P::Memory>())?;
         // The image bounds the sum of the sections' sizes; what is between them counts too.
@@ -146,7 +154,7 @@ impl<P: Platform> Loader<P> {
         let mut imports = Imports::new(
             &self.platform,
             &self.registry,
-            image.modinfo(),
+            taints,
             &namespaces,
             #[cfg(feature = "versions")]
             versions,
@@ -161,9 +169,13 @@ impl<P: Platform> Loader<P> {
         let arguments = arguments().map_err(LoadError::of_arguments)?;
         let extra = self.extra(arguments, &image, &plan, provided)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
-        let gpl_compatible = imports.is_gpl_compatible();
+        taints.set(Taints::PROPRIETARY_MODULE, !imports.is_gpl_compatible());
         #[cfg(feature = "versions")]
-        let is_forced = imports.is_forced();
+        if imports.is_forced() {
+            // What it lacks has been said by now.
+            let _ = self.taint(Taints::FORCED_MODULE);
+            taints |= Taints::FORCED_MODULE;
+        }
         let (uses, statistics) = imports.into_uses()?;
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
@@ -172,10 +184,7 @@ impl<P: Platform> Loader<P> {
         let relocations = u32::try_from(relocations).unwrap_or(u32::MAX);
         let content = Content {
             extra,
-            gpl_compatible,
-            #[cfg(feature = "versions")]
-            is_forced,
-            has_init: entry.init.is_some(),
+            marks: Marks::new(taints, entry.init.is_some()),
             exit: entry.exit.and_then(|address| core.offset_plus_1(address)),
             ignored,
             uses,
@@ -195,6 +204,19 @@ impl<P: Platform> Loader<P> {
         self.platform.symbol(b"")?;
         denied::check(&self.platform, name)?;
         self.platform.permit(image).map_err(LoadError::Refused)
+    }
+
+    /// The taints of a module that has its name, which are the kernel's from now on, whatever becomes
+    /// of the load (as since Linux 6.4; before, whatever becomes of the name).
+    fn taint_by(&self, name: &[u8], file: &[u8], modinfo: &ModInfo<'_>) -> Taints {
+        let mut taints = Taints::stated(modinfo);
+        taints.set(Taints::UNSIGNED_MODULE, !self.platform.is_verified(file));
+        let new = self.taint(taints);
+        if !new.is_empty() {
+            let (name, why) = (ModuleName::from(name), new.reasons());
+            self.platform.log(Level::Warning, format_args!("module {name}: {why}"));
+        }
+        taints
     }
 
     /// What few modules have. `provided` are the sections that the kernel provides for.
@@ -285,6 +307,19 @@ impl<P: Platform> Loader<P> {
     /// Whether modules have been disabled. From any context.
     pub fn is_disabled(&self) -> bool {
         self.disabled.is_set()
+    }
+
+    /// The kernel's taints: those of all modules that there have ever been, and its own (Linux:
+    /// `/proc/sys/kernel/tainted`). From any context.
+    pub fn taints(&self) -> Taints {
+        Taints::from_bits_truncate(self.tainted.load(Ordering::Relaxed))
+    }
+
+    /// Taints the kernel, for as long as it runs; what it has not been tainted by before. From any
+    /// context: nothing is logged.
+    pub fn taint(&self, taints: Taints) -> Taints {
+        let before = self.tainted.fetch_or(taints.bits(), Ordering::Relaxed);
+        taints.difference(Taints::from_bits_truncate(before))
     }
 
     /// A reference to the module of that name, with which it cannot be unloaded; `None` if there

@@ -87,11 +87,17 @@ impl ModuleName {
     }
 }
 
+impl From<&[u8]> for ModuleName {
+    fn from(name: &[u8]) -> Self {
+        let mut bytes = [0; LONGEST];
+        bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        Self { length: name.len().min(LONGEST) as u8, bytes }
+    }
+}
+
 impl From<&Name> for ModuleName {
     fn from(name: &Name) -> Self {
-        let mut bytes = [0; LONGEST];
-        bytes.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
-        Self { length: name.as_bytes().len().min(LONGEST) as u8, bytes }
+        Self::from(name.as_bytes())
     }
 }
 

@@ -36,7 +36,8 @@ impl<'a> ModInfo<'a> {
         self.strings().filter_map(move |string| string.strip_prefix(key)?.strip_prefix(b"="))
     }
 
-    fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    /// All strings.
+    pub(crate) fn strings(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
             let string = until_nul(rest)?;

@@ -1,5 +1,6 @@
 //! Whether a module may use symbols that are for GPL-compatible modules only.
 
+use super::Taints;
 use crate::error::ImportProblem;
 use crate::image::ModInfo;
 use crate::symbols::Symbol;
@@ -14,6 +15,11 @@ const GPL_COMPATIBLE: [&[u8]; 6] = [
     b"Dual MPL/GPL",
 ];
 
+/// Whether a module states one of these.
+pub(crate) fn is_stated(modinfo: &ModInfo<'_>) -> bool {
+    GPL_COMPATIBLE.contains(&modinfo.get(b"license").unwrap_or_default())
+}
+
 /// The licence of a module that is being linked. Who uses symbols of a proprietary module counts as
 /// proprietary too (Linux 5.9), so that nobody gets at symbols for the GPL through a third module.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +33,9 @@ pub(crate) struct License {
 }
 
 impl License {
-    /// The one that the module states.
-    pub fn stated(modinfo: &ModInfo<'_>) -> Self {
-        let license = modinfo.get(b"license").unwrap_or_default();
-        let stated_compatible = GPL_COMPATIBLE.contains(&license);
+    /// The one that the module states, as its taints have it.
+    pub fn stated(taints: Taints) -> Self {
+        let stated_compatible = !taints.contains(Taints::PROPRIETARY_MODULE);
         Self { stated_compatible, uses_gpl_only: false, uses_proprietary: false }
     }
 

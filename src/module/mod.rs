@@ -16,6 +16,7 @@ mod reach;
 mod references;
 mod sections;
 mod state;
+mod taints;
 mod uses;
 #[cfg(feature = "versions")]
 pub(crate) mod vermagic;
@@ -38,6 +39,8 @@ pub use references::{Handle, Reference};
 pub use sections::LoadedSection;
 pub(crate) use sections::Sections;
 pub use state::State;
+pub(crate) use taints::Marks;
+pub use taints::Taints;
 pub(crate) use uses::Uses;
 #[cfg(feature = "versions")]
 pub(crate) use versions::Compared;
@@ -96,10 +99,8 @@ pub struct Module<P: Platform> {
 /// What there is of a module from when it is listed until it is out of use.
 pub(crate) struct Content<P: Platform> {
     pub extra: Option<Box<Extra>>,
-    pub gpl_compatible: bool,
-    #[cfg(feature = "versions")]
-    pub is_forced: bool,
-    pub has_init: bool,
+    /// Its taints, and whether it has an init function.
+    pub marks: Marks,
     /// Where its exit function is, as an offset in its core part plus 1, which a part has room for:
     /// half the size of an offset that may not be there.
     pub exit: Option<NonZeroU32>,
@@ -225,14 +226,19 @@ impl<P: Platform> Module<P> {
     /// Whether its licence is compatible with the GPL, and so are those of the modules that it
     /// uses.
     pub fn is_gpl_compatible(&self) -> bool {
-        self.content().gpl_compatible
+        !self.taints().contains(Taints::PROPRIETARY_MODULE)
+    }
+
+    /// Why it is not beyond suspicion.
+    pub fn taints(&self) -> Taints {
+        self.content().marks.taints()
     }
 
     /// Whether it was loaded though it lacks something that the kernel is compared by
     /// ([`Platform::force_load`]; Linux: taint `F`).
     #[cfg(feature = "versions")]
     pub fn is_forced(&self) -> bool {
-        self.content().is_forced
+        self.taints().contains(Taints::FORCED_MODULE)
     }
 
     /// The sections that it has and that nobody does anything about, by their names in the

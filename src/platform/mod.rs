@@ -100,6 +100,15 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// [`Refusal`]: the load ends with it as [`LoadError::Refused`](crate::LoadError::Refused).
     fn verify(&self, file: &[u8]) -> Result<(), Refusal>;
 
+    /// Whether the kernel has verified a signature of a file that [`verify`](Platform::verify) has let
+    /// pass: a module without one taints it ([`Taints::UNSIGNED_MODULE`](crate::Taints)). By default
+    /// every file counts as verified, as in a kernel that verifies none (Linux without MODULE_SIG) or
+    /// lets no other pass. Asked once a load, when the module has its name, with no lock held.
+    fn is_verified(&self, file: &[u8]) -> bool {
+        let _ = file;
+        true
+    }
+
     /// Writes one line to the kernel's log, to which a line feed is to be added. What is unusual about
     /// a module that is loaded all the same ([`Level::Warning`]), and why a
     /// [system call](crate::syscall) has failed ([`Level::Error`]), is said here and nowhere else.

@@ -126,7 +126,7 @@ impl<P: Platform> Registry<P> {
             return Err(UnloadError::Busy);
         }
         let content = module.content();
-        if content.has_init && content.exit.is_none() && !force {
+        if content.marks.has_init() && content.exit.is_none() && !force {
             return Err(UnloadError::Permanent);
         }
         if !module.count().stop_new_references() {

@@ -54,6 +54,7 @@ pub struct HostKernel<A: Arch> {
     denied: String,
     #[cfg(feature = "versions")]
     versions: Versions,
+    verifies: bool,
     verify: Verify,
     permit: Permit<A>,
     called: Mutex<Vec<u64>>,
@@ -115,6 +116,7 @@ impl<A: Arch> HostKernel<A> {
             denied: String::new(),
             #[cfg(feature = "versions")]
             versions: Versions::default(),
+            verifies: false,
             verify: Box::new(|_| Ok(())),
             permit: Box::new(|_| Ok(())),
             called: Mutex::default(),
@@ -200,6 +202,13 @@ impl<A: Arch> HostKernel<A> {
         verify: impl Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         self.verify = Box::new(verify);
+        self
+    }
+
+    /// The same kernel, which verifies signatures, and takes one that ends in the mark of a signature
+    /// for signed.
+    pub fn verify_signatures(mut self) -> Self {
+        self.verifies = true;
         self
     }
 
@@ -561,6 +570,11 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn verify(&self, file: &[u8]) -> Result<(), Refusal> {
         needs_a_thread("verify");
         (self.verify)(file)
+    }
+
+    fn is_verified(&self, file: &[u8]) -> bool {
+        needs_a_thread("is_verified");
+        !self.verifies || file.ends_with(b"~Module signature appended~\n")
     }
 
     fn permit(&self, image: &Image<'_, A>) -> Result<(), Refusal> {

@@ -17,13 +17,14 @@ use std::marker::PhantomData;
 
 /// A module file for the architecture `A` in the making.
 ///
-/// It has a function in `.text`, what `.modinfo` needs, and what is asked for. Each symbol that it
+/// It has a function in `.text`, what `.modinfo` needs and `intree`, and what is asked for. Each symbol that it
 /// imports has a word in `.data` that holds its address, in the order of the calls; each that it
 /// exports is a byte of `.text.exports`. `struct module` holds nothing but what is asked for.
 #[derive(Clone, Debug)]
 pub struct ModuleFile<A> {
     modinfo: Vec<u8>,
     has_license: bool,
+    is_out_of_tree: bool,
     init: bool,
     exit: bool,
     functions: Vec<Function>,
@@ -129,6 +130,7 @@ impl<A: Arch> ModuleFile<A> {
         Self {
             modinfo: Vec::new(),
             has_license: false,
+            is_out_of_tree: false,
             init: false,
             exit: false,
             functions: Vec::new(),
@@ -139,6 +141,12 @@ impl<A: Arch> ModuleFile<A> {
             sections: Vec::new(),
             arch: PhantomData,
         }
+    }
+
+    /// The same, built outside of the kernel's tree.
+    pub fn out_of_tree(mut self) -> Self {
+        self.is_out_of_tree = true;
+        self
     }
 
     /// The same, with a line in `.modinfo`.
@@ -302,6 +310,9 @@ impl<A: Arch> ModuleFile<A> {
         let mut modinfo = self.modinfo.clone();
         if !self.has_license {
             modinfo.extend_from_slice(b"license=GPL\0");
+        }
+        if !self.is_out_of_tree {
+            modinfo.extend_from_slice(b"intree=Y\0");
         }
         writer.data(".modinfo", SectionKind::ReadOnlyData, &modinfo, 1);
     }
