@@ -11,6 +11,10 @@ macro_rules! errnos {
         impl Errno {
             $($(#[$doc])* pub const $name: Self = Self($number);)*
 
+            /// All those that are known here.
+            #[cfg(feature = "proc")]
+            pub(crate) const KNOWN: [Self; [$($number),*].len()] = [$(Self::$name),*];
+
             /// Its symbolic name, as in errno(3), if it is one of those known here.
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
@@ -58,6 +62,10 @@ errnos! {
     EEXIST = 17,
     /// No such device.
     ENODEV = 19,
+    /// Not a directory.
+    ENOTDIR = 20,
+    /// A directory.
+    EISDIR = 21,
     /// Invalid argument.
     EINVAL = 22,
     /// The file is open for writing.

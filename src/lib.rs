@@ -38,6 +38,10 @@
 //! kernel's once [`Ksymtab::linked`](symbols::Ksymtab::linked) has been called at boot. The table of
 //! [contexts](guide::contexts) says so of every function.
 //!
+//! # Features
+//! - `proc`: `/proc/modules`, a tree as `/sys/module` is, and counters, as text that a file system serves
+//!   (the module `text`).
+//!
 //! # Example
 //!
 //! A process of Linux on x86-64 as the kernel: it has a [`Region`](platform::Region) near its own code,
@@ -194,6 +198,8 @@ extern crate self as modlink;
 
 #[path = "../arch/mod.rs"]
 pub mod arch;
+#[cfg(feature = "proc")]
+pub mod counters;
 pub mod errno;
 pub mod error;
 #[cfg(any(doc, doctest))]
@@ -210,6 +216,8 @@ mod registry;
 pub mod symbols;
 mod sync;
 pub mod syscall;
+#[cfg(feature = "proc")]
+pub mod text;
 
 pub use errno::Errno;
 pub use error::{ImportProblem, LoadError, UnloadError, Unreachable};

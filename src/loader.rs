@@ -1,5 +1,7 @@
 //! Load and unload.
 
+#[cfg(feature = "proc")]
+use crate::counters::{Counters, Tally};
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
 use crate::heap::{OutOfMemory, boxed_if};
@@ -12,14 +14,20 @@ use crate::module::{
     Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Marks, Memory,
     Module, Namespaces, Reference, Sections, State, Taints, denied, modinfo,
 };
+#[cfg(feature = "proc")]
+use crate::module::{Identity, Statistics};
 use crate::name::ModuleName;
 use crate::platform::{Event, Level, Platform, Protected, page_size};
+#[cfg(feature = "proc")]
+use crate::registry::Listing;
 use crate::registry::{Listed, Registry};
 use crate::symbols::Exports;
 use crate::sync::{AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
+#[cfg(feature = "proc")]
+use core::time::Duration;
 
 /// The module loader of a kernel.
 ///
@@ -31,6 +39,8 @@ pub struct Loader<P: Platform> {
     disabled: Disabled,
     /// The bits of [`Taints`].
     tainted: AtomicU32,
+    #[cfg(feature = "proc")]
+    tally: Tally,
 }
 
 /// An address that a module or the kernel exports.
@@ -75,6 +85,8 @@ impl<P: Platform> Loader<P> {
             registry: Registry::new(),
             disabled: Disabled::new(),
             tainted: AtomicU32::new(0),
+            #[cfg(feature = "proc")]
+            tally: Tally::new(),
         }
     }
 
@@ -122,6 +134,19 @@ impl<P: Platform> Loader<P> {
             expect(unused_variables, reason = "what they leave out is not done")
         )]
         options: LoadOptions,
+        arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
+    ) -> Result<Reference<P>, LoadError> {
+        #[cfg(feature = "proc")]
+        let begun = self.platform.clock();
+        let loaded = self.load_uncounted(file, arguments);
+        #[cfg(feature = "proc")]
+        self.count_load(&loaded, file, begun);
+        loaded
+    }
+
+    fn load_uncounted(
+        &self,
+        file: &[u8],
         arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
     ) -> Result<Reference<P>, LoadError> {
         self.disabled.check(LoadError::Disabled)?;
@@ -228,7 +253,34 @@ impl<P: Platform> Loader<P> {
         provided: KnownSections,
     ) -> Result<Option<Box<Extra>>, OutOfMemory> {
         let all = self.platform.keep_all_sections();
-        Extra::of(arguments, Sections::of(image, plan, provided, all)?)
+        let extra = Extra {
+            arguments,
+            sections: Sections::of(image, plan, provided, all)?,
+            #[cfg(feature = "proc")]
+            identity: Identity::of(image.modinfo())?,
+        };
+        boxed_if(extra.is_needed(), extra)
+    }
+
+    /// Counts a load that began at that moment.
+    #[cfg(feature = "proc")]
+    fn count_load(
+        &self,
+        loaded: &Result<Reference<P>, LoadError>,
+        file: &[u8],
+        begun: Option<Duration>,
+    ) {
+        match loaded {
+            Ok(module) => {
+                let Statistics { core, init, .. } = module.statistics();
+                self.tally.loaded(core.saturating_add(init));
+            }
+            Err(error) => {
+                let ended = self.platform.clock().zip(begun);
+                let taken = ended.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then));
+                self.tally.failed(error, file.len(), taken);
+            }
+        }
     }
 
     /// Runs the init function of a module that is linked, which is at `entry`. `init` is the memory
@@ -286,6 +338,13 @@ impl<P: Platform> Loader<P> {
     /// # Errors
     /// The first reason for which it has to stay.
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
+        let unloaded = self.unload_uncounted(name, force);
+        #[cfg(feature = "proc")]
+        self.tally.unloaded(unloaded.is_ok());
+        unloaded
+    }
+
+    fn unload_uncounted(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
         self.disabled.check(UnloadError::Disabled)?;
         let going = self.registry.begin_unload(&self.platform, name, force)?;
         let module = going.module();
@@ -341,6 +400,18 @@ impl<P: Platform> Loader<P> {
     /// allocate, and calls nothing of the platform.
     pub fn for_each(&self, visit: impl FnMut(&Module<P>)) {
         self.registry.visit(visit);
+    }
+
+    /// What `look` makes of the modules as they are now. From any context in which `look` can be called.
+    #[cfg(feature = "proc")]
+    pub(crate) fn listing<T>(&self, look: impl FnOnce(Listing<'_, P>) -> T) -> T {
+        self.registry.listing(look)
+    }
+
+    /// What has been counted: loads, failures by their reasons, bytes, time. From any context.
+    #[cfg(feature = "proc")]
+    pub fn counters(&self) -> Counters {
+        self.tally.read()
     }
 
     /// The exported symbol of that name, the kernel's before any live module's. If the kernel's table is

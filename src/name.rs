@@ -85,6 +85,13 @@ impl ModuleName {
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length.into()).unwrap_or_default()
     }
+
+    /// The same with one byte in another's place.
+    #[cfg(feature = "proc")]
+    pub(crate) fn replacing(mut self, old: u8, new: u8) -> Self {
+        self.bytes.iter_mut().filter(|byte| **byte == old).for_each(|byte| *byte = new);
+        self
+    }
 }
 
 impl From<&[u8]> for ModuleName {

@@ -6,6 +6,8 @@ pub(crate) mod denied;
 mod disabled;
 mod entry;
 mod header;
+#[cfg(feature = "proc")]
+mod identity;
 mod ignored;
 mod license;
 mod memory;
@@ -28,6 +30,10 @@ pub(crate) use count::Count;
 pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
 pub use entry::EntryProblem;
+#[cfg(feature = "proc")]
+pub(crate) use identity::Identity;
+#[cfg(feature = "proc")]
+pub use identity::MAX_IDENTITY;
 pub(crate) use ignored::Ignored;
 pub(crate) use license::License;
 pub(crate) use memory::Memory;
@@ -47,7 +53,6 @@ pub(crate) use versions::Compared;
 #[cfg(feature = "versions")]
 pub use versions::{Unversioned, Versions, VersionsProblem};
 
-use crate::heap::{OutOfMemory, boxed_if};
 use crate::image::KnownSection;
 use crate::name::Name;
 use crate::platform::{Platform, Protected, ProtectedMemory};
@@ -118,13 +123,15 @@ pub(crate) struct Content<P: Platform> {
 pub(crate) struct Extra {
     pub arguments: Vec<u8>,
     pub sections: Sections,
+    /// Every module has this.
+    #[cfg(feature = "proc")]
+    pub identity: Identity,
 }
 
 impl Extra {
-    /// These, if there are any.
-    pub fn of(arguments: Vec<u8>, sections: Sections) -> Result<Option<Box<Self>>, OutOfMemory> {
-        let needed = !arguments.is_empty() || !sections.is_empty();
-        boxed_if(needed, Self { arguments, sections })
+    /// Whether there is anything of it.
+    pub fn is_needed(&self) -> bool {
+        cfg!(feature = "proc") || !self.arguments.is_empty() || !self.sections.is_empty()
     }
 }
 
@@ -191,6 +198,12 @@ impl<P: Platform> Module<P> {
     pub(crate) fn exit(&self) -> Option<u64> {
         let offset = self.content().exit?.get().wrapping_sub(1);
         Some(self.core().start.wrapping_add(offset.into()))
+    }
+
+    /// Whether it has an init and no exit function, so that it is here to stay.
+    pub(crate) fn is_permanent(&self) -> bool {
+        let Content { marks, exit, .. } = self.content();
+        marks.has_init() && exit.is_none()
     }
 
     /// Its state.
@@ -260,6 +273,42 @@ impl<P: Platform> Module<P> {
     /// The first of [these](Self::sections) that has that name.
     pub fn section(&self, name: &[u8]) -> Option<LoadedSection<'_>> {
         self.sections().find(|section| section.name == name)
+    }
+
+    /// What it calls its version (`.modinfo`: `version=`), of a long one the first [`MAX_IDENTITY`]
+    /// bytes.
+    #[cfg(feature = "proc")]
+    pub fn version(&self) -> Option<&[u8]> {
+        self.identity(b"version")
+    }
+
+    /// The hash of its sources that it was built with (`srcversion=`).
+    #[cfg(feature = "proc")]
+    pub fn srcversion(&self) -> Option<&[u8]> {
+        self.identity(b"srcversion")
+    }
+
+    /// The licence that it states (`license=`), whatever the modules that it uses state.
+    #[cfg(feature = "proc")]
+    pub fn license(&self) -> Option<&[u8]> {
+        self.identity(b"license")
+    }
+
+    #[cfg(feature = "proc")]
+    fn identity(&self, key: &[u8]) -> Option<&[u8]> {
+        self.content().extra.as_ref()?.identity.get(key)
+    }
+
+    /// The bytes of its core part.
+    #[cfg(feature = "proc")]
+    pub(crate) fn core_size(&self) -> u64 {
+        self.content().core.size.into()
+    }
+
+    /// The bytes of its init part, while it is there.
+    #[cfg(feature = "proc")]
+    pub(crate) fn init_size(&self) -> u64 {
+        self.init().map_or(0, |init| init.end.saturating_sub(init.start))
     }
 
     /// The addresses of its core part.

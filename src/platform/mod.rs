@@ -109,6 +109,13 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         true
     }
 
+    /// The time since any moment, always the same one; `None` if the kernel has no clock, in which case
+    /// no time is counted. Asked when a load begins, and when it has failed, with no lock held.
+    #[cfg(feature = "proc")]
+    fn clock(&self) -> Option<Duration> {
+        None
+    }
+
     /// Writes one line to the kernel's log, to which a line feed is to be added. What is unusual about
     /// a module that is loaded all the same ([`Level::Warning`]), and why a
     /// [system call](crate::syscall) has failed ([`Level::Error`]), is said here and nowhere else.

@@ -9,6 +9,8 @@
 //! - A module is removed once it is going; [`members`] says in which order.
 
 mod index;
+#[cfg(feature = "proc")]
+mod listing;
 mod members;
 mod published;
 mod readers;
@@ -23,6 +25,8 @@ use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
 use crate::symbols::Symbol;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
+#[cfg(feature = "proc")]
+pub(crate) use listing::Listing;
 use members::{Member, Members};
 use retired::Retire;
 use snapshot::{Change, Entry, Snapshot};
@@ -77,6 +81,14 @@ impl<P: Platform> Registry<P> {
         pin.get().into_iter().flat_map(|snapshot| snapshot.listed().rev()).for_each(visit);
     }
 
+    /// What `look` makes of the modules that are listed now. For any context in which `look` can be
+    /// called.
+    #[cfg(feature = "proc")]
+    pub fn listing<T>(&self, look: impl FnOnce(Listing<'_, P>) -> T) -> T {
+        let pin = self.modules.pin();
+        look(Listing(pin.get()))
+    }
+
     /// Takes a name, so that no other module of that name can be loaded. If another load has it, that
     /// is waited for.
     ///
@@ -125,8 +137,7 @@ impl<P: Platform> Registry<P> {
         if module.state() != State::Live {
             return Err(UnloadError::Busy);
         }
-        let content = module.content();
-        if content.marks.has_init() && content.exit.is_none() && !force {
+        if module.is_permanent() && !force {
             return Err(UnloadError::Permanent);
         }
         if !module.count().stop_new_references() {

@@ -44,6 +44,9 @@ pub struct HostKernel<A: Arch> {
     /// What it says of sections; of all others the second.
     sections: (BTreeMap<String, Provision>, Provision),
     keeps_all_sections: bool,
+    /// What the clock says, and how much more each time.
+    #[cfg(feature = "proc")]
+    clock: Option<(Mutex<Duration>, Duration)>,
     loader: Weak<HostLoader<A>>,
     memory: Arc<Memory>,
     failures: Arc<Failures>,
@@ -106,6 +109,8 @@ impl<A: Arch> HostKernel<A> {
             // No module code runs that could miss anything.
             sections: (BTreeMap::new(), Provision::LossAccepted),
             keeps_all_sections: false,
+            #[cfg(feature = "proc")]
+            clock: None,
             loader: Weak::new(),
             memory: Arc::new(Memory::new(modules, failures.clone(), trace.clone())),
             failures,
@@ -159,6 +164,13 @@ impl<A: Arch> HostKernel<A> {
     /// The same kernel, whose modules keep account of all their sections.
     pub fn keep_all_sections(mut self) -> Self {
         self.keeps_all_sections = true;
+        self
+    }
+
+    /// The same kernel with a clock, of which each look finds it that much later.
+    #[cfg(feature = "proc")]
+    pub fn with_clock(mut self, step: Duration) -> Self {
+        self.clock = Some((Mutex::default(), step));
         self
     }
 
@@ -570,6 +582,16 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn verify(&self, file: &[u8]) -> Result<(), Refusal> {
         needs_a_thread("verify");
         (self.verify)(file)
+    }
+
+    #[cfg(feature = "proc")]
+    fn clock(&self) -> Option<Duration> {
+        needs_a_thread("clock");
+        self.clock.as_ref().map(|(now, step)| {
+            let mut now = now.lock().unwrap();
+            *now += *step;
+            *now
+        })
     }
 
     fn is_verified(&self, file: &[u8]) -> bool {
