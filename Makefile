@@ -231,6 +231,12 @@ bench-qemu: setup corpus-x86_64 corpus-i386 corpus-m68k ## Instructions of a loa
 		$(with_rust) $(MAKE) --no-print-directory -C qemu bench ARCH=$$arch; \
 	done
 
+.PHONY: test-proc
+test-proc: setup corpus-x86_64 corpus-i386 ## /proc/modules of 30 modules, in the test kernel and in Debian's Linux, under QEMU (some minutes)
+	@for arch in x86_64 i386; do \
+		$(with_rust) $(MAKE) --no-print-directory -C qemu test-proc ARCH=$$arch; \
+	done
+
 .PHONY: test-setup
 test-setup: ## Set-up and boots on fresh machines: bare, with packages in the way, without root (long; as root)
 	tests/setup/run $(CASES)

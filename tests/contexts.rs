@@ -193,11 +193,40 @@ impl Subject {
         let mut modules = 0;
         loader.for_each(|module| modules += usize::from(!module.core().is_empty()));
         assert!(modules <= 3);
+        #[cfg(feature = "proc")]
+        self.write();
 
         for handle in &self.handles {
             let got = handle.clone().try_get();
             Seen::note(&seen.got, &seen.not_got, got.is_some());
         }
+    }
+}
+
+#[cfg(feature = "proc")]
+impl Subject {
+    /// All the text that an interrupt may make.
+    fn write(&self) {
+        use modlink::text::{self, Addresses, sys::Path};
+        let loader = &*self.loader;
+        let mut room = [0; 1024];
+        let length =
+            text::read_at(0, &mut room, |out| text::modules(loader, Addresses::Shown, out));
+        let lines = room[..length].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        assert!(lines.clone().any(|line| line.starts_with(b"stays ")));
+        assert!(lines.count() <= 3);
+        assert_eq!(text::read_at(0, &mut room, |out| text::tainted(loader, out)), 2);
+        assert_ne!(text::read_at(0, &mut room, |out| text::counters(loader, out)), 0);
+        let state = Path::parse(b"stays/initstate").expect("a path");
+        let mut written = Ok(());
+        let length = text::read_at(0, &mut room, |out| {
+            written = state.write(loader, Addresses::Shown, out);
+            Ok(())
+        });
+        assert_eq!((written, &room[..length]), (Ok(()), &b"live\n"[..]));
+        let mut modules = 0;
+        Path::Root.list(loader, &mut |_, _| modules += 1).expect("it is there");
+        assert!((1..=3).contains(&modules));
     }
 }
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The first process of the Linux that is measured: loads and unloads modules as /plan says and
+ * The first process of the Linux that is measured and compared with: loads and unloads modules as /plan says and
  * prints the nanoseconds that finit_module took by CLOCK_MONOTONIC. A line of /plan is
  *   load FILE             a module that others need
  *   time FILE NAME TIMES  one to measure, and to unload by NAME
  *   calibrate COUNT       a loop of COUNT times two instructions
+ *   unload NAME           a module to unload
+ *   show                  /proc/modules between `begin` and `end`, and /proc/sys/kernel/tainted
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +71,33 @@ static void calibrate(unsigned long count)
 	printf("calibration %lu %lld\n", 2 * count, end - start);
 }
 
+static int copy(const char *file)
+{
+	FILE *from = fopen(file, "r");
+	int byte;
+
+	if (!from) {
+		printf("%s: %s\n", file, strerror(errno));
+		return -1;
+	}
+	while ((byte = getc(from)) != EOF)
+		putchar(byte);
+	return fclose(from);
+}
+
+static int show(void)
+{
+	int failed;
+
+	mkdir("/proc", 0755);
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0 && errno != EBUSY)
+		return -1;
+	printf("begin\n");
+	failed = copy("/proc/modules");
+	printf("end\n");
+	return failed || copy("/proc/sys/kernel/tainted");
+}
+
 static int follow(FILE *plan)
 {
 	char file[64], name[64];
@@ -82,6 +113,12 @@ static int follow(FILE *plan)
 		} else if (!strcmp(name, "time") &&
 			   fscanf(plan, "%63s %63s %d", file, name, &times) == 3) {
 			if (measure(file, name, times))
+				return -1;
+		} else if (!strcmp(name, "unload") && fscanf(plan, "%63s", file) == 1) {
+			if (syscall(SYS_delete_module, file, O_NONBLOCK) < 0)
+				printf("%s: %s\n", file, strerror(errno));
+		} else if (!strcmp(name, "show")) {
+			if (show())
 				return -1;
 		} else if (!strcmp(name, "calibrate") && fscanf(plan, "%lu", &count) == 1) {
 			calibrate(count);

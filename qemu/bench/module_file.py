@@ -92,10 +92,35 @@ class ModuleFile:
                 struct.pack_into(self.order + "I", self.data, at + 4, value)
                 struct.pack_into(self.order + "H", self.data, at + 14, section)
 
+    def section_name(self, header):
+        """The name of a section."""
+        names = self.sections[self.read("H", 62 if self.is_64 else 50)][4] + header[0]
+        return bytes(self.data[names:self.data.index(0, names)])
+
+    def shorten(self, name):
+        """Takes the last entry from the table of relocations of that name."""
+        at = self.read("Q", 40) if self.is_64 else self.read("I", 32)
+        for index, header in enumerate(self.sections):
+            if self.section_name(header) == name and header[1] in (REL, RELA):
+                entry = ({RELA: 24, REL: 16} if self.is_64 else {RELA: 12, REL: 8})[header[1]]
+                size = (64, 32, "Q") if self.is_64 else (40, 20, "I")
+                struct.pack_into(self.order + size[2], self.data, at + index * size[0] + size[1],
+                                 header[5] - entry)
+                return
+        raise ValueError(f"no relocations {name}")
+
     def bytes(self, section, value, size):
         """What a symbol stands for."""
         start = self.sections[section][4] + value
         return self.data[start:start + size]
+
+
+def without_exit(data):
+    """A copy with an init and no exit function: struct module holds the second last."""
+    file = ModuleFile(data.replace(b"\0cleanup_module\0", b"\0dleanup_module\0"))
+    table = b".gnu.linkonce.this_module"
+    file.shorten((b".rela" if b".rela" + table in data else b".rel") + table)
+    return bytes(file.data)
 
 
 def unknown_to_tracer(data):

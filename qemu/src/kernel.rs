@@ -10,6 +10,7 @@ use crate::{audit, policy, report, stubs, timer};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal};
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
@@ -90,6 +91,21 @@ unsafe impl Platform for TestKernel {
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
         forbid_in_interrupt("Platform::verify");
         Ok(())
+    }
+
+    fn is_verified(&self, file: &[u8]) -> bool {
+        forbid_in_interrupt("Platform::is_verified");
+        policy::is_signed(file)
+    }
+
+    fn keep_all_sections(&self) -> bool {
+        forbid_in_interrupt("Platform::keep_all_sections");
+        policy::keeps_sections()
+    }
+
+    fn clock(&self) -> Option<Duration> {
+        forbid_in_interrupt("Platform::clock");
+        timer::time()
     }
 
     unsafe fn call_init(&self, entry: u64) -> i32 {

@@ -82,6 +82,7 @@ fn run(boot: &Boot, command_line: &str) -> Outcome {
             "audit" => drop(audit::at_every_event(true)),
             "quiet" => drop(report::be_quiet(true)),
             "timer" => timer::start(),
+            "no-sections" => policy::forget_sections(),
             _ => {}
         }
     }

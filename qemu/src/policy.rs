@@ -2,11 +2,36 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::image::KnownSection;
 use spin::Mutex;
 
 static DENIED: Mutex<&str> = Mutex::new("");
 static ACCEPTED_LOSSES: Mutex<Vec<KnownSection>> = Mutex::new(Vec::new());
+
+static TELLS_SIGNED: AtomicBool = AtomicBool::new(false);
+static KEEPS_SECTIONS: AtomicBool = AtomicBool::new(true);
+
+/// Takes files that end in the mark of a signature for signed, and all others for not signed, from
+/// now on.
+pub fn tell_signed() {
+    TELLS_SIGNED.store(true, Ordering::Relaxed);
+}
+
+/// Whether a file counts as signed.
+pub fn is_signed(file: &[u8]) -> bool {
+    !TELLS_SIGNED.load(Ordering::Relaxed) || file.ends_with(b"~Module signature appended~\n")
+}
+
+/// From now on modules keep no account of their sections.
+pub fn forget_sections() {
+    KEEPS_SECTIONS.store(false, Ordering::Relaxed);
+}
+
+/// Whether modules keep account of their sections.
+pub fn keeps_sections() -> bool {
+    KEEPS_SECTIONS.load(Ordering::Relaxed)
+}
 
 /// Puts names, separated by commas, on the list of modules that may not be loaded.
 pub fn deny(names: &str) {

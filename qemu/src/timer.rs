@@ -7,6 +7,7 @@ use crate::machine::{Machine, Outcome, This};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
+use core::time::Duration;
 use modlink::module::State;
 use modlink::platform::Event;
 use modlink::{Exported, Handle, Module};
@@ -96,6 +97,14 @@ pub fn start() {
 /// What it has counted.
 pub fn counts() -> Counts {
     WATCH.with(|watch| watch.counts)
+}
+
+/// How long the timer has been interrupting, as far as that is known from how often; `None` if it
+/// does not.
+pub fn time() -> Option<Duration> {
+    WATCH
+        .with(|watch| watch.is_started.then_some(watch.counts.fired))
+        .map(|fired| Duration::from_micros(u64::from(fired) * 1_000_000 / u64::from(RATE)))
 }
 
 /// Says what it has counted, once it has come [`LEAST`] times; fails if it does not come any more.

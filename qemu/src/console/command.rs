@@ -2,12 +2,12 @@
 
 use super::failure::Failure;
 use super::words::Words;
-use super::{Console, buffers, calls, integer, modules, usage};
+use super::{Console, buffers, calls, integer, modules, proc, usage};
 use crate::stubs::{self, NoStub};
 use crate::{files, kernel, policy, timer};
 use alloc::format;
-use modlink::Errno;
 use modlink::image::{KnownSection, Treatment};
+use modlink::{Errno, Taints};
 
 /// A command.
 pub struct Command {
@@ -43,9 +43,34 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "lsmod",
         arguments: "",
-        help: "list the modules: bytes, references, the modules that they use, and their\n\
-               sections that nobody makes use of",
-        run: |_, words| modules::lsmod(words),
+        help: "list the modules as /proc/modules has them: bytes, references, the modules that\n\
+               use it, state, address, taints",
+        run: |_, words| proc::lsmod(words),
+    },
+    Command {
+        name: "cat",
+        arguments: "[--hidden] PATH",
+        help: "show /proc/modules, /proc/sys/kernel/tainted or a file below /sys/module, with\n\
+               --hidden as who may not see addresses reads them",
+        run: |_, words| proc::cat(words),
+    },
+    Command {
+        name: "ls",
+        arguments: "PATH",
+        help: "list /sys/module or a folder below it: folder/, file, link@",
+        run: |_, words| proc::ls(words),
+    },
+    Command {
+        name: "counters",
+        arguments: "",
+        help: "show what has been loaded and what has not: how often, bytes, reasons, time",
+        run: |_, words| proc::counters(words),
+    },
+    Command {
+        name: "ignored",
+        arguments: "",
+        help: "list the sections of modules that nobody makes use of",
+        run: |_, words| modules::ignored(words),
     },
     Command {
         name: "modinfo",
@@ -166,6 +191,23 @@ const COMMANDS: &[Command] = &[
         },
     },
     Command {
+        name: "signatures",
+        arguments: "",
+        help: "from now on a module whose file does not end in the mark of a signature is tainted\n\
+               for that; what stands before the mark is not verified here",
+        run: |_, words| {
+            words.end()?;
+            policy::tell_signed();
+            Ok(())
+        },
+    },
+    Command {
+        name: "taint",
+        arguments: "NUMBER",
+        help: "taint the kernel by these bits",
+        run: |_, words| taint(words),
+    },
+    Command {
         name: "accept",
         arguments: "SECTION",
         help: "load modules with a section that they would be rejected for, such as __ex_table,\n\
@@ -194,6 +236,15 @@ const COMMANDS: &[Command] = &[
         },
     },
 ];
+
+fn taint(words: &mut Words<'_>) -> Result<(), Failure> {
+    let bits = integer::bits(words.need("a number")?, u32::BITS)? as u32;
+    words.end()?;
+    let taints = Taints::from_bits(bits)
+        .ok_or_else(|| Failure::Usage(format!("{bits:#x} has a bit that is no taint")))?;
+    println!("new: ({})", kernel::LOADER.taint(taints));
+    Ok(())
+}
 
 fn accept(words: &mut Words<'_>) -> Result<(), Failure> {
     let name = words.need("a section")?;

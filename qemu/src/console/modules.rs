@@ -87,30 +87,17 @@ fn unload(force: bool, name: &str) -> Result<(), Failure> {
     system_call(number, [name.as_ptr() as usize, flags.bits() as usize, 0])
 }
 
-/// `lsmod`
-pub fn lsmod(words: &mut Words<'_>) -> Result<(), Failure> {
+/// `ignored`
+pub fn ignored(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
-    let mut any = false;
     LOADER.for_each(|module| {
-        any = true;
-        let figures = module.statistics();
-        let kept = if figures.contiguous { figures.init } else { 0 };
-        let size = figures.core + kept;
-        let name = module.name().to_string();
-        let references = module.references();
-        print!("{name:20} {size:8} bytes, {references} references");
-        match report::used_modules(module) {
-            names if names.is_empty() => {}
-            names => print!(", uses {names}"),
+        let mut sections = module.ignored_sections().peekable();
+        if sections.peek().is_some() {
+            print!("{} ignores", module.name());
+            sections.for_each(|section| print!(" {section}"));
+            println!();
         }
-        for (number, section) in module.ignored_sections().enumerate() {
-            print!("{}{section}", if number == 0 { ", ignores " } else { " " });
-        }
-        println!();
     });
-    if !any {
-        println!("no modules");
-    }
     Ok(())
 }
 
