@@ -259,6 +259,7 @@ on_every_architecture! {
                     text::modules(&loader, Addresses::Shown, out)
                 });
                 parts.extend_from_slice(&buffer[..length]);
+                assert!(parts.len() <= whole.len(), "{room} bytes at a time");
                 if length < room {
                     break;
                 }
@@ -360,6 +361,30 @@ on_every_architecture! {
         loader.load(&file).unwrap_err();
         let now = loader.counters();
         assert_eq!((now.duplicate_loads, now.duplicate_time), (1, Duration::ZERO));
+    }
+
+    fn a_text_is_of_one_moment_whatever_is_loaded_while_it_is_written<A>() {
+        /// Loads a user of what is written about, as soon as something is.
+        struct Meddler<'l, A: Arch>(&'l HostLoader<A>, String);
+
+        impl<A: Arch> std::fmt::Write for Meddler<'_, A> {
+            fn write_str(&mut self, text: &str) -> std::fmt::Result {
+                if self.1.is_empty() {
+                    let late = ModuleFile::<A>::new("late").imports("symbol");
+                    drop(self.0.load(&late.build()).unwrap());
+                }
+                self.1 += text;
+                Ok(())
+            }
+        }
+
+        let loader = HostKernel::<A>::new().boot();
+        loader.load(&ModuleFile::<A>::new("owner").exports("symbol").build()).unwrap();
+        let mut text = Meddler(&loader, String::new());
+        text::modules(&loader, Addresses::Hidden, &mut text).unwrap();
+        let words: Vec<_> = text.1.split(' ').collect();
+        assert_eq!((words[0], words[3], text.1.lines().count()), ("owner", "-", 1), "{}", text.1);
+        assert!(modules(&loader, Addresses::Hidden).contains(" 1 late, Live "));
     }
 
     fn the_users_in_a_text_are_modules_in_it_while_they_come_and_go<A>() {
