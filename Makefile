@@ -18,6 +18,8 @@ with_rust := .ci/setup/with-rust
 with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
+# What concerns text about modules is tested with it; all else without.
+proc := modlink/proc,modlink-host/proc
 
 .PHONY: help
 help: ## This list
@@ -54,12 +56,15 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
 	$(with_rust) cargo fmt --check --manifest-path qemu/modules/counter/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets --features $(proc) \
+		-- -D warnings
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
 	$(with_rust) cargo test --workspace --exclude modlink-bench --exclude modlink-peers --no-fail-fast
+	$(with_rust) cargo test --features $(proc) --no-fail-fast --test proc --test contexts --test failures
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
