@@ -18,6 +18,8 @@ pub enum Reason {
     Policy,
     /// The file is not one of a module that can be loaded.
     Format,
+    /// It was compiled for another kernel.
+    Version,
     /// A module of that name is there, or coming or going.
     Duplicate,
     /// There is no memory for it, or none where it has to be.
@@ -32,9 +34,10 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order in which a load comes to them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Policy,
         Self::Format,
+        Self::Version,
         Self::Duplicate,
         Self::Memory,
         Self::Symbol,
@@ -47,6 +50,7 @@ impl Reason {
         match self {
             Self::Policy => "policy",
             Self::Format => "format",
+            Self::Version => "version",
             Self::Duplicate => "duplicate",
             Self::Memory => "memory",
             Self::Symbol => "symbol",
@@ -68,6 +72,11 @@ impl From<&LoadError> for Reason {
             | LoadError::ModInfo(_)
             | LoadError::Link(_)
             | LoadError::Entry { .. } => Self::Format,
+            #[cfg(feature = "versions")]
+            LoadError::Versions(_)
+            | LoadError::Vermagic { .. }
+            | LoadError::ModuleLayout { .. }
+            | LoadError::Unversioned(_) => Self::Version,
             LoadError::Exists(_) | LoadError::Busy(_) | LoadError::Interrupted(_) => {
                 Self::Duplicate
             }

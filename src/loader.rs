@@ -129,16 +129,12 @@ impl<P: Platform> Loader<P> {
     pub fn load_reading(
         &self,
         file: &[u8],
-        #[cfg_attr(
-            not(feature = "versions"),
-            expect(unused_variables, reason = "what they leave out is not done")
-        )]
         options: LoadOptions,
         arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
     ) -> Result<Reference<P>, LoadError> {
         #[cfg(feature = "proc")]
         let begun = self.platform.clock();
-        let loaded = self.load_uncounted(file, arguments);
+        let loaded = self.load_uncounted(file, options, arguments);
         #[cfg(feature = "proc")]
         self.count_load(&loaded, file, begun);
         loaded
@@ -147,6 +143,11 @@ impl<P: Platform> Loader<P> {
     fn load_uncounted(
         &self,
         file: &[u8],
+        #[cfg_attr(
+            not(feature = "versions"),
+            expect(unused_variables, reason = "what they leave out is not done")
+        )]
+        options: LoadOptions,
         arguments: impl FnOnce() -> Result<Vec<u8>, Errno>,
     ) -> Result<Reference<P>, LoadError> {
         self.disabled.check(LoadError::Disabled)?;

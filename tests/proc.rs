@@ -5,7 +5,7 @@ use modlink::arch::{Arch, Class};
 use modlink::counters::Reason;
 use modlink::text::sys::{Attribute, Error, Kind, Path};
 use modlink::text::{self, Addresses};
-use modlink::{Errno, Loader, Platform, Taints};
+use modlink::{Errno, LoadOptions, Loader, Platform, Taints};
 use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
 use object::SectionKind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -299,7 +299,7 @@ on_every_architecture! {
         for file in [&unknown[..], &odd, b"not a module"] {
             loader.load(file).unwrap_err();
         }
-        loader.load_reading(&module("n"), || Err(Errno::EFAULT)).unwrap_err();
+        loader.load_reading(&module("n"), LoadOptions::default(), || Err(Errno::EFAULT)).unwrap_err();
         let core = core(&loader, "m").1;
         let statistics = loader.find(b"m").unwrap().statistics();
         assert_eq!(statistics.core, core);
