@@ -344,8 +344,11 @@ mod heap {
     }
 
     fn is_for_index(layout: Layout) -> bool {
-        // No index is smaller than a bucket, and what a module exports is described in less.
-        layout.align() == align_of::<u32>() && layout.size() >= size_of::<[u32; 8]>()
+        // An index is made of whole buckets, and what describes a module's exports has no such size.
+        const BUCKET: usize = size_of::<[u32; 8]>();
+        layout.align() == align_of::<u32>()
+            && layout.size() != 0
+            && layout.size().is_multiple_of(BUCKET)
     }
 
     // SAFETY: everything is the system's, which keeps the promises; failing is always allowed.

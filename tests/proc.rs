@@ -156,10 +156,11 @@ on_every_architecture! {
 
     fn a_modules_folder_has_what_there_is_of_it<A>() {
         let loader = HostKernel::<A>::new().keep_all_sections().boot();
-        let owner = ModuleFile::<A>::new("owner").exports("symbol").out_of_tree();
+        let owner = ModuleFile::<A>::new("owner").exports("symbol").versioned().out_of_tree();
         let owner = owner.says("version", "1.2").says("srcversion", "ABCD").build();
         let held = loader.load(&owner).unwrap();
-        loader.load(&ModuleFile::<A>::new("user").imports("symbol").build()).unwrap();
+        let user = ModuleFile::<A>::new("user").imports("symbol").versioned();
+        loader.load(&user.build()).unwrap();
 
         let folders = |names: &[&str]| -> Vec<_> {
             names.iter().map(|name| (Kind::Directory, (*name).to_owned())).collect()
@@ -330,6 +331,7 @@ on_every_architecture! {
             [
                 (Reason::Policy, 1),
                 (Reason::Format, 1),
+                (Reason::Version, 0),
                 (Reason::Duplicate, 2),
                 (Reason::Memory, 0),
                 (Reason::Symbol, 1),
@@ -392,7 +394,8 @@ on_every_architecture! {
 
     fn the_users_in_a_text_are_modules_in_it_while_they_come_and_go<A>() {
         let loader = HostKernel::<A>::new().boot();
-        loader.load(&ModuleFile::<A>::new("owner").exports("symbol").build()).unwrap();
+        let owner = ModuleFile::<A>::new("owner").exports("symbol").versioned();
+        loader.load(&owner.build()).unwrap();
         let done = AtomicBool::new(false);
         let seen = thread::scope(|scope| {
             for worker in 0..2 {
@@ -401,7 +404,7 @@ on_every_architecture! {
                     for round in 0..60 {
                         let name = format!("w{worker}r{}", round % 3);
                         let user = ModuleFile::<A>::new(&name).imports("symbol").init().exit();
-                        drop(loader.load(&user.build()).unwrap());
+                        drop(loader.load(&user.versioned().build()).unwrap());
                         // Another one may be looking at its name; nobody else holds it.
                         loader.unload(name.as_bytes(), false).unwrap();
                     }

@@ -4,10 +4,14 @@ use modlink_host::on_every_architecture;
 use modlink_host::stack::{Deepest, measure};
 
 /// What a load or an unload may take, in bytes.
-const LOAD: usize = if cfg!(debug_assertions) { 16 << 10 } else { 4 << 10 };
+const LOAD: usize = if cfg!(debug_assertions) { (16 << 10) + FEATURES } else { 4 << 10 };
+
+/// What the features may add to it in a debug build, which keeps a place for each variable.
+const FEATURES: usize = if cfg!(feature = "versions") { 1 << 10 } else { 0 }
+    + if cfg!(feature = "proc") { 1 << 10 } else { 0 };
 
 /// What an interrupt may take that looks something up.
-const LOOK_UP: usize = LOAD / 2;
+const LOOK_UP: usize = if cfg!(debug_assertions) { 8 << 10 } else { 2 << 10 };
 
 /// How many modules are loaded, without those that they use.
 const MODULES: usize = 60;

@@ -53,11 +53,11 @@ on_every_architecture! {
     fn who_uses_a_proprietary_module_is_tainted_like_it<A>() {
         let loader = HostKernel::<A>::new().boot();
         let owner = ModuleFile::<A>::new("owner").says("license", "Proprietary").exports("symbol");
-        loader.load(&owner.build()).unwrap();
+        loader.load(&owner.versioned().build()).unwrap();
         let user = ModuleFile::<A>::new("user").imports("symbol").exports("next");
         let last = ModuleFile::<A>::new("last").imports("next");
         for (name, file) in [("user", user), ("last", last)] {
-            let module = loader.load(&file.build()).unwrap();
+            let module = loader.load(&file.versioned().build()).unwrap();
             assert_eq!(module.taints(), Taints::PROPRIETARY_MODULE, "{name}");
             assert!(!module.is_gpl_compatible());
         }

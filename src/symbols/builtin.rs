@@ -510,14 +510,14 @@ mod tests {
     fn a_symbol_has_the_version_that_a_table_in_any_order_gives_it_and_no_two() {
         static TABLE: [KernelSymbol; 4] =
             [symbol("b", 1), symbol("", 2), symbol("a", 3), symbol("c", 4)];
-        let with = |versions| Ksymtab::new(&TABLE).unwrap().with_versions(versions);
+        let with = |versions| Ksymtab::of(&TABLE).unwrap().with_versions(versions);
         let table = with(&[("d", 1), ("c", 0), ("b", u32::MAX), ("", 2), ("b", u32::MAX)]).unwrap();
         let versions = ["a", "b", "c"].map(|name| table.find(name.as_bytes()).unwrap().crc);
         assert_eq!(versions, [None, Some(u32::MAX), Some(0)]);
         let error = with(&[("b", 1), ("c", 1), ("b", 2)]).unwrap_err();
         assert_eq!(error, KsymtabError::Versions("b"));
         assert_eq!(error.to_string(), "the kernel gives b two versions");
-        assert_eq!(Ksymtab::new(&TABLE).unwrap().find(b"b").unwrap().crc, None);
+        assert_eq!(Ksymtab::of(&TABLE).unwrap().find(b"b").unwrap().crc, None);
     }
 
     #[test]

@@ -17,14 +17,16 @@ use std::marker::PhantomData;
 
 /// A module file for the architecture `A` in the making.
 ///
-/// It has a function in `.text`, what `.modinfo` needs and `intree`, and what is asked for. Each symbol that it
-/// imports has a word in `.data` that holds its address, in the order of the calls; each that it
-/// exports is a byte of `.text.exports`. `struct module` holds nothing but what is asked for.
+/// It has a function in `.text`, what `.modinfo` needs and `intree`, and what is asked for. Each
+/// symbol that it imports has a word in `.data` that holds its address, in the order of the calls;
+/// each that it exports is a byte of `.text.exports`. `struct module` holds nothing but what is asked
+/// for.
 #[derive(Clone, Debug)]
 pub struct ModuleFile<A> {
     modinfo: Vec<u8>,
     has_license: bool,
     is_out_of_tree: bool,
+    is_versioned: bool,
     init: bool,
     exit: bool,
     functions: Vec<Function>,
@@ -131,6 +133,7 @@ impl<A: Arch> ModuleFile<A> {
             modinfo: Vec::new(),
             has_license: false,
             is_out_of_tree: false,
+            is_versioned: false,
             init: false,
             exit: false,
             functions: Vec::new(),
@@ -146,6 +149,12 @@ impl<A: Arch> ModuleFile<A> {
     /// The same, built outside of the kernel's tree.
     pub fn out_of_tree(mut self) -> Self {
         self.is_out_of_tree = true;
+        self
+    }
+
+    /// The same, with versions of what it imports and exports: of each name always the same.
+    pub fn versioned(mut self) -> Self {
+        self.is_versioned = true;
         self
     }
 
@@ -348,6 +357,16 @@ impl<A: Arch> ModuleFile<A> {
             let at = writer.object.append_section_data(section, &word, writer.word as u64);
             writer.relocate(section, at, symbol, 0, writer.absolute);
         }
+        if self.is_versioned {
+            let section = writer.section("__versions", SectionKind::ReadOnlyData);
+            for Import { name, .. } in &self.imports {
+                let mut record = number::<A>(version(name), writer.word);
+                record.extend(name.bytes());
+                assert!(record.len() < RECORD, "{name} is too long for a record");
+                record.resize(RECORD, 0);
+                writer.object.append_section_data(section, &record, writer.word as u64);
+            }
+        }
     }
 
     fn write_exports(&self, writer: &mut Writer) {
@@ -374,6 +393,14 @@ impl<A: Arch> ModuleFile<A> {
             tables.entry(table).or_default().push((export, symbol));
         }
         for (table, exports) in tables {
+            if self.is_versioned {
+                let versions = table.replace("ksymtab", "kcrctab");
+                let versions = writer.section(&versions, SectionKind::ReadOnlyData);
+                for (export, _) in &exports {
+                    let version = number::<A>(version(&export.name), 4);
+                    writer.object.append_section_data(versions, &version, 4);
+                }
+            }
             let table = writer.section(table, SectionKind::ReadOnlyData);
             for (export, symbol) in exports {
                 let name = writer.string(strings, &export.name);
@@ -387,6 +414,23 @@ impl<A: Arch> ModuleFile<A> {
         if let Some(flags) = &self.flags {
             writer.data("__kflagstab", SectionKind::ReadOnlyData, flags, 1);
         }
+    }
+}
+
+/// The bytes of a record of `__versions`.
+const RECORD: usize = 64;
+
+/// The version that a name has.
+fn version(name: &str) -> u32 {
+    name.bytes().fold(1, |version: u32, byte| version.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// A number of so many bytes, in the order of the architecture.
+fn number<A: Arch>(value: u32, width: usize) -> Vec<u8> {
+    let value = u64::from(value);
+    match A::ORDER {
+        ByteOrder::Little => value.to_le_bytes()[..width].to_vec(),
+        ByteOrder::Big => value.to_be_bytes()[8 - width..].to_vec(),
     }
 }
 
