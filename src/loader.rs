@@ -4,7 +4,7 @@
 use crate::counters::{Counters, Tally};
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
-use crate::heap::{OutOfMemory, boxed_if};
+use crate::heap::{OutOfMemory, boxed, boxed_if};
 use crate::image::{self, Image, KnownSections, ModInfo};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
@@ -234,12 +234,13 @@ impl<P: Platform> Loader<P> {
 
     /// The taints of a module that has its name, which are the kernel's from now on, whatever becomes
     /// of the load (as since Linux 6.4; before, whatever becomes of the name).
+    #[inline(never)]
     fn taint_by(&self, name: &[u8], file: &[u8], modinfo: &ModInfo<'_>) -> Taints {
         let mut taints = Taints::stated(modinfo);
         taints.set(Taints::UNSIGNED_MODULE, !self.platform.is_verified(file));
         let new = self.taint(taints);
         if !new.is_empty() {
-            let (name, why) = (ModuleName::from(name), new.reasons());
+            let (name, why) = (name.escape_ascii(), new.reasons());
             self.platform.log(Level::Warning, format_args!("module {name}: {why}"));
         }
         taints
@@ -260,7 +261,8 @@ impl<P: Platform> Loader<P> {
             #[cfg(feature = "proc")]
             identity: Identity::of(image.modinfo())?,
         };
-        boxed_if(extra.is_needed(), extra)
+        // Not `boxed_if`, with which a loader is larger.
+        if extra.is_needed() { Ok(Some(boxed(extra)?)) } else { Ok(None) }
     }
 
     /// Counts a load that began at that moment.

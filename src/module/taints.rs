@@ -75,8 +75,6 @@ const REASONS: [(Taints, &str); 7] = [
 
 impl Taints {
     /// Those of a module by what it says of itself. What the keys are worth does not matter.
-    // Out of line, which makes a loader smaller.
-    #[inline(never)]
     pub(crate) fn stated(modinfo: &ModInfo<'_>) -> Self {
         let says = |key| modinfo.get(key).is_some();
         let mut said = Self::empty();
