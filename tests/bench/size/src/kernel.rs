@@ -121,6 +121,25 @@ unsafe impl Platform for Kernel {
         black_box(Provision::LossAccepted)
     }
 
+    #[cfg(feature = "versions")]
+    #[inline(never)]
+    fn vermagic(&self) -> Option<&str> {
+        black_box(Some(""))
+    }
+
+    #[cfg(feature = "versions")]
+    #[inline(never)]
+    fn force_load(&self, lacking: modlink::module::Unversioned) -> bool {
+        black_box(lacking);
+        black_box(true)
+    }
+
+    #[cfg(feature = "proc")]
+    #[inline(never)]
+    fn clock(&self) -> Option<core::time::Duration> {
+        black_box(None)
+    }
+
     // Without the messages it discards them, so that nothing of them is linked.
     fn log(&self, _: Level, line: core::fmt::Arguments<'_>) {
         #[cfg(feature = "messages")]
@@ -148,10 +167,10 @@ impl ProcessPlatform for Kernel {
     }
 }
 
-#[cfg(feature = "messages")]
+#[cfg(any(feature = "messages", feature = "proc"))]
 struct Console;
 
-#[cfg(feature = "messages")]
+#[cfg(any(feature = "messages", feature = "proc"))]
 impl core::fmt::Write for Console {
     #[inline(never)]
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
@@ -170,7 +189,10 @@ fn table() -> &'static [KernelSymbol] {
 /// What happens once when the kernel starts.
 #[inline(never)]
 pub fn start() {
-    if let Ok(ksymtab) = Ksymtab::new(table()) {
+    let ksymtab = Ksymtab::new(table());
+    #[cfg(feature = "versions")]
+    let ksymtab = ksymtab.and_then(|ksymtab| ksymtab.with_versions(black_box(&[])));
+    if let Ok(ksymtab) = ksymtab {
         LOADER.platform().0.call_once(|| ksymtab);
     }
 }
@@ -179,4 +201,24 @@ pub fn start() {
 #[inline(never)]
 pub fn system_call(number: usize, arguments: [usize; 6]) -> isize {
     syscall::dispatch(&LOADER, number, arguments)
+}
+
+/// What a process reads of modules.
+#[cfg(feature = "proc")]
+#[inline(never)]
+pub fn read(path: &[u8]) -> bool {
+    use modlink::text::{self, Addresses, sys::Path};
+    let out = &mut Console;
+    let written = match black_box(path) {
+        b"modules" => text::modules(&LOADER, Addresses::Shown, out).is_ok(),
+        b"tainted" => text::tainted(&LOADER, out).is_ok(),
+        b"counters" => text::counters(&LOADER, out).is_ok(),
+        path => Path::parse(path).is_some_and(|path| {
+            let visit = &mut |kind, name: &[u8]| {
+                black_box((kind, name));
+            };
+            path.write(&LOADER, Addresses::Shown, out).is_ok() || path.list(&LOADER, visit).is_ok()
+        }),
+    };
+    black_box(written)
 }

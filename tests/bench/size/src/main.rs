@@ -51,6 +51,8 @@ extern "C" fn _start() -> isize {
     #[cfg(feature = "loader")]
     {
         kernel::start();
+        #[cfg(feature = "proc")]
+        kernel::read(black_box(b""));
         kernel::system_call(black_box(0), black_box([0; 6]))
     }
     #[cfg(not(feature = "loader"))]
