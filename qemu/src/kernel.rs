@@ -11,6 +11,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use modlink::module::Unversioned;
 use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal};
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
@@ -38,6 +39,11 @@ static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
     Ksymtab::linked_with(BUILD.versions).unwrap_or_else(|error| panic!("{error}")).len()
+}
+
+/// The versions of what the kernel exports of which this takes the place.
+pub fn versions() -> &'static [(&'static str, u32)] {
+    BUILD.versions
 }
 
 /// Whether the kernel itself exports a symbol of that name.
@@ -125,8 +131,11 @@ unsafe impl Platform for TestKernel {
         BUILD.vermagic
     }
 
-    // The modules of this folder have neither vermagic nor versions, so that force is for all, as where
-    // Linux has CONFIG_MODULE_FORCE_LOAD: which is what the default says.
+    // The modules of this folder have neither vermagic nor versions.
+    fn force_load(&self, _: Unversioned) -> bool {
+        forbid_in_interrupt("Platform::force_load");
+        policy::forces()
+    }
 
     fn denied_modules(&self) -> &str {
         forbid_in_interrupt("Platform::denied_modules");

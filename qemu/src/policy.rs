@@ -10,6 +10,7 @@ static DENIED: Mutex<&str> = Mutex::new("");
 static ACCEPTED_LOSSES: Mutex<Vec<KnownSection>> = Mutex::new(Vec::new());
 
 static TELLS_SIGNED: AtomicBool = AtomicBool::new(false);
+static FORCES: AtomicBool = AtomicBool::new(true);
 static KEEPS_SECTIONS: AtomicBool = AtomicBool::new(true);
 
 /// Takes files that end in the mark of a signature for signed, and all others for not signed, from
@@ -21,6 +22,16 @@ pub fn tell_signed() {
 /// Whether a file counts as signed.
 pub fn is_signed(file: &[u8]) -> bool {
     !TELLS_SIGNED.load(Ordering::Relaxed) || file.ends_with(b"~Module signature appended~\n")
+}
+
+/// From now on no module is loaded that lacks what it is compared with the kernel by.
+pub fn never_force() {
+    FORCES.store(false, Ordering::Relaxed);
+}
+
+/// Whether such modules are loaded (Linux: CONFIG_MODULE_FORCE_LOAD).
+pub fn forces() -> bool {
+    FORCES.load(Ordering::Relaxed)
 }
 
 /// From now on modules keep no account of their sections.

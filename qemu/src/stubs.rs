@@ -18,10 +18,17 @@ static STUBS: Shared<Stubs> =
 struct Stubs {
     /// The functions, by what they return.
     functions: BTreeMap<usize, Protected>,
-    /// The addresses that names stand for which were given one by one.
-    names: BTreeMap<&'static [u8], usize>,
+    /// What stands for the names that were given one by one.
+    names: BTreeMap<&'static [u8], Stub>,
     /// The tables of names that were given together.
     tables: Vec<Ksymtab>,
+}
+
+#[derive(Clone, Copy)]
+struct Stub {
+    address: usize,
+    /// The version that a function of the name has in the build of Linux.
+    crc: Option<u32>,
 }
 
 /// Why there is no such stub.
@@ -43,7 +50,9 @@ pub fn add(name: &str, value: usize) -> Result<(), NoStub> {
     }
     STUBS.with(|stubs| {
         let address = stubs.returning(value)?;
-        stubs.names.insert(Vec::from(name).leak(), address);
+        let mut versions = kernel::versions().iter();
+        let crc = versions.find(|(versioned, _)| *versioned == name).map(|(_, crc)| *crc);
+        stubs.names.insert(Vec::from(name).leak(), Stub { address, crc });
         Ok(())
     })
 }
@@ -65,6 +74,7 @@ pub fn add_missing(names: impl Iterator<Item = &'static str>) -> Result<usize, N
     let symbols: Vec<KernelSymbol> = names.into_iter().map(symbol).collect();
     let count = symbols.len();
     let table = Ksymtab::new(symbols.leak()).expect("each name is there once");
+    let table = table.with_versions(kernel::versions()).map_err(|_| NoStub::Memory)?;
     STUBS.with(|stubs| stubs.tables.push(table));
     Ok(count)
 }
@@ -89,8 +99,9 @@ pub fn for_each(mut visit: impl FnMut(usize, Range<usize>)) {
 impl Stubs {
     /// The stub of that name, if it was given alone.
     fn named(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let (name, address) = self.names.get_key_value(name)?;
-        Some(Symbol::new(name, *address as u64))
+        let (name, stub) = self.names.get_key_value(name)?;
+        let symbol = Symbol::new(name, stub.address as u64);
+        Some(stub.crc.map_or(symbol, |crc| symbol.with_crc(crc)))
     }
 
     /// The address of a function that returns `value`.

@@ -202,6 +202,16 @@ const COMMANDS: &[Command] = &[
         },
     },
     Command {
+        name: "strict",
+        arguments: "",
+        help: "from now on a module is not loaded that lacks versions or vermagic",
+        run: |_, words| {
+            words.end()?;
+            policy::never_force();
+            Ok(())
+        },
+    },
+    Command {
         name: "taint",
         arguments: "NUMBER",
         help: "taint the kernel by these bits",
