@@ -1,17 +1,19 @@
-//! Loads all modules at once and counts what modlink's loader takes from the heap.
+//! Loads all modules at once and counts what modlink's loader takes from the heap, or its instructions.
 
 use anyhow::Result;
 use clap::Parser;
-use modlink::Module;
 use modlink::symbols::KernelSymbol;
 #[cfg(feature = "versions")]
 use modlink::symbols::Ksymtab;
+use modlink::{Loader, Module};
 use modlink_bench::arena::Arena;
+use modlink_bench::callgrind::{self, Copying};
 use modlink_bench::kernel::{Kernel, in_order};
 use modlink_bench::lookup::ksymtab;
 use modlink_bench::table::{Table, thousands};
 use modlink_bench::{modules, symvers};
 use peak_alloc::PeakAlloc;
+use std::hint::black_box;
 #[cfg(feature = "versions")]
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,6 +34,12 @@ struct Arguments {
     /// Folder of modules instead of $CACHE/corpus/amd64
     #[arg(long, default_value_os_t = modules::folder())]
     modules: PathBuf,
+    /// Count the instructions of these loads instead, with the features that this is built with
+    #[arg(long)]
+    instructions: bool,
+    /// What callgrind runs: load all modules
+    #[arg(long, hide = true)]
+    watched: bool,
 }
 
 /// Bytes of a module's record.
@@ -49,6 +57,9 @@ struct Taken<'m> {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.instructions {
+        return instructions(&arguments);
+    }
     let modules = modules::read(&modules::find(&arguments.modules)?)?;
     let symvers = symvers::read(&arguments.modules.join("Module.symvers"))?;
     let order = in_order(&modules, &symvers);
@@ -58,12 +69,16 @@ fn main() -> Result<()> {
     #[cfg(feature = "versions")]
     let ksymtab = with_versions(ksymtab, &arguments.modules)?;
     let index = HEAP.current_usage() - before - records;
+    let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab);
+    if arguments.watched {
+        order.iter().for_each(|module| measured_whole_load(&loader, &module.file));
+        return Ok(());
+    }
     println!(
         "Ksymtab of {} exports: {:.1} bytes an export beside record and name\n",
         thousands(symvers.kernel.len() as u64),
         index as f64 / symvers.kernel.len() as f64
     );
-    let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab);
 
     let mut loads = Vec::with_capacity(order.len());
     let mut rejected = Vec::new();
@@ -80,6 +95,30 @@ fn main() -> Result<()> {
     println!("{} modules loaded at once, {} rejected", loads.len(), rejected.len());
     rejected.iter().for_each(|rejection| println!("  {rejection}"));
     print!("\n{}\n{}", kept(&loads), peaks(&mut loads));
+    Ok(())
+}
+
+/// What callgrind counts the instructions of.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn measured_whole_load(loader: &Loader<Kernel>, file: &[u8]) {
+    black_box(loader.load(file)).expect("it loads");
+}
+
+/// Tells what the loads take, on one line.
+fn instructions(arguments: &Arguments) -> Result<()> {
+    let folder = arguments.modules.to_string_lossy().into_owned();
+    let run = ["--watched".into(), "--modules".into(), folder];
+    let loads = callgrind::count("measured_whole_load", &run, Copying::Vectors, false)?;
+    let all: u64 = loads.iter().map(|load| load.instructions).sum();
+    let features = [("versions", cfg!(feature = "versions")), ("proc", cfg!(feature = "proc"))];
+    let on: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    println!(
+        "{} loads with {}: {} instructions",
+        thousands(loads.len() as u64),
+        if on.is_empty() { "no feature".into() } else { on.join(" and ") },
+        thousands(all)
+    );
     Ok(())
 }
 
