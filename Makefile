@@ -18,8 +18,9 @@ with_rust := .ci/setup/with-rust
 with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
-# What concerns text about modules is tested with it; all else without.
-proc := modlink/proc,modlink-host/proc
+# All is tested without the features, and what they concern with both.
+features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc
+concerned := --lib $(addprefix --test ,contexts failures proc rejections stack taints)
 
 .PHONY: help
 help: ## This list
@@ -56,15 +57,17 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
 	$(with_rust) cargo fmt --check --manifest-path qemu/modules/counter/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
-	$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets --features $(proc) \
-		-- -D warnings
+	for feature in versions proc; do \
+		$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
+			--features $$feature,modlink-host/$$feature -- -D warnings; \
+	done
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool
 
 .PHONY: test-host
 test-host: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the crate and its tools on this machine
 	$(with_rust) cargo test --workspace --exclude modlink-bench --exclude modlink-peers --no-fail-fast
-	$(with_rust) cargo test --features $(proc) --no-fail-fast --test proc --test contexts --test failures
+	$(with_rust) cargo test --features $(features) --no-fail-fast $(concerned)
 
 .PHONY: test-ir2c
 test-ir2c: setup ## Tests of the bitcode translator for m68k
@@ -100,16 +103,14 @@ oracle: setup ## The same over DIR=folder of .ko, .ko.xz or .o files [ARCH=] [SE
 test_parts += test-versions
 lint: lint-versions
 lint-versions: setup
-	$(with_rust) cargo clippy --quiet --package modlink --package oracle --all-targets \
-		--features modlink/versions,modlink-host/versions,oracle/versions -- -D warnings
+	$(with_rust) cargo clippy --quiet --package oracle --all-targets --features versions -- -D warnings
 compare_versions := $(with_rust) cargo run --quiet --release --package oracle --features versions \
 	--bin versions --
 versions: setup ## Each CRC that modules under DIR=folder import or export against SYMVERS=Module.symvers [ARCH=]
 	$(if $(DIR),,$(error DIR is not set: make versions ARCH=$(ARCH) DIR=folder SYMVERS=file))
 	$(if $(SYMVERS),,$(error SYMVERS is not set: make versions ARCH=$(ARCH) DIR=$(DIR) SYMVERS=file))
 	@$(compare_versions) --arch $(ARCH) --symvers $(SYMVERS) $(DIR)
-test-versions: setup corpus-x86_64 corpus-i386 corpus-m68k ## Tests of the feature, and all versions of amd64 and i386
-	$(with_rust) cargo test --features versions,modlink-host/versions --lib --test rejections
+test-versions: setup corpus-x86_64 corpus-i386 corpus-m68k ## All versions of amd64 and i386
 	$(with_rust) cargo test --package oracle --features versions --test versions
 	@$(compare_versions) --arch x86_64 --symvers $(corpus)/amd64/Module.symvers $(corpus)/amd64
 	@$(compare_versions) --arch i386 --symvers $(corpus)/i386/Module.symvers $(corpus)/i386
@@ -228,7 +229,7 @@ deny: setup ## Licences, sources and duplicates of what we depend on, by cargo-d
 
 .PHONY: test-exhaustive
 test-exhaustive: setup corpus ## A small module with each byte changed to each value, and cut off anywhere (long)
-	$(with_rust) cargo test --release --test exhaustive -- --ignored --nocapture --test-threads=1
+	$(with_rust) cargo test --release --features $(features) --test exhaustive -- --ignored --nocapture --test-threads=1
 
 .PHONY: bench-qemu
 bench-qemu: setup corpus-x86_64 corpus-i386 corpus-m68k ## Instructions of a load in the test kernel and in Debian's Linux, under QEMU

@@ -55,10 +55,26 @@ enum Which {
     Sample(usize),
 }
 
-/// A kernel for the module, which exports all that it needs.
+/// A kernel for the module, which exports all that it needs, in the version that it was compiled for.
 fn kernel<A: Arch>(file: &[u8]) -> impl Fn() -> HostKernel<A> + Send + use<A> {
     let file = file.to_vec();
-    move || HostKernel::new().export_all_for(&file, &[])
+    move || {
+        let kernel = HostKernel::new().export_all_for(&file, &[]);
+        #[cfg(feature = "versions")]
+        let kernel = with_versions(kernel, &file);
+        kernel
+    }
+}
+
+#[cfg(feature = "versions")]
+fn with_versions<A: Arch>(kernel: HostKernel<A>, file: &[u8]) -> HostKernel<A> {
+    let image = modlink::image::Image::<A>::check(file, u64::MAX).expect("the module as it is");
+    let versions = modlink::module::Versions::of(&image).expect("its versions as they are");
+    match &versions {
+        Some(versions) => kernel.with_versions(versions.iter()),
+        // m68k's modules were built without.
+        None => kernel,
+    }
 }
 
 /// Tries a changed file; says which change it was if that ends in a panic.

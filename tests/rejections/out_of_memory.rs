@@ -65,7 +65,9 @@ impl Outcomes {
         let mut outcomes = Self::default();
         for nth in 0.. {
             match work(nth) {
-                (Err(error), _) => outcomes.errors.push(error),
+                (Err(error), true) => outcomes.errors.push(error),
+                // Nor does any later one: there would be no end.
+                (Err(error), false) => panic!("{error}, and none of {nth} allocations has failed"),
                 (Ok(()), true) => outcomes.unnoticed.push(nth),
                 (Ok(()), false) => break,
             }
