@@ -62,6 +62,14 @@ bitflags! {
 /// The letter of each bit, from the lowest on.
 const LETTERS: &[u8; 20] = b"PFSRMBUDAWCIOELKXTNJ";
 
+/// What a string in `.modinfo` begins with that says something of taints: the first that there is none.
+const KEYS: [(&[u8], Taints); 4] = [
+    (b"intree=", Taints::OOT_MODULE),
+    (b"staging=", Taints::CRAP),
+    (b"livepatch=", Taints::LIVEPATCH),
+    (b"test=", Taints::TEST),
+];
+
 /// What is logged of those that come with a load.
 const REASONS: [(Taints, &str); 7] = [
     (Taints::PROPRIETARY_MODULE, "licence"),
@@ -76,12 +84,15 @@ const REASONS: [(Taints, &str); 7] = [
 impl Taints {
     /// Those of a module by what it says of itself. What the keys are worth does not matter.
     pub(crate) fn stated(modinfo: &ModInfo<'_>) -> Self {
-        let says = |key| modinfo.get(key).is_some();
-        let mut said = Self::empty();
-        said.set(Self::OOT_MODULE, !says(b"intree"));
-        said.set(Self::CRAP, says(b"staging"));
-        said.set(Self::LIVEPATCH, says(b"livepatch"));
-        said.set(Self::TEST, says(b"test"));
+        let mut said = Self::OOT_MODULE;
+        // Once through all, which may be kilobytes of aliases.
+        for string in modinfo.strings() {
+            for (key, taint) in KEYS {
+                if string.starts_with(key) {
+                    said.set(taint, taint != Self::OOT_MODULE);
+                }
+            }
+        }
         said.set(Self::PROPRIETARY_MODULE, !license::is_stated(modinfo));
         said
     }
