@@ -28,7 +28,7 @@ pub enum Reason {
     Symbol,
     /// Its arguments could not be read.
     Arguments,
-    /// Its init function has failed.
+    /// Its init function has failed or faulted.
     Init,
 }
 
@@ -90,7 +90,7 @@ impl From<&LoadError> for Reason {
             | LoadError::Export(_)
             | LoadError::Duplicate { .. } => Self::Symbol,
             LoadError::Arguments(_) => Self::Arguments,
-            LoadError::Init(_) => Self::Init,
+            LoadError::Init(_) | LoadError::Faulted => Self::Init,
         }
     }
 }

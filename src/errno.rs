@@ -78,6 +78,8 @@ errnos! {
     EBADMSG = 74,
     /// Not supported.
     EOPNOTSUPP = 95,
+    /// A function of the module has faulted.
+    ENOTRECOVERABLE = 131,
 }
 
 impl Errno {

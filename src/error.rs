@@ -65,7 +65,7 @@ pub enum LoadError {
     Unversioned(Unversioned),
     /// A module of this name is loaded.
     Exists(Name),
-    /// A module of this name is coming or going.
+    /// A module of this name is coming or going, or its init function has faulted.
     Busy(Name),
     /// A module of this name is coming, and waiting for that was interrupted.
     Interrupted(Name),
@@ -107,8 +107,14 @@ pub enum LoadError {
     Arguments(Errno),
     /// Its memory could not be protected.
     Protect,
-    /// Its init function failed with this status, which is negative.
+    /// Its init function failed with this status, which is negative. The error number is that status,
+    /// except that `EEXIST` becomes `EBUSY`: a process that loads takes `EEXIST` for a module that is
+    /// there already. Linux 7.1 does the same; those before, such as 6.1, hand `EEXIST` on.
     Init(i32),
+    /// Its init function has faulted: the module [stays](crate::platform::Faulted) as it is. The error
+    /// number is this crate's choice, `ENOTRECOVERABLE`, as no other load fails with it: Linux ends the
+    /// process.
+    Faulted,
     /// The heap is exhausted.
     OutOfMemory,
 }
@@ -153,6 +159,8 @@ pub enum ImportProblem {
     Interrupted(Name),
     /// The module that exports it is being unloaded.
     Going(Name),
+    /// The init function of the module that exports it has [faulted](crate::platform::Faulted).
+    Faulted(Name),
 }
 
 /// A module could not be unloaded.
@@ -165,12 +173,17 @@ pub enum UnloadError {
     NotFound,
     /// This module uses its symbols.
     UsedBy(Name),
-    /// It is coming or going.
+    /// It is coming or going, or its init function has faulted.
     Busy,
     /// It has an init and no exit function, so it is here to stay.
     Permanent,
     /// Somebody holds this many references to it.
     Referenced(u32),
+    /// Waiting for those to be put was interrupted.
+    Interrupted,
+    /// Its exit function has faulted: the module [stays](crate::platform::Faulted), and is going for ever.
+    /// The error number is as for [`LoadError::Faulted`].
+    Faulted,
 }
 
 impl LoadError {
@@ -208,7 +221,9 @@ impl LoadError {
             Self::UnknownSymbols(_) => Errno::ENOENT,
             Self::Import { problem, .. } => problem.errno(),
             Self::Arguments(errno) => *errno,
+            Self::Init(EEXIST) => Errno::EBUSY,
             Self::Init(status) => Errno::from_status(*status).unwrap_or(Errno::EINVAL),
+            Self::Faulted => Errno::ENOTRECOVERABLE,
         }
     }
 }
@@ -221,7 +236,7 @@ impl ImportProblem {
             Self::Namespace(_) => Errno::EINVAL,
             #[cfg(feature = "versions")]
             Self::Version { .. } | Self::Unversioned => Errno::EINVAL,
-            Self::Coming(_) => Errno::EBUSY,
+            Self::Coming(_) | Self::Faulted(_) => Errno::EBUSY,
             Self::Interrupted(_) => Errno::EINTR,
         }
     }
@@ -235,9 +250,14 @@ impl UnloadError {
             Self::NotFound => Errno::ENOENT,
             Self::UsedBy(_) | Self::Referenced(_) => Errno::EWOULDBLOCK,
             Self::Busy | Self::Permanent => Errno::EBUSY,
+            Self::Interrupted => Errno::EINTR,
+            Self::Faulted => Errno::ENOTRECOVERABLE,
         }
     }
 }
+
+/// The status of an init function that says so.
+const EEXIST: i32 = -Errno::EEXIST.number();
 
 const DISABLED: &str = "modules have been disabled";
 
@@ -273,7 +293,7 @@ impl fmt::Display for LoadError {
             #[cfg(feature = "versions")]
             Self::Unversioned(lacking) => write!(f, "not loaded by force: {lacking}"),
             Self::Exists(name) => write!(f, "module {name} is loaded already"),
-            Self::Busy(name) => write!(f, "module {name} is coming or going"),
+            Self::Busy(name) => write!(f, "module {name} is coming or going, or has faulted"),
             Self::Interrupted(name) => {
                 write!(f, "interrupted while it waited for the load of another module {name}")
             }
@@ -296,7 +316,11 @@ impl fmt::Display for LoadError {
             Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
+            Self::Init(EEXIST) => {
+                f.write_str("its init function failed with EEXIST, for which EBUSY is returned")
+            }
             Self::Init(status) => write!(f, "its init function failed with {status}"),
+            Self::Faulted => f.write_str("its init function has faulted: it stays as it is"),
             Self::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
@@ -338,6 +362,7 @@ impl fmt::Display for ImportProblem {
                 write!(f, "interrupted while it waited for the init function of module {name}")
             }
             Self::Going(name) => write!(f, "its module {name} is being unloaded"),
+            Self::Faulted(name) => write!(f, "the init function of its module {name} has faulted"),
         }
     }
 }
@@ -348,9 +373,11 @@ impl fmt::Display for UnloadError {
             Self::Disabled => f.write_str(DISABLED),
             Self::NotFound => f.write_str("no such module is loaded"),
             Self::UsedBy(name) => write!(f, "module {name} uses it"),
-            Self::Busy => f.write_str("it is coming or going"),
+            Self::Busy => f.write_str("it is coming or going, or has faulted"),
             Self::Permanent => f.write_str("it has no exit function"),
             Self::Referenced(count) => write!(f, "in use: {count} references"),
+            Self::Interrupted => f.write_str("interrupted while it was in use"),
+            Self::Faulted => f.write_str("its exit function has faulted: it stays as it is"),
         }
     }
 }

@@ -17,16 +17,15 @@ use crate::module::{
 #[cfg(feature = "proc")]
 use crate::module::{Identity, Statistics};
 use crate::name::ModuleName;
-use crate::platform::{Event, Level, Platform, Protected, page_size};
+use crate::platform::{Event, Faulted, Level, Platform, Protected, WaitError, page_size};
 #[cfg(feature = "proc")]
 use crate::registry::Listing;
 use crate::registry::{Listed, Registry};
-use crate::symbols::Exports;
+use crate::symbols::{Exports, Symbol};
 use crate::sync::{AtomicU32, Ordering};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Deref;
-#[cfg(feature = "proc")]
 use core::time::Duration;
 
 /// The module loader of a kernel.
@@ -305,7 +304,10 @@ impl<P: Platform> Loader<P> {
         self.platform.notify(Event::Coming, module);
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
-            Some(entry) => unsafe { self.platform.call_init(entry) },
+            Some(entry) => match unsafe { self.platform.call_init(entry) } {
+                Ok(status) => status,
+                Err(Faulted) => return Err(self.leave_faulted(coming, reference, init)),
+            },
             None => 0,
         };
         if status < 0 {
@@ -333,8 +335,30 @@ impl<P: Platform> Loader<P> {
         Ok(reference)
     }
 
+    /// Leaves a module whose init function has faulted as it is: what has begun there may be going on.
+    #[cold]
+    #[inline(never)]
+    fn leave_faulted(
+        &self,
+        coming: Listed<'_, P>,
+        reference: Reference<P>,
+        init: Option<Protected<P>>,
+    ) -> LoadError {
+        // Not counted as put, so that it is in use as in Linux.
+        core::mem::forget((reference, init));
+        coming.module().count().fault();
+        coming.stay();
+        let _ = self.taint(Taints::DIE);
+        self.platform.wake();
+        LoadError::Faulted
+    }
+
     /// Runs the exit function of the module of that name and unloads it; with `force` even if it has
-    /// an init and no exit function.
+    /// an init and no exit function, or there are references to it, unless they are those of modules that
+    /// use it ([`Platform::FORCE_UNLOAD`]).
+    ///
+    /// It does not wait for references to be put, as Linux since 3.13 does not; see
+    /// [`unload_within`](Self::unload_within).
     ///
     /// From a thread, as [`load`](Self::load). That the heap is exhausted does not stop it.
     ///
@@ -347,13 +371,59 @@ impl<P: Platform> Loader<P> {
         unloaded
     }
 
+    /// As [`unload`](Self::unload), but if there are references to the module, those of modules that use
+    /// it too, waits until they have been put, for about as long as `limit` at most. It looks anew every
+    /// 50 ms, since who puts a reference wakes nobody. New references can be had meanwhile.
+    ///
+    /// Where the kernel [cannot wait](Platform::wait), this is `unload`.
+    ///
+    /// # Errors
+    /// As for [`unload`](Self::unload), which is tried once when there are no references or the limit has
+    /// passed; [`UnloadError::Interrupted`].
+    pub fn unload_within(
+        &self,
+        name: &[u8],
+        force: bool,
+        limit: Duration,
+    ) -> Result<(), UnloadError> {
+        let wait = || {
+            self.disabled.check(UnloadError::Disabled)?;
+            let force = force && P::FORCE_UNLOAD;
+            match self.registry.wait_for_references(&self.platform, name, force, limit) {
+                Err(WaitError::Interrupted) => Err(UnloadError::Interrupted),
+                _ => Ok(()),
+            }
+        };
+        let unloaded = wait().and_then(|()| self.unload_uncounted(name, force));
+        #[cfg(feature = "proc")]
+        self.tally.unloaded(unloaded.is_ok());
+        unloaded
+    }
+
     fn unload_uncounted(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
         self.disabled.check(UnloadError::Disabled)?;
-        let going = self.registry.begin_unload(&self.platform, name, force)?;
+        if force && !P::FORCE_UNLOAD {
+            let name = ModuleName::from(name);
+            let ignored = format_args!("module {name}: nothing is unloaded by force here");
+            self.platform.log(Level::Warning, ignored);
+        }
+        let force = force && P::FORCE_UNLOAD;
+        let (going, forced) = self.registry.begin_unload(&self.platform, name, force)?;
         let module = going.module();
+        if forced {
+            let new = self.taint(Taints::FORCED_RMMOD);
+            if !new.is_empty() {
+                self.warn(module, format_args!("{}", new.reasons()));
+            }
+        }
         if let Some(entry) = module.exit() {
-            // SAFETY: nobody has a reference to the module or can get one.
-            unsafe { self.platform.call_exit(entry) };
+            // SAFETY: nobody can get a reference to the module, and unless it is unloaded by force nobody
+            // has one.
+            if unsafe { self.platform.call_exit(entry) } == Err(Faulted) {
+                let _ = self.taint(Taints::DIE);
+                going.stay();
+                return Err(UnloadError::Faulted);
+            }
         }
         self.platform.notify(Event::Going, module);
         Ok(())
@@ -436,6 +506,55 @@ impl<P: Platform> Loader<P> {
             let owner = if live { Reference::take(module) } else { None };
             Some(Exported { address: symbol.address, owner: Some(owner?) })
         })?
+    }
+
+    /// The address of the exported symbol of that name, as [`symbol`](Self::symbol); a module that exports
+    /// it stays loaded until the reference that this leaves in its count is put, by
+    /// [`symbol_put`](Self::symbol_put) or [`symbol_put_addr`](Self::symbol_put_addr) (Linux:
+    /// `__symbol_get`, for modules in C).
+    ///
+    /// Of a module that is coming there is none, as in Linux. Any symbol can be had, as in Linux before
+    /// 6.6, which has those for GPL-compatible modules alone.
+    ///
+    /// From any context from which `symbol` is.
+    #[must_use = "the module that exports it cannot be unloaded before the symbol has been put"]
+    pub fn symbol_get(&self, name: &[u8]) -> Option<u64> {
+        let Exported { address, owner } = self.symbol(name)?;
+        core::mem::forget(owner);
+        Some(address)
+    }
+
+    /// Puts a reference that [`symbol_get`](Self::symbol_get) has left, by the name of the symbol (Linux:
+    /// `__symbol_put`); nothing if it is the kernel's. Whether there was one. There is none if the module
+    /// has been unloaded by [force](Platform::FORCE_UNLOAD) meanwhile: its memory stays for ever.
+    ///
+    /// From any context from which [`symbol`](Self::symbol) is.
+    ///
+    /// # Safety
+    /// `symbol_get` has left it in the module that exports the symbol now, and it has not been put; nobody
+    /// uses the address on its account any more.
+    pub unsafe fn symbol_put(&self, name: &[u8]) -> bool {
+        if name.len() > image::MAX_SYMBOL_NAME {
+            return false;
+        }
+        if let Ok(Some(_)) = self.platform.symbol(name) {
+            return true;
+        }
+        let put = |_: &Symbol<'_>, module: &Module<P>| module.count().put_counted();
+        self.registry.exporter(name, put).unwrap_or(false)
+    }
+
+    /// As [`symbol_put`](Self::symbol_put), by the address (Linux: `symbol_put_addr`), or by any other in
+    /// the module.
+    ///
+    /// From any context, as [`locate`](Self::locate) if [`Platform::kernel`] is.
+    ///
+    /// # Safety
+    /// [`symbol_get`](Self::symbol_get) has left it in the module in whose memory the address lies, and it
+    /// has not been put; nobody uses the address on its account any more.
+    pub unsafe fn symbol_put_addr(&self, address: u64) -> bool {
+        // SAFETY: the caller's promise.
+        self.platform.kernel().contains(&address) || unsafe { self.registry.put_at(address) }
     }
 
     /// The function of that name that a live module or the kernel exports, to be called as an `F`:

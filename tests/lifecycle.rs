@@ -1,8 +1,10 @@
 //! A module comes, is initialised, lives and goes.
 
 use modlink::platform::{Event, Level, Protection, Purpose};
-use modlink::{Errno, LoadError, LoadOptions, State, UnloadError};
-use modlink_host::{HostKernel, ModuleFile, Step, address_in, corpus, on_every_architecture};
+use modlink::{Errno, LoadError, LoadOptions, State, Taints, UnloadError};
+use modlink_host::{
+    HostKernel, HostLoader, ModuleFile, Step, address_in, corpus, on_every_architecture,
+};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -254,6 +256,98 @@ on_every_architecture! {
         loader.load(&with_init_and_exit::<A>("m").build()).unwrap();
         assert_eq!(loader.platform().references("m"), 0);
         loader.unload(b"m", false).unwrap();
+    }
+
+    /// What Linux lets them do of its own, and what it rejects.
+    fn init_and_exit_may_ask_for_their_own_module<A>() {
+        let loader = HostKernel::<A>::new().export("kernels").boot();
+        let file = with_init_and_exit::<A>("m").exports("f").build();
+        let seen = |loader: &HostLoader<A>| {
+            let mut states = Vec::new();
+            loader.for_each(|module| states.push((module.name().to_string(), module.state())));
+            states
+        };
+        loader.platform().on_init("m", move |loader| {
+            let own = loader.find(b"m").expect("a reference, as of try_module_get");
+            assert_eq!((own.state(), own.references()), (State::Coming, 2));
+            assert_eq!(seen(loader), [("m".to_string(), State::Coming)]);
+            assert!(loader.symbol(b"f").is_none(), "its exports are for who finds it live");
+            assert!(loader.symbol(b"kernels").is_some());
+            let at = own.core().start;
+            assert!(loader.locate(at).is_some_and(|(name, offset)| {
+                (name.as_bytes(), offset) == (b"m", 0)
+            }));
+            for force in [false, true] {
+                let error = loader.unload(b"m", force).unwrap_err();
+                assert_eq!((&error, error.errno()), (&UnloadError::Busy, Errno::EBUSY));
+            }
+            0
+        });
+        loader.platform().on_exit("m", move |loader| {
+            assert!(loader.find(b"m").is_none());
+            assert_eq!(seen(loader), [("m".to_string(), State::Going)]);
+            assert!(loader.symbol(b"f").is_none());
+            for force in [false, true] {
+                let error = loader.unload(b"m", force).unwrap_err();
+                assert_eq!((&error, error.errno()), (&UnloadError::Busy, Errno::EBUSY));
+            }
+        });
+        let before = loader.platform().snapshot();
+        drop(loader.load(&file).unwrap());
+        loader.unload(b"m", false).unwrap();
+        assert_eq!(loader.platform().snapshot(), before);
+        assert!(loader.taints().is_empty() || !loader.taints().contains(Taints::FORCED_RMMOD));
+    }
+
+    fn init_and_exit_may_load_and_unload_others<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let (inner, old) = (with_init_and_exit::<A>("inner"), with_init_and_exit::<A>("old"));
+        let (inner, old) = (inner.exports("f").build(), old.build());
+        loader.load(&old).unwrap();
+        let users = ModuleFile::<A>::new("user").imports("f").build();
+        loader.platform().on_init("m", move |loader| {
+            loader.unload(b"old", false).unwrap();
+            drop(loader.load(&inner).unwrap());
+            drop(loader.load(&users).unwrap());
+            0
+        });
+        loader.platform().on_exit("m", move |loader| {
+            loader.unload(b"user", false).unwrap();
+            loader.unload(b"inner", false).unwrap();
+            drop(loader.load(&old).unwrap());
+        });
+        drop(loader.load(&with_init_and_exit::<A>("m").build()).unwrap());
+        assert_eq!(loader.platform().names(), ["user", "inner", "m"]);
+        loader.unload(b"m", false).unwrap();
+        assert_eq!(loader.platform().names(), ["old"]);
+        loader.unload(b"old", false).unwrap();
+        assert_eq!(loader.platform().snapshot().blocks, []);
+    }
+
+    /// Linux: `MODULE_STATE_UNFORMED`.
+    fn nobody_sees_a_module_that_is_being_linked_but_its_name_is_taken<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let file = with_init_and_exit::<A>("m").exports("f").build();
+        let options = LoadOptions::default;
+        let arguments = || {
+            assert!(loader.find(b"m").is_none());
+            assert!(loader.symbol(b"f").is_none());
+            assert_eq!(loader.platform().names(), [""; 0]);
+            let blocks = loader.platform().snapshot().blocks;
+            assert!(!blocks.is_empty());
+            assert!(blocks.iter().all(|block| loader.locate(block.address).is_none()));
+            #[cfg(feature = "proc")]
+            {
+                let (mut text, shown) = (String::new(), modlink::text::Addresses::Shown);
+                modlink::text::modules(&loader, shown, &mut text).unwrap();
+                assert_eq!(text, "");
+            }
+            assert_eq!(loader.unload(b"m", true), Err(UnloadError::NotFound));
+            assert_eq!(loader.load(&file).unwrap_err(), LoadError::Busy(b"m"[..].into()));
+            Ok(Vec::new())
+        };
+        drop(loader.load_reading(&file, options(), arguments).unwrap());
+        assert_eq!(loader.platform().names(), ["m"]);
     }
 
     fn an_init_function_may_load_another_module<A>() {

@@ -5,7 +5,7 @@ use modlink::arch::Arch;
 use modlink::module::max_name;
 use modlink::platform::{Event, Level};
 use modlink::syscall::{delete_module, dispatch, finit_module, init_module};
-use modlink::{Errno, State};
+use modlink::{Errno, State, Taints, UnloadError};
 use modlink_host::{
     FileKind, HostKernel, HostLoader, ModuleFile, Operation, audit, corpus, on_every_architecture,
 };
@@ -268,18 +268,25 @@ const DELETE_WRONGS: [DeleteWrong; 7] = [
     DeleteWrong::Referenced,
 ];
 
-fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
-    use DeleteWrong::*;
-    let has = |what| wrong.contains(&what);
+/// A kernel with a module that cannot be unloaded for these reasons, and the address of its name.
+fn loaded_with<A: Arch>(wrong: &[DeleteWrong]) -> (Arc<HostLoader<A>>, u64) {
     let loader = HostKernel::<A>::new().boot();
-    let kernel = loader.platform();
     let file = ModuleFile::<A>::new("m").exports("f").init();
-    let file = if has(Permanent) { file } else { file.exit() };
+    let file = if wrong.contains(&DeleteWrong::Permanent) { file } else { file.exit() };
     loader.load(&file.build()).unwrap();
-    if has(Used) {
+    if wrong.contains(&DeleteWrong::Used) {
         let user = ModuleFile::<A>::new("user").imports("f");
         loader.load(&user.build()).unwrap();
     }
+    let name = loader.platform().user_string("m");
+    (loader, name)
+}
+
+fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
+    use DeleteWrong::*;
+    let has = |what| wrong.contains(&what);
+    let (loader, name) = loaded_with::<A>(wrong);
+    let kernel = loader.platform();
     let reference = has(Referenced).then(|| loader.find(b"m").unwrap());
     kernel.set_privileged(!has(Unprivileged));
     if has(Disabled) {
@@ -288,7 +295,7 @@ fn call_delete_module<A: Arch>(wrong: &[DeleteWrong], expected: Errno) {
     let name = match () {
         () if has(Unreadable) => 0xdead_0000,
         () if has(Unknown) => kernel.user_string("unknown"),
-        () => kernel.user_string("m"),
+        () => name,
     };
     rejected(&loader, wrong, expected, |loader| delete_module(loader, name, 0));
     drop(reference);
@@ -329,6 +336,58 @@ on_every_architecture! {
             DeleteWrong::Permanent => Errno::EBUSY,
         };
         first_is_reported(&DELETE_WRONGS, errno, call_delete_module::<A>);
+    }
+
+    fn delete_module_with_o_trunc_heeds_neither_references_nor_that_there_is_no_exit_function<A>() {
+        let wrongs = [DeleteWrong::Permanent, DeleteWrong::Referenced];
+        for wrongs in [&wrongs[..1], &wrongs[1..], &wrongs[..]] {
+            let (loader, name) = loaded_with::<A>(wrongs);
+            let reference = loader.find(b"m");
+            delete_module(&loader, name, O_TRUNC).unwrap();
+            assert_eq!(loader.platform().names(), [""; 0]);
+            assert!(loader.taints().contains(Taints::FORCED_RMMOD));
+            drop(reference);
+            loader.reap();
+            assert_eq!(loader.platform().snapshot().blocks, []);
+        }
+        let all = [DeleteWrong::Used, DeleteWrong::Permanent, DeleteWrong::Referenced];
+        let (loader, name) = loaded_with::<A>(&all);
+        let held = loader.find(b"m");
+        rejected(&loader, "used", Errno::EWOULDBLOCK, |loader| {
+            delete_module(loader, name, O_TRUNC)
+        });
+        assert!(!loader.taints().contains(Taints::FORCED_RMMOD));
+        drop(held);
+    }
+
+    /// Each state at which a module is not live, with what comes after that in Linux's order.
+    fn delete_module_looks_at_the_state_before_the_exit_function_and_the_references<A>() {
+        for has_exit in [true, false] {
+            let loader = HostKernel::<A>::new().boot();
+            let name = loader.platform().user_string("m");
+            loader.platform().on_init("m", move |loader| {
+                let held = loader.find(b"m").unwrap();
+                assert_eq!(loader.unload(b"m", false), Err(UnloadError::Busy));
+                assert_eq!(delete_module(loader, name, 0), Err(Errno::EBUSY));
+                assert_eq!(delete_module(loader, name, O_TRUNC), Err(Errno::EBUSY));
+                drop(held);
+                -19
+            });
+            let file = ModuleFile::<A>::new("m").init();
+            let file = if has_exit { file.exit() } else { file };
+            loader.load(&file.build()).unwrap_err();
+        }
+        let loader = HostKernel::<A>::new().boot();
+        let name = loader.platform().user_string("m");
+        loader.load(&ModuleFile::<A>::new("m").init().exit().build()).unwrap();
+        let held = loader.find(b"m").unwrap();
+        loader.platform().on_exit("m", move |loader| {
+            assert_eq!(held.references(), 1);
+            assert_eq!(loader.unload(b"m", false), Err(UnloadError::Busy));
+            assert_eq!(delete_module(loader, name, 0), Err(Errno::EBUSY));
+            assert_eq!(delete_module(loader, name, O_TRUNC), Err(Errno::EBUSY));
+        });
+        delete_module(&loader, name, O_TRUNC).unwrap();
     }
 
     fn a_module_that_is_coming_or_going_is_busy_unless_it_is_used<A>() {
@@ -639,8 +698,10 @@ on_every_architecture! {
         }
     }
 
-    fn a_status_of_an_init_function_passes_through<A>() {
-        for status in [-1, -11, -19, -512, -4095, -9999] {
+    fn a_status_of_an_init_function_passes_through_unless_it_says_that_the_module_is_loaded<A>() {
+        // EEXIST would say that the module is loaded already.
+        let changed = (-17, -16);
+        for (status, got) in [-1, -11, -19, -512, -4095, -9999].map(|s| (s, s)).into_iter().chain([changed]) {
             let loader = HostKernel::<A>::new().boot();
             let kernel = loader.platform();
             let file = ModuleFile::<A>::new("m").init().exit().build();
@@ -649,7 +710,8 @@ on_every_architecture! {
             kernel.on_init("m", move |_| status);
             let number = A::SYSCALLS.init_module;
             let result = dispatch(&loader, number, [image, file.len(), arguments, 0, 0, 0]);
-            assert_eq!(result, status as isize);
+            assert_eq!(result, got as isize);
+            assert_eq!(dispatch(&loader, A::SYSCALLS.delete_module, [kernel.user_string("m") as usize, 0, 0, 0, 0, 0]), -2);
         }
     }
 

@@ -12,7 +12,9 @@ use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use modlink::module::Unversioned;
-use modlink::platform::{AllocateError, Event, Level, MemoryRequest, Platform, Provision, Refusal};
+use modlink::platform::{
+    AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal,
+};
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};
@@ -114,16 +116,17 @@ unsafe impl Platform for TestKernel {
         timer::time()
     }
 
-    unsafe fn call_init(&self, entry: u64) -> i32 {
+    unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
         forbid_in_interrupt("Platform::call_init");
         // SAFETY: the loader vouches for the function, which takes no arguments.
-        unsafe { This::call(entry as usize, &[]) }.word as i32
+        Ok(unsafe { This::call(entry as usize, &[]) }.word as i32)
     }
 
-    unsafe fn call_exit(&self, entry: u64) {
+    unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
         forbid_in_interrupt("Platform::call_exit");
         // SAFETY: the loader vouches for the function, which takes no arguments.
         unsafe { This::call(entry as usize, &[]) };
+        Ok(())
     }
 
     fn vermagic(&self) -> Option<&str> {

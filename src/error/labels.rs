@@ -103,6 +103,7 @@ labels! { import_label, IMPORT, ImportProblem:
     ImportProblem::Coming(_) => "import: Coming",
     ImportProblem::Interrupted(_) => "import: Interrupted",
     ImportProblem::Going(_) => "import: Going",
+    ImportProblem::Faulted(_) => "import: Faulted",
 }
 
 labels! { unload_label, UNLOAD, UnloadError:
@@ -112,6 +113,8 @@ labels! { unload_label, UNLOAD, UnloadError:
     UnloadError::Busy => "unload: Busy",
     UnloadError::Permanent => "unload: Permanent",
     UnloadError::Referenced(_) => "unload: Referenced",
+    UnloadError::Interrupted => "unload: Interrupted",
+    UnloadError::Faulted => "unload: Faulted",
 }
 
 labels! { load_label, LOAD, LoadError:
@@ -158,6 +161,7 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Arguments(_) => "load: Arguments",
     LoadError::Protect => "load: Protect",
     LoadError::Init(_) => "load: Init",
+    LoadError::Faulted => "load: Faulted",
     LoadError::UnknownSymbols(_) => "load: UnknownSymbols",
     LoadError::OutOfMemory => "load: OutOfMemory",
     ;

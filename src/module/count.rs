@@ -4,6 +4,8 @@
 //! Invariants:
 //! - Once `GOING`, a module stays so: no reference comes from nothing ([`Count::take`]), only from
 //!   another one ([`Count::again`]). So a count of 0 of one that is going stays 0.
+//! - One of all who close a live module goes on with it: who has made it `GOING`. What is `FAULTED` is
+//!   `GOING` too, so that nobody does.
 //! - `GONE` comes after `GOING`, and after it nobody who starts to read looks at the module's
 //!   content. That is freed when the count is 0 and whoever read before is done.
 //! - A count that has reached its highest value stays there: the module is then never unloaded.
@@ -11,14 +13,14 @@
 use super::State;
 use crate::sync::{AtomicU32, Ordering};
 
-/// From the highest bit: [`GOING`], the count, the four flags.
+/// From the highest bit: [`GOING`], the count, the five flags.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU32);
 
 /// Nobody gets a reference any more.
 const GOING: u32 = 1 << 31;
 /// One reference.
-const ONE: u32 = 1 << 4;
+const ONE: u32 = 1 << 5;
 /// All bits of the count.
 const COUNT: u32 = GOING - ONE;
 /// `init` has succeeded.
@@ -29,6 +31,8 @@ const GONE: u32 = 2;
 const UNLISTED: u32 = 4;
 /// The module's content is there.
 const FILLED: u32 = 8;
+/// `init` has faulted: the module stays as it is.
+const FAULTED: u32 = 16;
 
 impl Count {
     /// That of a module whose name alone is known.
@@ -64,6 +68,23 @@ impl Count {
         self.change(|word| word.wrapping_sub(ONE), Ordering::Release);
     }
 
+    /// Puts a reference that nothing but the count knows of; says whether there was one.
+    pub fn put_counted(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            match word & COUNT {
+                0 => return false,
+                COUNT => return true,
+                _ => {}
+            }
+            let less = word.wrapping_sub(ONE);
+            match self.0.compare_exchange_weak(word, less, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
     fn change(&self, to: impl Fn(u32) -> u32, success: Ordering) {
         let mut word = self.0.load(Ordering::Relaxed);
         while word & COUNT != COUNT {
@@ -81,6 +102,7 @@ impl Count {
 
     pub fn state(&self) -> State {
         match self.0.load(Ordering::Acquire) {
+            word if word & GOING != 0 && word & FAULTED != 0 => State::Faulted,
             word if word & GOING != 0 => State::Going,
             word if word & LIVE != 0 => State::Live,
             _ => State::Coming,
@@ -98,9 +120,20 @@ impl Count {
         self.0.compare_exchange(open, going, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Stops new references, whatever references there are.
+    /// Stops new references to a live module, whatever references there are; says whether that has
+    /// not been done before.
+    pub fn close(&self) -> bool {
+        self.0.fetch_or(GOING, Ordering::AcqRel) & GOING == 0
+    }
+
+    /// Stops new references to a module that is coming and does not go live.
     pub fn fail(&self) {
         self.0.fetch_or(GOING, Ordering::AcqRel);
+    }
+
+    /// The same, for one that stays as it is.
+    pub fn fault(&self) {
+        self.0.fetch_or(GOING | FAULTED, Ordering::AcqRel);
     }
 
     /// Takes the module out of use; it is going or has never been there.
@@ -201,6 +234,42 @@ mod tests {
         count.put();
         assert_eq!(count.references(), COUNT / ONE);
         assert!(!count.take() && !count.stop_new_references());
+    }
+
+    #[test]
+    fn a_live_module_is_closed_once_whatever_references_there_are() {
+        let count = live();
+        assert!(count.take());
+        assert!(!count.stop_new_references() && count.close());
+        assert!(!count.close() && !count.stop_new_references() && !count.take());
+        assert_eq!((count.references(), count.state()), (1, State::Going));
+        count.put();
+        assert_eq!((count.references(), count.state()), (0, State::Going));
+    }
+
+    #[test]
+    fn a_module_that_has_faulted_stays_so() {
+        let count = Count::new();
+        count.fill(true);
+        count.again();
+        count.fault();
+        assert!(!count.take() && !count.stop_new_references() && !count.close());
+        count.put();
+        assert!(!count.take() && !count.stop_new_references() && !count.close());
+        assert_eq!((count.references(), count.state()), (0, State::Faulted));
+        assert!(count.is_there() && count.is_listed());
+    }
+
+    #[test]
+    fn no_more_references_are_put_than_are_counted() {
+        let count = live();
+        assert!(!count.put_counted());
+        assert!(count.take() && count.take());
+        assert!(count.put_counted() && count.put_counted() && !count.put_counted());
+        assert_eq!((count.references(), count.state()), (0, State::Live));
+        let full = Count(AtomicU32::new(COUNT | LIVE | FILLED));
+        assert!(full.put_counted());
+        assert_eq!((full.references(), full.state()), (COUNT / ONE, State::Live));
     }
 
     #[test]

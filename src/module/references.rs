@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 /// A reference to a module, with which it cannot be unloaded. It can be cloned and dropped in any
 /// context: neither waits, allocates or frees (Linux: `__module_get`, `module_put`).
 ///
-/// More references than the count can hold, 2²⁷, keep the module loaded for ever.
+/// More references than the count can hold, 2²⁶, keep the module loaded for ever.
 #[repr(transparent)]
 pub struct Reference<P: Platform>(NonNull<Module<P>>);
 

@@ -9,4 +9,7 @@ pub enum State {
     Live,
     /// Being unloaded: nobody gets a reference any more.
     Going,
+    /// Its init function has [faulted](crate::platform::Faulted): it stays as it was then, for ever, and
+    /// nobody gets a reference or its symbols. Linux has it `Coming` for ever.
+    Faulted,
 }

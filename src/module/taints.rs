@@ -70,10 +70,11 @@ const KEYS: [(&[u8], Taints); 4] = [
     (b"test=", Taints::TEST),
 ];
 
-/// What is logged of those that come with a load.
-const REASONS: [(Taints, &str); 7] = [
+/// What is logged of those that come with a load or an unload.
+const REASONS: [(Taints, &str); 8] = [
     (Taints::PROPRIETARY_MODULE, "licence"),
     (Taints::FORCED_MODULE, "by force"),
+    (Taints::FORCED_RMMOD, "unloaded by force"),
     (Taints::CRAP, "staging"),
     (Taints::OOT_MODULE, "out of tree"),
     (Taints::UNSIGNED_MODULE, "not signed"),
@@ -97,7 +98,7 @@ impl Taints {
         said
     }
 
-    /// Why a load brings these.
+    /// Why a load or an unload brings these.
     pub(crate) fn reasons(self) -> Reasons {
         Reasons(self)
     }
@@ -110,7 +111,7 @@ impl fmt::Display for Taints {
     }
 }
 
-/// Says why a load taints the kernel.
+/// Says why a load or an unload taints the kernel.
 pub(crate) struct Reasons(Taints);
 
 impl fmt::Display for Reasons {

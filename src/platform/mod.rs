@@ -56,6 +56,17 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// The strictest alignment in bytes that a section of a module may ask for.
     const MAX_ALIGN: u64 = 2 << 20;
 
+    /// Whether a module can be unloaded by force, though it has an init and no exit function, or somebody
+    /// has references to it (Linux: `CONFIG_MODULE_FORCE_UNLOAD`; by default as in Debian's kernels).
+    /// If not, that force was asked for is said in the log and has no effect.
+    ///
+    /// Who has a [`Reference`](crate::Reference) then keeps the module's memory, and what it uses, until
+    /// that is dropped, so that nothing dangles; but its exit function has been called by then, so
+    /// that a [`Function`](crate::Function) of it may find what it needs gone. Whoever may unload by force
+    /// is trusted to know that nobody calls one, and the kernel is tainted
+    /// ([`Taints::FORCED_RMMOD`](crate::Taints)).
+    const FORCE_UNLOAD: bool = true;
+
     /// The addresses between which the kernel's exported code and data lie: where they run, if the
     /// kernel moves itself. A symbol outside of them may be out of a module's reach, and is then told
     /// of as a relocation that overflows.
@@ -151,29 +162,37 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         true
     }
 
-    /// Calls a function `int f(void)` of a module: by default by the C convention of the target that
-    /// the kernel is compiled for.
+    /// Calls a function `int f(void)` of a module, its init function: by default by the C convention of
+    /// the target that the kernel is compiled for, and without a way back if it faults.
+    ///
+    /// # Errors
+    /// [`Faulted`]: the module is then left as it is.
     ///
     /// # Safety
     /// `entry` is the address of such a function in a module whose memory is executable and whose
     /// relocations have all been applied.
-    unsafe fn call_init(&self, entry: u64) -> i32 {
+    unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
         let entry = core::ptr::with_exposed_provenance::<()>(entry as usize);
         // SAFETY: the caller promises that it is such a function, which is at no null address.
         let init: extern "C" fn() -> i32 = unsafe { core::mem::transmute(entry) };
-        init()
+        Ok(init())
     }
 
-    /// Calls a function `void f(void)` of a module, by default as [`call_init`](Platform::call_init)
-    /// does.
+    /// Calls a function `void f(void)` of a module, its exit function, by default as
+    /// [`call_init`](Platform::call_init) does.
+    ///
+    /// # Errors
+    /// As for [`call_init`](Platform::call_init).
     ///
     /// # Safety
-    /// As for [`call_init`](Platform::call_init); nothing uses the module any more.
-    unsafe fn call_exit(&self, entry: u64) {
+    /// As for [`call_init`](Platform::call_init); nothing uses the module any more, unless it is unloaded
+    /// by [force](Platform::FORCE_UNLOAD).
+    unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
         let entry = core::ptr::with_exposed_provenance::<()>(entry as usize);
         // SAFETY: as above.
         let exit: extern "C" fn() = unsafe { core::mem::transmute(entry) };
         exit();
+        Ok(())
     }
 
     /// The names of modules that may not be loaded, separated by commas (Linux: the boot parameter
@@ -237,6 +256,15 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
 /// A module's memory once the module may run.
 pub(crate) type Protected<P> = <<P as Platform>::Memory as ModuleMemory>::Protected;
+
+/// The init or exit function of a module has faulted, and the kernel, which goes on, has left it where
+/// it was, with all that it had begun and locked.
+///
+/// The module stays where it is, for ever, and so do its name, its exports and what it uses; its functions
+/// are not called again. If that was init, it is [`State::Faulted`](crate::State); else it is going
+/// for ever. The kernel is tainted ([`Taints::DIE`](crate::Taints)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faulted;
 
 /// Whether the kernel does what a kind of section asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,6 +67,17 @@ impl<P: Platform> Registry<P> {
         Some(look(&symbol, module))
     }
 
+    /// Puts a reference that nothing but the count knows of, to the module in whose memory an address
+    /// lies; says whether there was one. For any context.
+    ///
+    /// # Safety
+    /// It is the caller's.
+    pub unsafe fn put_at(&self, address: u64) -> bool {
+        let pin = self.modules.pin();
+        let located = pin.get().and_then(|snapshot| snapshot.locate(address));
+        located.is_some_and(|(module, _)| module.count().put_counted())
+    }
+
     /// The module in whose memory an address lies, and the offset from the start of its core or
     /// init part. For any context.
     pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
@@ -116,13 +127,13 @@ impl<P: Platform> Registry<P> {
     }
 
     /// Stops new references to the module of that name, so that it can be unloaded; with `force` even
-    /// if it has an init and no exit function.
+    /// if it has an init and no exit function, or there are references. Whether it took force.
     pub fn begin_unload<'r>(
         &'r self,
         platform: &'r P,
         name: &[u8],
         force: bool,
-    ) -> Result<Listed<'r, P>, UnloadError> {
+    ) -> Result<(Listed<'r, P>, bool), UnloadError> {
         // What is gone and not free yet still uses others.
         self.reap();
         let pin = self.modules.pin();
@@ -137,17 +148,26 @@ impl<P: Platform> Registry<P> {
         if module.state() != State::Live {
             return Err(UnloadError::Busy);
         }
-        if module.is_permanent() && !force {
+        let mut forced = module.is_permanent();
+        if forced && !force {
             return Err(UnloadError::Permanent);
         }
         if !module.count().stop_new_references() {
-            return Err(match module.references() {
-                // Another unload has begun, or the reference has just been put.
-                0 if module.state() == State::Going => UnloadError::Busy,
-                references => UnloadError::Referenced(references.max(1)),
-            });
+            let references = module.references();
+            // Another unload has begun.
+            if module.state() != State::Live {
+                return Err(UnloadError::Busy);
+            }
+            if !force {
+                // The reference may just have been put.
+                return Err(UnloadError::Referenced(references.max(1)));
+            }
+            if !module.count().close() {
+                return Err(UnloadError::Busy);
+            }
+            forced = true;
         }
-        Ok(Listed { registry: self, platform, entry, stays: false })
+        Ok((Listed { registry: self, platform, entry, stays: false }, forced))
     }
 
     /// Publishes the snapshot after the current one, if it differs from that.

@@ -34,9 +34,10 @@ bitflags! {
     /// The flags of `delete_module` that matter; others are ignored, as in Linux.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct DeleteFlags: u32 {
-        /// Fail rather than wait. A module in use is always rejected at once.
+        /// Fail rather than wait. A module in use is always rejected at once, as by Linux since 3.13.
         const NONBLOCK = 0o4000;
-        /// Unload even a module that has an init and no exit function.
+        /// Unload by force: even a module that has an init and no exit function, or to which somebody has
+        /// references, unless another module uses it ([`Platform::FORCE_UNLOAD`](crate::Platform)).
         const TRUNC = 0o1000;
     }
 }
@@ -102,8 +103,10 @@ pub fn finit_module<P: ProcessPlatform>(
 /// Unloads the module whose name is the NUL-terminated string at `name`.
 ///
 /// # Errors
-/// `EPERM`, `EFAULT`, `ENOENT`, `EWOULDBLOCK` if it is in use, `EBUSY` if it is coming or going or
-/// has an init and no exit function and `O_TRUNC` is not among `flags`.
+/// `EPERM`, `EFAULT`, `ENOENT`, `EWOULDBLOCK` if another module uses it, `EBUSY` if it is coming or
+/// going, or its init function has faulted; unless `O_TRUNC` is among `flags`, `EBUSY` if it has an init
+/// and no exit function, and `EWOULDBLOCK` if there are references to it; `ENOTRECOVERABLE` if its exit
+/// function faults.
 pub fn delete_module<P: ProcessPlatform>(
     loader: &Loader<P>,
     name: u64,

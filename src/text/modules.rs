@@ -14,7 +14,7 @@ use core::fmt::{self, Write};
 /// 3. how many references there are to it,
 /// 4. the modules that use it, a comma after each, and `[permanent],` if it cannot be unloaded for it
 ///    has an init and no exit function; `-` if there is neither,
-/// 5. `Loading`, `Live` or `Unloading`,
+/// 5. `Loading`, as if its init function has faulted, `Live` or `Unloading`,
 /// 6. the address of its core part,
 /// 7. in parentheses its taints, and `+` while it is loading and `-` while it is unloading; nothing if
 ///    it has none.
@@ -51,7 +51,7 @@ fn line<P: Platform>(
     }
     // Once, so that the word and the sign do not differ.
     let (state, sign) = match module.state() {
-        State::Coming => ("Loading", "+"),
+        State::Coming | State::Faulted => ("Loading", "+"),
         State::Live => ("Live", ""),
         State::Going => ("Unloading", "-"),
     };

@@ -45,7 +45,7 @@ pub enum Attribute {
     CoreSize,
     /// The bytes of its init part while that is there, else 0.
     InitSize,
-    /// `coming`, `live` or `going`.
+    /// `coming`, `live` or `going`; `coming` too if its init function has faulted, as in Linux.
     InitState,
     /// How many references to it there are.
     RefCnt,
@@ -149,7 +149,7 @@ impl Attribute {
             Self::CoreSize => write!(out, "{}", module.core_size()),
             Self::InitSize => write!(out, "{}", module.init_size()),
             Self::InitState => out.write_str(match module.state() {
-                State::Coming => "coming",
+                State::Coming | State::Faulted => "coming",
                 State::Live => "live",
                 State::Going => "going",
             }),

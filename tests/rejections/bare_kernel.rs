@@ -4,8 +4,8 @@ use crate::real::{Architecture, PAGE};
 use modlink::Platform;
 use modlink::arch::Arch;
 use modlink::platform::{
-    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
-    ReadOnlyPages, Refusal,
+    AllocateError, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory,
+    Protection, ReadOnlyPages, Refusal,
 };
 use modlink::symbols::{KsymtabError, Symbol};
 use std::fmt;
@@ -91,11 +91,13 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
     /// Discards it: to keep it would take room from the heap, and no test asks for it.
     fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
-    unsafe fn call_init(&self, _entry: u64) -> i32 {
-        0
+    unsafe fn call_init(&self, _entry: u64) -> Result<i32, Faulted> {
+        Ok(0)
     }
 
-    unsafe fn call_exit(&self, _entry: u64) {}
+    unsafe fn call_exit(&self, _entry: u64) -> Result<(), Faulted> {
+        Ok(())
+    }
 }
 
 impl Memory {

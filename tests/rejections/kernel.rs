@@ -11,9 +11,11 @@ use modlink::module::ModInfoProblem;
 use modlink::platform::{AllocateError, Provision, Purpose};
 use modlink::symbols::{ExportProblem, KsymtabError};
 use modlink::{
-    Errno, ImportProblem, LoadError, LoadOptions, Name, Platform, UnloadError, Unreachable,
+    Errno, ImportProblem, LoadError, LoadOptions, Name, Platform, State, UnloadError, Unreachable,
 };
-use modlink_host::{HostKernel, HostLoader, ModuleFile, Operation, Snapshot, colliding_names};
+use modlink_host::{
+    HostKernel, HostLoader, ModuleFile, Operation, Snapshot, Step, colliding_names,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -79,6 +81,10 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
             permanent::<A>(on),
             not_loaded::<A>(on),
             unloaded_while_coming::<A>(),
+            exporter_has_faulted::<A>(on),
+            faults_in_init::<A>(on),
+            faults_in_exit::<A>(on),
+            interrupted_while_it_is_in_use::<A>(on),
             not_provided_for::<A>(on),
         ];
         outcomes.extend(no_memory::<A>(on));
@@ -156,8 +162,20 @@ fn unload<A: Arch>(
     errno: Errno,
     says: &str,
 ) -> Outcome {
+    let by = |loader: &Loader<A>, name: &[u8]| loader.unload(name, false);
+    unload_by(loader, name, by, want, errno, says)
+}
+
+fn unload_by<A: Arch>(
+    loader: &Loader<A>,
+    name: &str,
+    by: impl FnOnce(&Loader<A>, &[u8]) -> Result<(), UnloadError>,
+    want: UnloadError,
+    errno: Errno,
+    says: &str,
+) -> Outcome {
     let before = loader.platform().snapshot();
-    let got = loader.unload(name.as_bytes(), false).err();
+    let got = by(loader, name.as_bytes()).err();
     Outcome {
         name: format!("{want:?}"),
         got: got.map(Rejection::Unload),
@@ -292,6 +310,59 @@ fn unloaded_while_coming<A: Arch>() -> Outcome {
     while_coming(HostKernel::<A>::new(), |loader| {
         unload(loader, "exporter", UnloadError::Busy, Errno::EBUSY, "coming or going")
     })
+}
+
+/// A kernel in which a function of the module `exporter` faults.
+fn faulting<A: Arch>(on: Architecture, call: fn(String) -> Step) -> Loader<A> {
+    let loader = kernel_for::<A>(on).boot();
+    loader.platform().fault_in(call("exporter".into()));
+    loader
+}
+
+fn exporter_has_faulted<A: Arch>(on: Architecture) -> Outcome {
+    let loader = faulting::<A>(on, Step::Init);
+    loader.load(&exporter::<A>()).expect_err("it faults");
+    let want = rejected_import(on, ImportProblem::Faulted(name("exporter")));
+    let says = "(crc_itu_t): the init function of its module exporter has faulted";
+    load(&loader, user(on).bytes(), want, Errno::EBUSY, says)
+}
+
+fn faults_in_init<A: Arch>(on: Architecture) -> Outcome {
+    let loader = faulting::<A>(on, Step::Init);
+    let says = "its init function has faulted";
+    let outcome = load(&loader, &exporter::<A>(), LoadError::Faulted, Errno::ENOTRECOVERABLE, says);
+    stays(&loader, outcome, State::Faulted)
+}
+
+fn faults_in_exit<A: Arch>(on: Architecture) -> Outcome {
+    let loader = faulting::<A>(on, Step::Exit);
+    loader.load(&exporter::<A>()).expect("it loads");
+    let says = "its exit function has faulted";
+    let outcome = unload(&loader, "exporter", UnloadError::Faulted, Errno::ENOTRECOVERABLE, says);
+    stays(&loader, outcome, State::Going)
+}
+
+/// The same outcome, which leaves the module `exporter` in this state, and nothing else.
+fn stays<A: Arch>(loader: &Loader<A>, mut outcome: Outcome, state: State) -> Outcome {
+    assert_eq!(loader.platform().look("exporter", |module| module.state()), state);
+    outcome.after.modules.retain(|module| module.name != "exporter");
+    outcome.before.modules.retain(|module| module.name != "exporter");
+    outcome.before.blocks = outcome.after.blocks.clone();
+    outcome
+}
+
+fn interrupted_while_it_is_in_use<A: Arch>(on: Architecture) -> Outcome {
+    let loader = impatient(kernel_for::<A>(on)).boot();
+    loader.load(on.signed_module()).expect("it loads");
+    let held = loader.find(b"crc_itu_t").expect("it is loaded");
+    let wait = |loader: &Loader<A>, name: &[u8]| {
+        loader.unload_within(name, false, Duration::from_secs(600))
+    };
+    let says = "interrupted while it was in use";
+    let outcome =
+        unload_by(&loader, "crc_itu_t", wait, UnloadError::Interrupted, Errno::EINTR, says);
+    drop(held);
+    outcome
 }
 
 fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {
@@ -470,12 +541,18 @@ fn failing_inits<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let mut file = on.module();
     let function = file.symbol("crc_itu_t");
     file.rename_symbol(function, "init_module");
-    let reject = |status: i32, errno: Errno| {
+    let reject = |status: i32, errno: Errno, says: &str| {
         loader.platform().on_init("crc_itu_t", move |_| status);
         let want = LoadError::Init(status);
-        load(&loader, file.bytes(), want, errno, &format!("failed with {status}"))
+        load(&loader, file.bytes(), want, errno, &format!("failed with {says}"))
     };
-    vec![reject(-19, Errno::ENODEV), reject(-1, Errno::EPERM), reject(-12, Errno::ENOMEM)]
+    vec![
+        reject(-19, Errno::ENODEV, "-19"),
+        reject(-1, Errno::EPERM, "-1"),
+        reject(-12, Errno::ENOMEM, "-12"),
+        // That would say that it is loaded already.
+        reject(-17, Errno::EBUSY, "EEXIST, for which EBUSY is returned"),
+    ]
 }
 
 fn used_by_another<A: Arch>(on: Architecture) -> Outcome {

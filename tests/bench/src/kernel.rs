@@ -6,8 +6,8 @@ use crate::modules::Module;
 use crate::symvers::Symvers;
 use modlink::arch::X86_64;
 use modlink::platform::{
-    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
-    Provision, ReadOnlyPages, Refusal,
+    AllocateError, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory,
+    Protection, Provision, ReadOnlyPages, Refusal,
 };
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::{Loader, Platform};
@@ -114,11 +114,13 @@ unsafe impl Platform for Kernel {
     /// Discards it: what a log costs is not the loader's.
     fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
-    unsafe fn call_init(&self, _: u64) -> i32 {
-        0
+    unsafe fn call_init(&self, _: u64) -> Result<i32, Faulted> {
+        Ok(0)
     }
 
-    unsafe fn call_exit(&self, _: u64) {}
+    unsafe fn call_exit(&self, _: u64) -> Result<(), Faulted> {
+        Ok(())
+    }
 
     fn section(&self, _: &str) -> Provision {
         Provision::LossAccepted

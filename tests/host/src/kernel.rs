@@ -11,7 +11,8 @@ use crate::waiting::Queue;
 use modlink::arch::{Arch, ByteOrder, Class};
 use modlink::image::Image;
 use modlink::platform::{
-    AllocateError, Event, Level, MemoryRequest, Protection, Provision, Purpose, Refusal, WaitError,
+    AllocateError, Event, Faulted, Level, MemoryRequest, Protection, Provision, Purpose, Refusal,
+    WaitError,
 };
 use modlink::symbols::{KsymtabError, Symbol};
 use modlink::syscall::{Fault, OpenError, ProcessPlatform};
@@ -67,6 +68,8 @@ pub struct HostKernel<A: Arch> {
     inits: Mutex<BTreeMap<String, Init<A>>>,
     exits: Mutex<BTreeMap<String, Stop<A>>>,
     queue: Queue,
+    /// The calls that fault.
+    faults: Mutex<Vec<Step>>,
     watchers: Mutex<Vec<Watcher<A>>>,
     arch: PhantomData<A>,
 }
@@ -130,6 +133,7 @@ impl<A: Arch> HostKernel<A> {
             inits: Mutex::default(),
             exits: Mutex::default(),
             queue: Queue::default(),
+            faults: Mutex::default(),
             watchers: Mutex::default(),
             arch: PhantomData,
         }
@@ -322,6 +326,12 @@ impl<A: Arch> HostKernel<A> {
         self.exits.lock().unwrap().insert(name.into(), Arc::new(exit));
     }
 
+    /// When the init or exit function of a module is called, as this step says, it faults, after it has
+    /// run.
+    pub fn fault_in(&self, call: Step) {
+        self.faults.lock().unwrap().push(call);
+    }
+
     /// Calls `watcher` at each event.
     pub fn on_event(&self, watcher: impl Fn(&Self, Event, &Module<Self>) + Send + Sync + 'static) {
         self.watchers.lock().unwrap().push(Arc::new(watcher));
@@ -497,6 +507,11 @@ impl<A: Arch> HostKernel<A> {
         self.loader.upgrade().expect("the kernel has booted")
     }
 
+    /// What a call returns.
+    fn outcome<T>(&self, call: Step, returned: T) -> Result<T, Faulted> {
+        if self.faults.lock().unwrap().contains(&call) { Err(Faulted) } else { Ok(returned) }
+    }
+
     fn note(&self, step: Step) {
         self.trace.lock().unwrap().push(step);
     }
@@ -604,16 +619,17 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         (self.permit)(image)
     }
 
-    unsafe fn call_init(&self, entry: u64) -> i32 {
+    unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
         needs_a_thread("call_init");
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
         self.note(Step::Init(name.clone()));
         let init = self.inits.lock().unwrap().get(&name).cloned();
-        init.map_or(0, |init| init(&self.loader()))
+        let status = init.map_or(0, |init| init(&self.loader()));
+        self.outcome(Step::Init(name), status)
     }
 
-    unsafe fn call_exit(&self, entry: u64) {
+    unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
         needs_a_thread("call_exit");
         let name = self.owner(entry);
         self.called.lock().unwrap().push(entry);
@@ -622,6 +638,7 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
         if let Some(exit) = exit {
             exit(&self.loader());
         }
+        self.outcome(Step::Exit(name), ())
     }
 
     fn denied_modules(&self) -> &str {

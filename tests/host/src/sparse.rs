@@ -3,8 +3,8 @@
 use crate::stack::depth;
 use modlink::arch::{Arch, Class};
 use modlink::platform::{
-    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
-    Provision, Purpose, Refusal,
+    AllocateError, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory,
+    Protection, Provision, Purpose, Refusal,
 };
 use modlink::symbols::{KsymtabError, Symbol};
 use modlink::{Loader, Platform};
@@ -163,11 +163,13 @@ unsafe impl<A: Arch> Platform for SparseKernel<A> {
     /// Discards it: to write it would take some of the stack.
     fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
 
-    unsafe fn call_init(&self, _: u64) -> i32 {
-        0
+    unsafe fn call_init(&self, _: u64) -> Result<i32, Faulted> {
+        Ok(0)
     }
 
-    unsafe fn call_exit(&self, _: u64) {}
+    unsafe fn call_exit(&self, _: u64) -> Result<(), Faulted> {
+        Ok(())
+    }
 
     fn section(&self, _: &str) -> Provision {
         Provision::LossAccepted

@@ -50,7 +50,7 @@ impl Queue {
         let mut state = self.state.lock().unwrap();
         let limited = state.limit.ok_or(WaitError::Unsupported)?;
         state.limits.push(limit);
-        let end = limit.map(|_| Instant::now() + limited);
+        let end = limit.map(|limit| Instant::now() + limit.min(limited));
         state.waiting += 1;
         let result = loop {
             if is_done() {

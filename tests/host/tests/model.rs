@@ -112,7 +112,7 @@ fn calling_what_cannot_run_is_noticed() {
     let kernel = kernel();
     let _memory = memory(&kernel);
     // SAFETY: nothing runs: the host kernel looks first.
-    unsafe { kernel.call_init(0x1000) };
+    let _ = unsafe { kernel.call_init(0x1000) };
 }
 
 #[test]

@@ -106,13 +106,14 @@ unsafe impl Platform for Kernel {
         black_box(Ok(()))
     }
 
-    unsafe fn call_init(&self, entry: u64) -> i32 {
-        black_box(entry) as i32
+    unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
+        Ok(black_box(entry) as i32)
     }
 
     #[inline(never)]
-    unsafe fn call_exit(&self, entry: u64) {
+    unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
         black_box(entry);
+        Ok(())
     }
 
     #[inline(never)]

@@ -17,7 +17,7 @@ use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::module::Unversioned;
 use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::platform::{
-    AllocateError, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
+    AllocateError, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
     Provision, Refusal,
 };
 use modlink::symbols::{KernelSymbol, Ksymtab, KsymtabError, Symbol};
@@ -223,12 +223,15 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         number(lacking as u64, 5) != 0
     }
 
-    unsafe fn call_init(&self, entry: u64) -> i32 {
-        number(entry, 0) as i32
+    unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
+        match number(entry, 0) as i32 {
+            i32::MAX => Err(Faulted),
+            status => Ok(status),
+        }
     }
 
-    unsafe fn call_exit(&self, entry: u64) {
-        number(entry, 1);
+    unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
+        if number(entry, 1) == 0 { Err(Faulted) } else { Ok(()) }
     }
 
     fn section(&self, name: &str) -> Provision {
