@@ -387,6 +387,12 @@ on_every_architecture! {
             let user = call!(called, Loader::find(loader, b"user")).expect("it is loaded");
             assert!(call!(called, Module::is_user_of(&user, &again)) && !again.is_user_of(&user));
             drop(user);
+            let got = call!(called, Loader::symbol_get(loader, b"f")).expect("it is exported");
+            // SAFETY: it has been got, and nobody uses it.
+            assert!(unsafe { call!(called, Loader::symbol_put(loader, b"f")) });
+            assert_eq!(loader.symbol_get(b"f"), Some(got));
+            // SAFETY: as above.
+            assert!(unsafe { call!(called, Loader::symbol_put_addr(loader, got)) });
             let exported = call!(called, Loader::symbol(loader, b"f")).expect("it is exported");
             assert!(again.core().contains(&exported.address));
             drop(exported);

@@ -219,21 +219,25 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         false
     }
 
-    /// Lets the calling thread, which loads a module, sleep until `is_done` says that what it waits
+    /// Lets the calling thread, which loads or unloads a module, sleep until `is_done` says that what it waits
     /// for has happened, for no longer than `limit`, if there is one. Called for a symbol of a module
     /// whose init function has not returned, with Linux's limit of 30 s, and for a name that another
     /// load has taken, without one. Called with nothing of the crate's held, by a load that may have
-    /// memory and references.
+    /// memory and references; and for references to be put, by
+    /// [`Loader::unload_within`](crate::Loader::unload_within), again and again with a limit of 50 ms or
+    /// less, as nobody is woken for that.
     ///
-    /// `is_done` is asked again after each [`wake`](Self::wake) from any thread. It neither waits nor
+    /// `is_done` is asked before anything else, and again after each [`wake`](Self::wake) from any thread. It neither waits nor
     /// allocates and calls nothing of the platform, so that it may be asked with interrupts off and
     /// with the lock held that keeps a wake from getting lost: who is in the queue of waiters asks,
     /// and then sleeps.
     ///
-    /// A kernel that cannot wait leaves this as it is: such loads then fail with `EBUSY`.
+    /// A kernel that cannot wait leaves this as it is: such loads then fail with `EBUSY`, and no unload
+    /// waits.
     ///
     /// # Errors
-    /// [`WaitError`]: the load fails, with `EINTR` if it was interrupted and `EBUSY` else.
+    /// [`WaitError`]: the load fails, with `EINTR` if it was interrupted and `EBUSY` else; so does an unload
+    /// that was interrupted.
     fn wait(
         &self,
         is_done: &(dyn Fn() -> bool + Sync),
@@ -288,14 +292,14 @@ pub struct Refusal {
     pub reason: &'static str,
 }
 
-/// Why what a load has waited for has not happened.
+/// Why what a load or an unload has waited for has not happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitError {
     /// The kernel cannot wait.
     Unsupported,
     /// It has taken longer than the limit.
     TimedOut,
-    /// The process that asked for the load is to do something else, as for a signal.
+    /// The process that asked for it is to do something else, as for a signal.
     Interrupted,
 }
 
@@ -309,7 +313,8 @@ pub enum Event {
     Live,
     /// Its init memory has been freed.
     InitFreed,
-    /// Its exit function has returned, if it has one, and nobody has a reference to it; or its init
+    /// Its exit function has returned, if it has one, and nobody has a reference to it unless it is
+    /// unloaded by [force](Platform::FORCE_UNLOAD), which may be before `InitFreed`; or its init
     /// function has failed, and who has found it before that may have one still. Its memory is freed
     /// when nobody has.
     Going,

@@ -148,25 +148,20 @@ impl<P: Platform> Registry<P> {
         if module.state() != State::Live {
             return Err(UnloadError::Busy);
         }
-        let mut forced = module.is_permanent();
-        if forced && !force {
+        let is_permanent = module.is_permanent();
+        if is_permanent && !force {
             return Err(UnloadError::Permanent);
         }
-        if !module.count().stop_new_references() {
-            let references = module.references();
-            // Another unload has begun.
-            if module.state() != State::Live {
-                return Err(UnloadError::Busy);
-            }
-            if !force {
+        let is_in_use = !module.count().stop_new_references();
+        if is_in_use && !(force && module.count().close()) {
+            return Err(match module.state() {
                 // The reference may just have been put.
-                return Err(UnloadError::Referenced(references.max(1)));
-            }
-            if !module.count().close() {
-                return Err(UnloadError::Busy);
-            }
-            forced = true;
+                State::Live => UnloadError::Referenced(module.references().max(1)),
+                // Another unload has begun.
+                _ => UnloadError::Busy,
+            });
         }
+        let forced = is_permanent || is_in_use;
         Ok((Listed { registry: self, platform, entry, stays: false }, forced))
     }
 

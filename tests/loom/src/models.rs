@@ -239,6 +239,106 @@ fn take_and_put_against_unload() {
     });
 }
 
+/// Closes the module that is listed, as an unload does; it is the caller's to remove then.
+fn close(registry: &Registry, force: bool) -> Option<NonNull<Module>> {
+    let pin = registry.pin();
+    let module = *pin.get()?.modules().first()?;
+    let count = &header(&module).count;
+    let is_live = count.is_there() && count.state() == State::Live;
+    let closed = is_live && (count.stop_new_references() || (force && count.close()));
+    closed.then_some(module)
+}
+
+/// Of who has a reference the content is there until that has been put, though the module is gone.
+#[test]
+fn unload_by_force_against_who_has_a_reference() {
+    loom::model(|| {
+        let watch = Arc::new(Watch::default());
+        let registry = Registry::new();
+        let module = module(&watch);
+        registry.list(module);
+        let count = unsafe { &module.as_ref().header.count };
+        count.go_live();
+        assert!(count.take());
+
+        let unloads = {
+            let registry = registry.clone();
+            thread::spawn(move || {
+                let closed = close(&registry, true).expect("nobody else unloads it");
+                registry.remove(closed);
+                registry.reap(true);
+            })
+        };
+        let again = count.take();
+        unsafe { module.as_ref().header.content() }.look();
+        count.put();
+        if again {
+            unsafe { module.as_ref().header.content() }.look();
+            count.put();
+        }
+        unloads.join().unwrap();
+        registry.reap(true);
+        assert_eq!(watch.drops(), 1);
+        assert_eq!(watch.freed(), 1);
+    });
+}
+
+/// While the last reference is put. One of them removes the module.
+#[test]
+fn unload_by_force_against_another_and_put() {
+    for force in [true, false] {
+        loom::model(move || {
+            let watch = Arc::new(Watch::default());
+            let registry = Registry::new();
+            let module = module(&watch);
+            registry.list(module);
+            let count = unsafe { &module.as_ref().header.count };
+            count.go_live();
+            assert!(count.take());
+
+            let other = {
+                let registry = registry.clone();
+                thread::spawn(move || match close(&registry, force) {
+                    Some(closed) => {
+                        registry.remove(closed);
+                        true
+                    }
+                    None => false,
+                })
+            };
+            unsafe { module.as_ref().header.content() }.look();
+            count.put();
+            let closed = close(&registry, true);
+            if let Some(closed) = closed {
+                registry.remove(closed);
+            }
+            assert!(closed.is_some() ^ other.join().unwrap(), "one unloads it");
+            registry.reap(true);
+            assert_eq!(watch.drops(), 1);
+            assert_eq!(watch.freed(), 1);
+        });
+    }
+}
+
+/// Two put what is one reference: the count does not become less than nothing.
+#[test]
+fn put_of_what_is_counted_against_put_and_take() {
+    loom::model(|| {
+        let count = Arc::new(Count::new());
+        count.fill(true);
+        count.go_live();
+        assert!(count.take());
+        let other = {
+            let count = count.clone();
+            thread::spawn(move || count.put_counted())
+        };
+        let one = count.put_counted();
+        assert!(one ^ other.join().unwrap());
+        assert_eq!((count.references(), count.state()), (0, State::Live));
+        assert!(count.stop_new_references());
+    });
+}
+
 #[test]
 fn a_handle_against_unload_and_reap() {
     loom::model(|| {
@@ -476,7 +576,7 @@ impl Queue {
 
 #[test]
 fn waiting_for_a_coming_module() {
-    for succeeds in [true, false] {
+    for becomes in [State::Live, State::Going, State::Faulted] {
         loom::model(move || {
             let watch = Arc::new(Watch::default());
             let queue = Arc::new(Queue::default());
@@ -493,25 +593,34 @@ fn waiting_for_a_coming_module() {
                         Some(unsafe { module.as_ref() }.header.count.state())
                     };
                     queue.wait(|| state() != Some(State::Coming));
-                    state() == Some(State::Live)
+                    state()
                 })
             };
             let count = unsafe { &module.as_ref().header.count };
-            if succeeds {
-                count.go_live();
-                queue.wake();
-            } else {
-                count.fail();
-                queue.wake();
+            match becomes {
+                State::Live => count.go_live(),
+                State::Faulted => count.fault(),
+                _ => count.fail(),
+            }
+            queue.wake();
+            if becomes == State::Going {
                 registry.remove(module);
                 registry.reap(true);
             }
-            assert_eq!(waits.join().unwrap(), succeeds);
-            if succeeds {
+            let saw = waits.join().unwrap();
+            assert!(saw == Some(becomes) || (saw.is_none() && becomes == State::Going));
+            if becomes == State::Live {
                 assert!(count.stop_new_references());
                 registry.remove(module);
             }
             registry.reap(true);
+            if becomes == State::Faulted {
+                assert!(close(&registry, true).is_none());
+                assert_eq!((watch.drops(), registry.look()), (0, 1), "it stays");
+                // For the model's own sake.
+                registry.remove(module);
+                registry.reap(true);
+            }
             assert_eq!(watch.drops(), 1);
         });
     }
