@@ -4,6 +4,7 @@
 //! only and on i386 passes arguments in registers (`-mregparm=3`). There, what is exported is a
 //! few instructions that call the function proper as Rust's compiler expects it.
 
+use crate::kernel::LOADER;
 use core::ffi::{c_char, c_int};
 
 /// Defines functions of at most three arguments, each of at most a register's width, and exports
@@ -110,6 +111,30 @@ functions! {
     fn strlen(text: Address) -> usize {
         // SAFETY: modules are trusted to pass a C string.
         unsafe { core::ffi::CStr::from_ptr(text.cast()) }.count_bytes()
+    }
+
+    /// Linux's function of that name: the address of a symbol, whose module stays until it is put.
+    fn __symbol_get(name: Address) -> Address {
+        // SAFETY: modules are trusted to pass a C string.
+        let name = unsafe { core::ffi::CStr::from_ptr(name.cast()) };
+        let address = LOADER.symbol_get(name.to_bytes());
+        address.map_or(core::ptr::null_mut(), |address| address as usize as Address)
+    }
+
+    /// Linux's function of that name.
+    fn __symbol_put(name: Address) {
+        // SAFETY: modules are trusted to pass a C string, and to put what they have got.
+        let put = unsafe {
+            LOADER.symbol_put(core::ffi::CStr::from_ptr(name.cast()).to_bytes())
+        };
+        assert!(put, "a module has put a symbol that it has not got");
+    }
+
+    /// Linux's function of that name.
+    fn symbol_put_addr(address: Address) {
+        // SAFETY: modules are trusted to put what they have got.
+        let put = unsafe { LOADER.symbol_put_addr(address as usize as u64) };
+        assert!(put, "a module has put a symbol that it has not got");
     }
 
     /// What code compiled with GCC's stack protector calls when its stack has been overwritten.

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use modlink::module::Unversioned;
 use modlink::platform::{
-    AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal,
+    AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal, WaitError,
 };
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
 use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
@@ -151,6 +151,26 @@ unsafe impl Platform for TestKernel {
             true => Provision::LossAccepted,
             false => Provision::Missing,
         }
+    }
+
+    fn wait(
+        &self,
+        is_done: &(dyn Fn() -> bool + Sync),
+        limit: Option<Duration>,
+    ) -> Result<(), WaitError> {
+        forbid_in_interrupt("Platform::wait");
+        // There is one thread: what an interrupt does not do does not happen, so that who waits without
+        // a limit waits for himself.
+        let (Some(limit), Some(start)) = (limit, timer::time()) else {
+            return Err(WaitError::Unsupported);
+        };
+        while !is_done() {
+            if timer::time().is_none_or(|now| now.saturating_sub(start) >= limit) {
+                return Err(WaitError::TimedOut);
+            }
+            core::hint::spin_loop();
+        }
+        Ok(())
     }
 
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {

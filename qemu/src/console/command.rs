@@ -35,9 +35,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "rmmod",
-        arguments: "[--force] NAME",
+        arguments: "[-f|--force] [-w SECONDS] NAME",
         help: "unload a module, in whose name `-` is taken for `_`; --force: even one that has\n\
-               no exit function",
+               no exit function, or that somebody has references to; -w: wait so long for\n\
+               these to be put",
         run: |_, words| modules::rmmod(words),
     },
     Command {

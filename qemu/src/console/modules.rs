@@ -13,6 +13,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ffi::CStr;
+use core::time::Duration;
 use modlink::arch::Arch;
 use modlink::image::Image;
 use modlink::syscall::{DeleteFlags, dispatch};
@@ -42,11 +43,32 @@ fn load(file: File, arguments: &CStr) -> Result<(), Failure> {
     system_call(ThisArch::SYSCALLS.finit_module, [descriptor.number(), arguments, 0])
 }
 
-/// `rmmod [--force] NAME`
+/// `rmmod [-f|--force] [-w SECONDS] NAME`
 pub fn rmmod(words: &mut Words<'_>) -> Result<(), Failure> {
-    let (force, name) = with_option(words, "--force", "a module")?;
+    let (mut force, mut limit) = (false, None);
+    let name = loop {
+        match words.need("a module")? {
+            "-f" | "--force" => force = true,
+            "-w" => limit = Some(integer::bits(words.need("how many seconds")?, u32::BITS)?),
+            name => break name,
+        }
+    };
     words.end()?;
-    unload(force, name)
+    match limit {
+        None => unload(force, name),
+        Some(seconds) => unload_within(force, name, Duration::from_secs(seconds)),
+    }
+}
+
+/// What no system call does since Linux 3.13.
+fn unload_within(force: bool, name: &str, limit: Duration) -> Result<(), Failure> {
+    let name = name.replace('-', "_");
+    timer::during(Change::Unload, || LOADER.unload_within(name.as_bytes(), force, limit)).map_err(
+        |error| {
+            println!("error: module {name} not unloaded: {error}");
+            Failure::Errno(error.errno())
+        },
+    )
 }
 
 /// `cycle COUNT FILE...`
