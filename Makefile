@@ -20,7 +20,7 @@ corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 # All is tested without the features, and what they concern with both.
 features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc
-concerned := --lib $(addprefix --test ,contexts failures proc rejections stack taints)
+concerned := --lib $(addprefix --test ,contexts failures faults lifecycle proc references rejections stack taints)
 
 .PHONY: help
 help: ## This list

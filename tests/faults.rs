@@ -44,6 +44,17 @@ on_every_architecture! {
             let (name, _) = loader.locate(module.core().start).expect("for who tells of the fault");
             assert_eq!(name.as_bytes(), b"faulty");
         });
+        #[cfg(feature = "proc")]
+        {
+            use modlink::text::{self, Addresses, sys::Path};
+            let (mut lines, mut state) = (String::new(), String::new());
+            text::modules(&loader, Addresses::Shown, &mut lines).unwrap();
+            let line = lines.lines().find(|line| line.starts_with("faulty ")).unwrap();
+            assert_eq!(line.split(' ').skip(2).take(3).collect::<Vec<_>>(), ["1", "-", "Loading"]);
+            let path = Path::parse(b"faulty/initstate").unwrap();
+            path.write(&loader, Addresses::Shown, &mut state).unwrap();
+            assert_eq!(state, "coming\n");
+        }
         // For good, whatever is tried.
         for _ in 0..2 {
             loader.reap();
