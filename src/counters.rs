@@ -14,7 +14,7 @@ use core::time::Duration;
 #[non_exhaustive]
 pub enum Reason {
     /// The kernel does not want it: [`LoadError::Disabled`], [`LoadError::Refused`],
-    /// [`LoadError::Denied`].
+    /// [`LoadError::Denied`], or one who listens does not (`LoadError::Notifier`).
     Policy,
     /// The file is not one of a module that can be loaded.
     Format,
@@ -90,6 +90,8 @@ impl From<&LoadError> for Reason {
             | LoadError::Export(_)
             | LoadError::Duplicate { .. } => Self::Symbol,
             LoadError::Arguments(_) => Self::Arguments,
+            #[cfg(feature = "notifiers")]
+            LoadError::Notifier(_) => Self::Policy,
             LoadError::Init(_) | LoadError::Faulted => Self::Init,
         }
     }
@@ -122,6 +124,11 @@ pub struct Counters {
     /// The time that these took, in whole microseconds; nothing if the kernel has no clock
     /// ([`Platform::clock`](crate::Platform::clock)).
     pub duplicate_time: Duration,
+    /// Calls of `finit_module` that have waited for another of the same file, and had the result of that
+    /// ([`ModuleFile::identity`](crate::syscall::ModuleFile::identity)). They are not among the loads.
+    pub shared_loads: usize,
+    /// The time that these took, as above.
+    pub shared_time: Duration,
     by_errno: [usize; ERRNOS],
     by_reason: [usize; REASONS],
 }
@@ -170,6 +177,8 @@ pub(crate) struct Tally {
     failed_bytes: Number,
     duplicate_bytes: Number,
     duplicate_micros: Number,
+    shared_loads: Number,
+    shared_micros: Number,
     failed_loads: Number,
     by_errno: [Number; ERRNOS],
     by_reason: [Number; REASONS],
@@ -186,6 +195,8 @@ impl Tally {
             failed_bytes: Number::new(),
             duplicate_bytes: Number::new(),
             duplicate_micros: Number::new(),
+            shared_loads: Number::new(),
+            shared_micros: Number::new(),
             failed_loads: Number::new(),
             by_errno: [const { Number::new() }; ERRNOS],
             by_reason: [const { Number::new() }; REASONS],
@@ -207,8 +218,14 @@ impl Tally {
         count(&self.by_reason, Reason::ALL, reason);
         if reason == Reason::Duplicate {
             self.duplicate_bytes.add(bytes);
-            self.duplicate_micros.add(usize::try_from(taken.as_micros()).unwrap_or(usize::MAX));
+            self.duplicate_micros.add(micros(taken));
         }
+    }
+
+    /// Counts a load that has taken that time to wait for another of the same file.
+    pub fn shared(&self, taken: Duration) {
+        self.shared_loads.add(1);
+        self.shared_micros.add(micros(taken));
     }
 
     /// Counts an unload.
@@ -230,10 +247,16 @@ impl Tally {
             duplicate_loads,
             duplicate_bytes: self.duplicate_bytes.get(),
             duplicate_time: Duration::from_micros(self.duplicate_micros.get() as u64),
+            shared_loads: self.shared_loads.get(),
+            shared_time: Duration::from_micros(self.shared_micros.get() as u64),
             by_errno: self.by_errno.each_ref().map(Number::get),
             by_reason,
         }
     }
+}
+
+fn micros(time: Duration) -> usize {
+    usize::try_from(time.as_micros()).unwrap_or(usize::MAX)
 }
 
 /// Counts one of these kinds, if it is one of them.

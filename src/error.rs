@@ -107,6 +107,10 @@ pub enum LoadError {
     Arguments(Errno),
     /// Its memory could not be protected.
     Protect,
+    /// One who listens to what becomes of modules has rejected it
+    /// ([`Notifier`](crate::notifiers::Notifier)).
+    #[cfg(feature = "notifiers")]
+    Notifier(Errno),
     /// Its init function failed with this status, which is negative. The error number is that status,
     /// except that `EEXIST` becomes `EBUSY`: a process that loads takes `EEXIST` for a module that is
     /// there already. Linux 7.1 does the same; those before, such as 6.1, hand `EEXIST` on.
@@ -221,6 +225,8 @@ impl LoadError {
             Self::UnknownSymbols(_) => Errno::ENOENT,
             Self::Import { problem, .. } => problem.errno(),
             Self::Arguments(errno) => *errno,
+            #[cfg(feature = "notifiers")]
+            Self::Notifier(errno) => *errno,
             Self::Init(EEXIST) => Errno::EBUSY,
             Self::Init(status) => Errno::from_status(*status).unwrap_or(Errno::EINVAL),
             Self::Faulted => Errno::ENOTRECOVERABLE,
@@ -316,6 +322,8 @@ impl fmt::Display for LoadError {
             Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
+            #[cfg(feature = "notifiers")]
+            Self::Notifier(errno) => write!(f, "a notifier has rejected it: {errno}"),
             Self::Init(EEXIST) => {
                 f.write_str("its init function failed with EEXIST, for which EBUSY is returned")
             }

@@ -41,6 +41,8 @@
 //! # Features
 //! - `proc`: `/proc/modules`, a tree as `/sys/module` is, and counters, as text that a file system serves
 //!   (the module `text`).
+//! - `notifiers`: listeners that are registered while the kernel runs are told what becomes of modules, and may
+//!   reject one that is coming (`Loader::register_notifier`).
 //!
 //! # Example
 //!
@@ -211,6 +213,8 @@ pub mod link;
 pub mod loader;
 pub mod module;
 mod name;
+#[cfg(feature = "notifiers")]
+pub mod notifiers;
 pub mod platform;
 mod registry;
 pub mod symbols;

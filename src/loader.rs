@@ -17,10 +17,12 @@ use crate::module::{
 #[cfg(feature = "proc")]
 use crate::module::{Identity, Statistics};
 use crate::name::ModuleName;
+#[cfg(feature = "notifiers")]
+use crate::notifiers::{Notifier, Notifiers, Registration};
 use crate::platform::{Event, Faulted, Level, Platform, Protected, WaitError, page_size};
 #[cfg(feature = "proc")]
 use crate::registry::Listing;
-use crate::registry::{Listed, Registry};
+use crate::registry::{Files, Listed, Registry};
 use crate::symbols::{Exports, Symbol};
 use crate::sync::{AtomicU32, Ordering};
 use alloc::boxed::Box;
@@ -38,6 +40,10 @@ pub struct Loader<P: Platform> {
     disabled: Disabled,
     /// The bits of [`Taints`].
     tainted: AtomicU32,
+    /// Those that [`finit_module`](crate::syscall::finit_module) is loading.
+    files: Files,
+    #[cfg(feature = "notifiers")]
+    notifiers: Notifiers<P>,
     #[cfg(feature = "proc")]
     tally: Tally,
 }
@@ -84,6 +90,9 @@ impl<P: Platform> Loader<P> {
             registry: Registry::new(),
             disabled: Disabled::new(),
             tainted: AtomicU32::new(0),
+            files: Files::new(),
+            #[cfg(feature = "notifiers")]
+            notifiers: Notifiers::new(),
             #[cfg(feature = "proc")]
             tally: Tally::new(),
         }
@@ -285,6 +294,62 @@ impl<P: Platform> Loader<P> {
         }
     }
 
+    /// Counts a load that has waited since that moment for another of the same file.
+    #[cfg(feature = "proc")]
+    pub(crate) fn count_shared(&self, begun: Option<Duration>) {
+        let ended = self.platform.clock().zip(begun);
+        self.tally.shared(ended.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then)));
+    }
+
+    /// The files that are being loaded.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Registers a listener, who is told what becomes of each module from now on until the result is
+    /// dropped (Linux: `register_module_notifier`). Of several the one with the higher priority is told
+    /// first, and of those with one priority who was registered first; of all events, that a module is
+    /// going too. [`Platform::notify`] is told before them, and that a module is going after them: what it
+    /// has made ready for a module is there as long as they may use it.
+    ///
+    /// From a thread, also from the init or exit function of a module, or from a listener; it holds no lock.
+    ///
+    /// # Errors
+    /// The heap is exhausted.
+    #[cfg(feature = "notifiers")]
+    pub fn register_notifier(
+        &self,
+        notifier: Box<dyn Notifier<P>>,
+        priority: i32,
+    ) -> Result<Registration<'_, P>, OutOfMemory> {
+        self.notifiers.register(&self.platform, notifier, priority)
+    }
+
+    /// Tells the kernel and those who listen that a module is coming, of whom one may reject it.
+    #[cfg_attr(not(feature = "notifiers"), inline(always))]
+    fn announce(&self, module: &Module<P>) -> Result<(), LoadError> {
+        self.platform.notify(Event::Coming, module);
+        #[cfg(feature = "notifiers")]
+        if let Err(errno) = self.notifiers.admit(&self.platform, module, || module.count().fail()) {
+            self.platform.notify(Event::Going, module);
+            return Err(LoadError::Notifier(errno));
+        }
+        Ok(())
+    }
+
+    /// Tells the kernel and those who listen what has become of a module.
+    #[cfg_attr(not(feature = "notifiers"), inline(always))]
+    fn tell(&self, event: Event, module: &Module<P>) {
+        if event != Event::Going {
+            self.platform.notify(event, module);
+        }
+        #[cfg(feature = "notifiers")]
+        self.notifiers.notify(&self.platform, event, module);
+        if event == Event::Going {
+            self.platform.notify(event, module);
+        }
+    }
+
     /// Runs the init function of a module that is linked, which is at `entry`. `init` is the memory
     /// that it needs until then; `core` says what of its core part it may not change afterwards.
     fn run_init(
@@ -301,7 +366,10 @@ impl<P: Platform> Loader<P> {
             self.warn(module, format_args!("{losses}"));
         }
         // The last moment at which the kernel can prepare what init relies on.
-        self.platform.notify(Event::Coming, module);
+        if let Err(error) = self.announce(module) {
+            module.content().core.free_init(init);
+            return Err(error);
+        }
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
             Some(entry) => match unsafe { self.platform.call_init(entry) } {
@@ -312,7 +380,7 @@ impl<P: Platform> Loader<P> {
         };
         if status < 0 {
             module.count().fail();
-            self.platform.notify(Event::Going, module);
+            self.tell(Event::Going, module);
             module.content().core.free_init(init);
             return Err(LoadError::Init(status));
         }
@@ -325,12 +393,12 @@ impl<P: Platform> Loader<P> {
         module.count().go_live();
         // Loads that need its exports go on while the rest is tidied up.
         self.platform.wake();
-        self.platform.notify(Event::Live, module);
+        self.tell(Event::Live, module);
         if module.content().core.protect_after_init(core, page_size::<P::Memory>()).is_err() {
             self.warn(module, format_args!("its read-only-after-init data stays writable"));
         }
         module.content().core.free_init(init);
-        self.platform.notify(Event::InitFreed, module);
+        self.tell(Event::InitFreed, module);
         coming.stay();
         Ok(reference)
     }
@@ -425,7 +493,7 @@ impl<P: Platform> Loader<P> {
                 return Err(UnloadError::Faulted);
             }
         }
-        self.platform.notify(Event::Going, module);
+        self.tell(Event::Going, module);
         Ok(())
     }
 
@@ -592,6 +660,8 @@ impl<P: Platform> Loader<P> {
     /// [`Platform::Memory`]. It holds no lock.
     pub fn reap(&self) {
         self.registry.reap();
+        #[cfg(feature = "notifiers")]
+        self.notifiers.reap();
     }
 
     fn warn(&self, module: &Module<P>, what: core::fmt::Arguments<'_>) {

@@ -85,14 +85,31 @@ impl Count {
         }
     }
 
-    fn change(&self, to: impl Fn(u32) -> u32, success: Ordering) {
+    /// Puts a reference. Whether there are none now and will be none: of a count that is closed, one
+    /// who puts or [closes](Self::close_last) is told so, and nobody else. Unless that is this one, what is
+    /// counted is not touched afterwards.
+    #[inline]
+    pub fn put_last(&self) -> bool {
+        let word = self.change(|word| word.wrapping_sub(ONE), Ordering::AcqRel);
+        word & (GOING | COUNT) == GOING
+    }
+
+    /// Stops new references, whatever references there are. Whether there are none and will be none,
+    /// which is told once.
+    pub fn close_last(&self) -> bool {
+        self.0.fetch_or(GOING, Ordering::AcqRel) & (GOING | COUNT) == 0
+    }
+
+    /// Changes a count that is not at its highest value. Returns the word as it is then.
+    fn change(&self, to: impl Fn(u32) -> u32, success: Ordering) -> u32 {
         let mut word = self.0.load(Ordering::Relaxed);
         while word & COUNT != COUNT {
             match self.0.compare_exchange_weak(word, to(word), success, Ordering::Relaxed) {
-                Ok(_) => return,
+                Ok(_) => return to(word),
                 Err(now) => word = now,
             }
         }
+        word
     }
 
     /// How many references there are. What was done with those that have been put has happened.
@@ -224,6 +241,22 @@ mod tests {
     }
 
     #[test]
+    fn of_a_closed_count_one_is_told_that_nobody_is_left() {
+        let unused = live();
+        assert!(unused.close_last() && !unused.close_last() && !unused.take());
+        let count = live();
+        assert!(count.take() && count.take());
+        assert!(!count.put_last(), "it is open");
+        assert!(count.take() && !count.close_last() && !count.take());
+        assert!(!count.put_last() && count.put_last());
+        assert!(!count.close_last(), "it has been told");
+        let open = live();
+        assert!(open.take() && !open.put_last() && open.close_last());
+        let full = Count(AtomicU32::new(GOING | COUNT | FILLED));
+        assert!(!full.put_last() && !full.close_last());
+    }
+
+    #[test]
     fn a_full_count_neither_overflows_nor_comes_down() {
         let count = Count(AtomicU32::new((COUNT - 2 * ONE) | LIVE | FILLED));
         assert!(count.take());
@@ -240,8 +273,8 @@ mod tests {
     fn a_live_module_is_closed_once_whatever_references_there_are() {
         let count = live();
         assert!(count.take());
-        assert!(!count.stop_new_references() && count.close());
-        assert!(!count.close() && !count.stop_new_references() && !count.take());
+        assert!(!count.stop_new_references() && count.close_last());
+        assert!(!count.close_last() && !count.stop_new_references() && !count.take());
         assert_eq!((count.references(), count.state()), (1, State::Going));
         count.put();
         assert_eq!((count.references(), count.state()), (0, State::Going));
@@ -253,9 +286,9 @@ mod tests {
         count.fill(true);
         count.again();
         count.fault();
-        assert!(!count.take() && !count.stop_new_references() && !count.close());
+        assert!(!count.take() && !count.stop_new_references() && !count.close_last());
         count.put();
-        assert!(!count.take() && !count.stop_new_references() && !count.close());
+        assert!(!count.take() && !count.stop_new_references() && !count.close_last());
         assert_eq!((count.references(), count.state()), (0, State::Faulted));
         assert!(count.is_there() && count.is_listed());
     }

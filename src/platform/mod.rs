@@ -221,11 +221,12 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
     /// Lets the calling thread, which loads or unloads a module, sleep until `is_done` says that what it waits
     /// for has happened, for no longer than `limit`, if there is one. Called for a symbol of a module
-    /// whose init function has not returned, with Linux's limit of 30 s, and for a name that another
-    /// load has taken, without one. Called with nothing of the crate's held, by a load that may have
-    /// memory and references; and for references to be put, by
+    /// whose init function has not returned, with Linux's limit of 30 s; for a name that another
+    /// load has taken, a [file](crate::syscall::ModuleFile::identity) that another loads, and the calls of
+    /// a listener that is unregistered, without one; and for references to be put, by
     /// [`Loader::unload_within`](crate::Loader::unload_within), again and again with a limit of 50 ms or
-    /// less, as nobody is woken for that.
+    /// less, as nobody is woken for that. Called with nothing of the crate's held, by a load that may have
+    /// memory and references.
     ///
     /// `is_done` is asked before anything else, and again after each [`wake`](Self::wake) from any thread. It neither waits nor
     /// allocates and calls nothing of the platform, so that it may be asked with interrupts off and
@@ -252,7 +253,9 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     fn wake(&self) {}
 
     /// Is told what has become of a module, on the thread that loads or unloads it and with no lock
-    /// held (Linux: the module notifier chain, whose `GOING` comes after the exit function too).
+    /// held (Linux: the module notifier chain, whose `GOING` comes after the exit function too). With the
+    /// feature `notifiers` others can [register](crate::Loader) to be told too: after this, and of
+    /// [`Event::Going`] before it.
     fn notify(&self, event: Event, module: &Module<Self>) {
         let _ = (event, module);
     }

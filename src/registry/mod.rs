@@ -8,10 +8,12 @@
 //!   name.
 //! - A module is removed once it is going; [`members`] says in which order.
 
+mod files;
 mod index;
 #[cfg(feature = "proc")]
 mod listing;
 mod members;
+pub(crate) mod ordered;
 mod published;
 mod readers;
 mod retired;
@@ -25,6 +27,8 @@ use crate::name::{ModuleName, Name};
 use crate::platform::Platform;
 use crate::symbols::Symbol;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
+pub use files::FileId;
+pub(crate) use files::{Files, Others, Turn};
 #[cfg(feature = "proc")]
 pub(crate) use listing::Listing;
 use members::{Member, Members};

@@ -4,6 +4,7 @@
 //! Addresses are those of the calling process; [`ProcessPlatform::copy_from_user`] reads there. Each byte
 //! of the image is copied once and never looked at again where the process could change it.
 
+mod once;
 mod process;
 
 use crate::arch::Arch;
@@ -15,6 +16,7 @@ use crate::platform::{Level, page_size};
 use alloc::vec::Vec;
 use bitflags::bitflags;
 
+pub use crate::registry::FileId;
 pub use process::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
 
 bitflags! {
@@ -78,12 +80,14 @@ pub fn init_module<P: ProcessPlatform>(
 }
 
 /// Loads the module whose file `descriptor` has open for reading; `arguments` is the address of a
-/// NUL-terminated string.
+/// NUL-terminated string. If the kernel says which file it is ([`ModuleFile::identity`]) and that is being
+/// loaded by another call of this, the result is that of the other, success included; `arguments` and what
+/// `flags` ask for are then not looked at (as in Linux since 6.5).
 ///
 /// # Errors
 /// `EPERM`, `EINVAL` for unknown flags, `EBADF`, `EINVAL` for what is no regular file or empty,
 /// `ETXTBSY`, `EFBIG`, `ENOMEM`, `EIO`, `EOPNOTSUPP` for a compressed file, and then those of
-/// [`LoadError`](crate::LoadError).
+/// [`LoadError`](crate::LoadError); `EINTR` and `EBUSY` if another load of the file cannot be waited for.
 pub fn finit_module<P: ProcessPlatform>(
     loader: &Loader<P>,
     descriptor: i32,
@@ -93,11 +97,29 @@ pub fn finit_module<P: ProcessPlatform>(
     let platform = loader.platform();
     permitted(loader)?;
     let flags = FinitFlags::from_bits(flags).ok_or(Errno::EINVAL)?;
-    let file = read(platform, descriptor)?;
+    let file = open(platform, descriptor)?;
+    match file.identity() {
+        None => {
+            let bytes = read(&file)?;
+            drop(file);
+            load_read(loader, &bytes, arguments, flags)
+        }
+        // Open until the load is done: for so long, no other file has this identity.
+        Some(id) => once::load(loader, id, || load_read(loader, &read(&file)?, arguments, flags)),
+    }
+}
+
+/// Loads what has been read of a file.
+fn load_read<P: ProcessPlatform>(
+    loader: &Loader<P>,
+    file: &[u8],
+    arguments: u64,
+    flags: FinitFlags,
+) -> Result<(), Errno> {
     if flags.contains(FinitFlags::COMPRESSED_FILE) {
         return Err(Errno::EOPNOTSUPP);
     }
-    load(loader, &file, options(flags), arguments)
+    load(loader, file, options(flags), arguments)
 }
 
 /// Unloads the module whose name is the NUL-terminated string at `name`.
@@ -160,12 +182,15 @@ fn permitted<P: ProcessPlatform>(loader: &Loader<P>) -> Result<(), Errno> {
     if permitted { Ok(()) } else { Err(Errno::EPERM) }
 }
 
-fn read<P: ProcessPlatform>(platform: &P, descriptor: i32) -> Result<Vec<u8>, Errno> {
-    let file = platform.open(descriptor).map_err(|error| match error {
+fn open<P: ProcessPlatform>(platform: &P, descriptor: i32) -> Result<P::File, Errno> {
+    platform.open(descriptor).map_err(|error| match error {
         OpenError::BadDescriptor => Errno::EBADF,
         OpenError::NotRegular => Errno::EINVAL,
         OpenError::OpenForWriting => Errno::ETXTBSY,
-    })?;
+    })
+}
+
+fn read(file: &impl ModuleFile) -> Result<Vec<u8>, Errno> {
     let size = file.size();
     if size == 0 {
         return Err(Errno::EINVAL);

@@ -1,6 +1,7 @@
 //! What a kernel with processes adds to [`Platform`] for the system calls.
 
 use crate::platform::Platform;
+use crate::registry::FileId;
 
 /// A kernel whose processes load and remove modules: their credentials, memory and files.
 ///
@@ -40,6 +41,14 @@ pub trait ModuleFile {
     /// All its bytes, if the kernel has them in memory, where nobody writes them: that spares
     /// clearing the room that they are read to.
     fn contents(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Which file it is, if one that several processes load at once is to be loaded once: the others
+    /// wait ([`Platform::wait`]) and get the result of the one (as in Linux since 6.5). That is so for as
+    /// long as this value lives, which is until the load is done. By default each load is one of its own,
+    /// and all but the first find the name taken.
+    fn identity(&self) -> Option<FileId> {
         None
     }
 }

@@ -58,6 +58,8 @@ pub fn counters<P: Platform>(loader: &Loader<P>, out: &mut dyn Write) -> fmt::Re
         writeln!(out, "{name} {number}")?;
     }
     writeln!(out, "duplicate_microseconds {}", counters.duplicate_time.as_micros())?;
+    writeln!(out, "shared_loads {}", counters.shared_loads)?;
+    writeln!(out, "shared_microseconds {}", counters.shared_time.as_micros())?;
     for (reason, number) in counters.by_reason() {
         writeln!(out, "failed_loads_{} {number}", reason.name())?;
     }
