@@ -2,8 +2,8 @@
 
 use modlink::arch::Arch;
 use modlink::{ImportProblem, LoadError, LoadOptions, State, UnloadError};
-use modlink_host::{HostKernel, HostLoader, ModuleFile, on_every_architecture};
-use std::sync::{Arc, Condvar, Mutex};
+use modlink_host::{Gate, HostKernel, HostLoader, ModuleFile, on_every_architecture};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,48 +11,6 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(20);
 const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
-
-/// What an init function waits at until a test lets it return.
-#[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<Passage>, Condvar)>);
-
-#[derive(Default)]
-struct Passage {
-    reached: bool,
-    /// What the init function returns, once it may.
-    status: Option<i32>,
-}
-
-impl Gate {
-    /// A gate in the init function of a module.
-    fn of<A: Arch>(loader: &HostLoader<A>, name: &str) -> Self {
-        let gate = Self::default();
-        let at = gate.clone();
-        loader.platform().on_init(name, move |_| at.pass());
-        gate
-    }
-
-    fn pass(&self) -> i32 {
-        let (state, changed) = &*self.0;
-        let mut state = state.lock().unwrap();
-        state.reached = true;
-        changed.notify_all();
-        changed.wait_while(state, |state| state.status.is_none()).unwrap().status.unwrap()
-    }
-
-    /// Waits until the init function runs.
-    fn reached(&self) {
-        let (state, changed) = &*self.0;
-        drop(changed.wait_while(state.lock().unwrap(), |state| !state.reached).unwrap());
-    }
-
-    /// Lets the init function return this.
-    fn open(&self, status: i32) {
-        let (state, changed) = &*self.0;
-        state.lock().unwrap().status = Some(status);
-        changed.notify_all();
-    }
-}
 
 fn load<A: Arch>(loader: &HostLoader<A>, file: &[u8]) -> Result<(), LoadError> {
     loader.load(file).map(drop)

@@ -160,6 +160,8 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Entry { problem: EntryProblem::Undecided, .. } => "load: entry Undecided",
     LoadError::Arguments(_) => "load: Arguments",
     LoadError::Protect => "load: Protect",
+    #[cfg(feature = "notifiers")]
+    LoadError::Notifier(_) => "load: Notifier",
     LoadError::Init(_) => "load: Init",
     LoadError::Faulted => "load: Faulted",
     LoadError::UnknownSymbols(_) => "load: UnknownSymbols",

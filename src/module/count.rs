@@ -273,8 +273,8 @@ mod tests {
     fn a_live_module_is_closed_once_whatever_references_there_are() {
         let count = live();
         assert!(count.take());
-        assert!(!count.stop_new_references() && count.close_last());
-        assert!(!count.close_last() && !count.stop_new_references() && !count.take());
+        assert!(!count.stop_new_references() && count.close());
+        assert!(!count.close() && !count.stop_new_references() && !count.take());
         assert_eq!((count.references(), count.state()), (1, State::Going));
         count.put();
         assert_eq!((count.references(), count.state()), (0, State::Going));
@@ -286,9 +286,9 @@ mod tests {
         count.fill(true);
         count.again();
         count.fault();
-        assert!(!count.take() && !count.stop_new_references() && !count.close_last());
+        assert!(!count.take() && !count.stop_new_references() && !count.close());
         count.put();
-        assert!(!count.take() && !count.stop_new_references() && !count.close_last());
+        assert!(!count.take() && !count.stop_new_references() && !count.close());
         assert_eq!((count.references(), count.state()), (0, State::Faulted));
         assert!(count.is_there() && count.is_listed());
     }

@@ -321,7 +321,8 @@ impl<T> Held<T> {
     /// Takes one to a member that the caller keeps from being freed, unless that has been closed.
     fn take(node: NonNull<Node<T>>) -> Option<Self> {
         // SAFETY: the caller's promise.
-        unsafe { node.as_ref() }.count.take().then_some(Self(node))
+        // Not before it has been taken: to drop it is to put it.
+        unsafe { node.as_ref() }.count.take().then(|| Self(node))
     }
 
     /// Puts it. Whether the value has been dropped by that.
@@ -450,8 +451,9 @@ mod tests {
         let held = set.get(0).unwrap();
         added.close();
         assert!(added.value().is_none() && !added.is_empty());
+        assert!(set.get(0).is_none() && set.after(None, |_| true).is_none());
         held.look();
-        assert_eq!(count(), 0);
+        assert_eq!(count(), 0, "who does not get one puts none");
         assert!(held.put() && added.is_empty());
         assert_eq!(count(), 1);
         added.close();

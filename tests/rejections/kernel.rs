@@ -91,6 +91,8 @@ pub fn outcomes(on: Architecture) -> Vec<Outcome> {
         outcomes.extend(no_protection::<A>(on));
         outcomes.extend(no_arguments::<A>(on));
         outcomes.extend(failing_inits::<A>(on));
+        #[cfg(feature = "notifiers")]
+        outcomes.push(rejected_by_a_notifier::<A>(on));
         #[cfg(feature = "versions")]
         outcomes.extend(crate::versions::outcomes::<A>(on));
         outcomes
@@ -363,6 +365,15 @@ fn interrupted_while_it_is_in_use<A: Arch>(on: Architecture) -> Outcome {
         unload_by(&loader, "crc_itu_t", wait, UnloadError::Interrupted, Errno::EINTR, says);
     drop(held);
     outcome
+}
+
+#[cfg(feature = "notifiers")]
+fn rejected_by_a_notifier<A: Arch>(on: Architecture) -> Outcome {
+    let loader = kernel_for::<A>(on).boot();
+    let notifier = |_, _: &modlink::Module<_>| Err(Errno::EPERM);
+    let _registered = loader.register_notifier(Box::new(notifier), 0).expect("there is heap");
+    let want = LoadError::Notifier(Errno::EPERM);
+    load(&loader, on.signed_module(), want, Errno::EPERM, "a notifier has rejected it: EPERM")
 }
 
 fn exported_by_the_kernel<A: Arch>(on: Architecture) -> Outcome {

@@ -1,7 +1,7 @@
 //! The open files of the calling process.
 
 use crate::failures::{Failures, Operation};
-use modlink::syscall::{ModuleFile, OpenError, ReadError};
+use modlink::syscall::{FileId, ModuleFile, OpenError, ReadError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,8 @@ pub struct FileKind {
     pub being_written: bool,
     /// Whether the kernel has its bytes in memory, and lends them.
     pub in_memory: bool,
+    /// Which file it is, if the kernel says so.
+    pub identity: Option<FileId>,
 }
 
 impl FileKind {
@@ -33,6 +35,7 @@ impl FileKind {
             regular: true,
             being_written: false,
             in_memory: false,
+            identity: None,
         }
     }
 
@@ -54,6 +57,11 @@ impl FileKind {
     /// The same, with its bytes in the kernel's memory.
     pub fn in_memory(self) -> Self {
         Self { in_memory: true, ..self }
+    }
+
+    /// The same, of which the kernel says which file it is.
+    pub fn identified(self, file: u64) -> Self {
+        Self { identity: Some(FileId { file_system: 1, file }), ..self }
     }
 
     /// The same, claiming to have `size` bytes.
@@ -122,6 +130,10 @@ impl ModuleFile for File {
 
     fn contents(&self) -> Option<&[u8]> {
         self.kind.in_memory.then_some(&*self.kind.bytes)
+    }
+
+    fn identity(&self) -> Option<FileId> {
+        self.kind.identity
     }
 }
 

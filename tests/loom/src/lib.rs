@@ -10,6 +10,11 @@ extern crate alloc;
 #[path = "../../../src/sync.rs"]
 pub(crate) mod sync;
 
+#[path = "../../../src/errno.rs"]
+pub mod errno;
+#[path = "../../../src/heap.rs"]
+pub mod heap;
+
 /// The count and the header of a module.
 #[path = "../../../src/module"]
 pub mod module {
@@ -20,10 +25,12 @@ pub mod module {
     pub use state::State;
 }
 
-/// The snapshot that readers follow, and what waits to be freed.
+/// The snapshot that readers follow, what is made of that for listeners and for files, and what waits to be freed.
 #[path = "../../../src/registry"]
 pub mod registry {
+    pub mod files;
     pub mod members;
+    pub mod ordered;
     pub mod published;
     pub mod readers;
     pub mod retired;
@@ -31,5 +38,7 @@ pub mod registry {
 
 #[cfg(test)]
 mod models;
+#[cfg(test)]
+mod ordered;
 #[cfg(test)]
 mod quarantine;

@@ -555,20 +555,20 @@ fn readers_against_replace_and_who_ends_a_phase_late() {
 
 /// The platform's wait and wake, as a kernel with a lock and a queue has them.
 #[derive(Default)]
-struct Queue {
+pub struct Queue {
     lock: Mutex<()>,
     changed: Condvar,
 }
 
 impl Queue {
-    fn wait(&self, ready: impl Fn() -> bool) {
+    pub fn wait(&self, ready: impl Fn() -> bool) {
         let mut lock = self.lock.lock().unwrap();
         while !ready() {
             lock = self.changed.wait(lock).unwrap();
         }
     }
 
-    fn wake(&self) {
+    pub fn wake(&self) {
         drop(self.lock.lock().unwrap());
         self.changed.notify_all();
     }
