@@ -18,9 +18,9 @@ with_rust := .ci/setup/with-rust
 with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
-# All is tested without the features, and what they concern with both.
-features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc
-concerned := --lib $(addprefix --test ,contexts failures faults lifecycle proc references rejections stack taints)
+# All is tested without the features, and what they concern with all.
+features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers
+concerned := --lib $(addprefix --test ,contexts failures faults lifecycle notifiers once proc references rejections stack taints)
 
 .PHONY: help
 help: ## This list
@@ -61,6 +61,7 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 		$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
 			--features $$feature,modlink-host/$$feature -- -D warnings; \
 	done
+	$(with_rust) cargo clippy --quiet --package modlink --all-targets --features notifiers -- -D warnings
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool
 

@@ -73,6 +73,11 @@ impl ModuleFile for File {
         black_box((offset, to));
         black_box(Ok(()))
     }
+
+    #[cfg(feature = "identity")]
+    fn identity(&self) -> Option<syscall::FileId> {
+        black_box(Some(syscall::FileId { file_system: 0, file: 0 }))
+    }
 }
 
 // SAFETY: never run.
@@ -195,6 +200,26 @@ pub fn start() {
     let ksymtab = ksymtab.and_then(|ksymtab| ksymtab.with_versions(black_box(&[])));
     if let Ok(ksymtab) = ksymtab {
         LOADER.platform().0.call_once(|| ksymtab);
+    }
+}
+
+/// A driver that listens for a while.
+#[cfg(feature = "notifiers")]
+#[inline(never)]
+pub fn listen() {
+    struct Listener(u8);
+
+    impl modlink::notifiers::Notifier<Kernel> for Listener {
+        #[inline(never)]
+        fn notify(&self, event: Event, _: &modlink::Module<Kernel>) -> Result<(), modlink::Errno> {
+            black_box((self.0, event));
+            black_box(Ok(()))
+        }
+    }
+
+    let listener = alloc::boxed::Box::new(Listener(black_box(0)));
+    if let Ok(registration) = LOADER.register_notifier(listener, black_box(0)) {
+        let _ = black_box(registration).unregister();
     }
 }
 

@@ -6,6 +6,9 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "notifiers")]
+extern crate alloc;
+
 #[cfg(feature = "loader")]
 mod kernel;
 
@@ -53,6 +56,8 @@ extern "C" fn _start() -> isize {
         kernel::start();
         #[cfg(feature = "proc")]
         kernel::read(black_box(b""));
+        #[cfg(feature = "notifiers")]
+        kernel::listen();
         kernel::system_call(black_box(0), black_box([0; 6]))
     }
     #[cfg(not(feature = "loader"))]
