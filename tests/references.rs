@@ -152,7 +152,7 @@ on_every_architecture! {
         drop(loader.load(&library::<A>()).unwrap());
         loader.unload(b"library", true).unwrap();
         assert!(!loader.taints().contains(Taints::FORCED_RMMOD));
-        assert_eq!(said(&loader, "force"), 0);
+        assert_eq!(said(&loader, "unloaded by force"), 0);
     }
 
     fn force_does_not_unload_what_another_module_uses<A>() {
