@@ -56,6 +56,8 @@ impl<A: Arch> Trial<A> {
             assert_eq!(names.len(), 1, "{names:?} are loaded");
             let mut name = Vec::new();
             self.loader.for_each(|module| name = module.name().as_bytes().to_vec());
+            #[cfg(feature = "proc")]
+            tell(&self.loader);
             let start = work::done();
             assert_eq!(self.loader.unload(&name, true), Ok(()));
             self.work += work::done() - start;
@@ -67,6 +69,29 @@ impl<A: Arch> Trial<A> {
     /// How much [work](crate::work) the last load was, with the unload if there was one.
     pub fn work(&self) -> u64 {
         self.work
+    }
+}
+
+/// Writes all text about the one module, whatever it is called and says of itself.
+#[cfg(feature = "proc")]
+fn tell<A: Arch>(loader: &HostLoader<A>) {
+    use modlink::text::{self, Addresses, sys::Kind, sys::Path};
+    let mut line = String::new();
+    text::modules(loader, Addresses::Shown, &mut line).expect("a string takes it");
+    let words = line.trim_end_matches('\n').split(' ').count();
+    assert!(line.ends_with('\n') && line.lines().count() == 1 && line.is_ascii(), "{line:?}");
+    assert!((6..=7).contains(&words), "{line:?}");
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    Path::Root.list(loader, &mut |_, name| folders.push(name.to_vec())).expect("it is there");
+    // No path leads to `.` and `..`.
+    let Some(folder) = Path::parse(&folders[0]) else { return };
+    folder.list(loader, &mut |kind, name| files.push((kind, name.to_vec()))).expect("it is there");
+    for (_, file) in files.iter().filter(|(kind, _)| *kind == Kind::File) {
+        let path = [&folders[0], &b"/"[..], file].concat();
+        let mut text = String::new();
+        let path = Path::parse(&path).expect("it is listed");
+        path.write(loader, Addresses::Shown, &mut text).expect("a string takes it");
+        assert!(text.ends_with('\n'), "{text:?}");
     }
 }
 

@@ -242,6 +242,10 @@ unsafe impl<A: Arch> Platform for Opaque<A> {
         }
     }
 
+    fn clock(&self) -> Option<core::time::Duration> {
+        Some(core::time::Duration::from_nanos(number(6, 0)))
+    }
+
     fn log(&self, level: Level, line: fmt::Arguments<'_>) {
         let written = fmt::Write::write_fmt(&mut Console, line);
         number(level as u64, written.is_ok().into());
@@ -326,9 +330,28 @@ extern "C" fn region(
     memory.read_only(range).map_or(u64::from(done), |bytes| bytes.as_ptr() as u64)
 }
 
+/// Text about modules; whether all of it was written.
+fn tell<A: Arch>(loader: &Loader<Opaque<A>>, size: u64) -> bool {
+    use modlink::text::{self, Addresses, sys::Path};
+    // SAFETY: never runs.
+    let path =
+        unsafe { core::slice::from_raw_parts(opaque_pointer(size as usize, 1), size as usize) };
+    let visit = &mut |_, name: &[u8]| {
+        number(name.as_ptr() as u64, name.len() as u64);
+    };
+    text::modules(loader, Addresses::Shown, &mut Console).is_ok()
+        && text::tainted(loader, &mut Console).is_ok()
+        && text::read_at(number(2, 2), &mut [0; 100], |out| text::counters(loader, out)) != 0
+        && Path::parse(path).is_some_and(|path| {
+            path.write(loader, Addresses::Hidden, &mut Console).is_ok()
+                || path.list(loader, visit).is_ok()
+        })
+}
+
 fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6]) {
     let result = modlink::syscall::dispatch(loader, call, *arguments);
     number(result as u64, 0);
+    number(tell(loader, arguments[0] as u64).into(), 1);
     if let Some((name, offset)) = loader.locate(arguments[0] as u64) {
         number(name.as_bytes().len() as u64, offset);
     }
