@@ -5,10 +5,12 @@ use modlink::{Errno, ImportProblem, LoadError, State, Taints, UnloadError};
 use modlink_host::{HostKernel, ModuleFile, Step, on_every_architecture};
 use object::SectionKind;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(600);
+/// How long a load waits for an init function.
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn faulty<A: modlink::arch::Arch>() -> ModuleFile<A> {
     ModuleFile::new("faulty").init().exit().exports("f").imports("used_f")
@@ -99,11 +101,13 @@ on_every_architecture! {
             let second = scope.spawn(|| loader.load(&file).map(drop));
             let user = scope.spawn(|| loader.load(&user).map(drop));
             assert_eq!(first.join().unwrap(), Err(LoadError::Faulted));
+            let begun = Instant::now();
             assert_eq!(second.join().unwrap(), Err(LoadError::Busy(b"faulty"[..].into())));
             let error = user.join().unwrap().unwrap_err();
             assert_eq!(error.errno(), Errno::EBUSY);
             let LoadError::Import { problem, .. } = error else { panic!("{error}") };
             assert_eq!(problem, ImportProblem::Faulted(b"faulty"[..].into()));
+            assert!(begun.elapsed() < LIMIT / 2, "it had to wait for its limit");
         });
     }
 
