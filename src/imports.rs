@@ -182,7 +182,10 @@ impl<'l, P: Platform> Imports<'l, P> {
         if module.state() == State::Coming {
             return Err(ImportProblem::Coming(name()).into());
         }
-        let reference = Reference::take(module).ok_or_else(|| unavailable(module))?;
+        let reference = Reference::take(module).ok_or_else(|| match module.state() {
+            State::Faulted => ImportProblem::Faulted(name()),
+            _ => ImportProblem::Going(name()),
+        })?;
         self.license.inherit(module.is_gpl_compatible());
         let is_held = || self.uses.iter().any(|used| used.is_to(module));
         if module.is_new_to(self.load).unwrap_or_else(|| !is_held()) {
@@ -190,17 +193,5 @@ impl<'l, P: Platform> Imports<'l, P> {
             self.uses.push(reference);
         }
         Ok(())
-    }
-}
-
-/// Why there is no reference to a module that is not coming.
-#[cold]
-#[inline(never)]
-fn unavailable<P: Platform>(module: &Module<P>) -> ImportProblem {
-    let name = module.name().clone();
-    if module.state() == State::Faulted {
-        ImportProblem::Faulted(name)
-    } else {
-        ImportProblem::Going(name)
     }
 }

@@ -85,15 +85,17 @@ const REASONS: [(Taints, &str); 8] = [
 impl Taints {
     /// Those of a module by what it says of itself. What the keys are worth does not matter.
     pub(crate) fn stated(modinfo: &ModInfo<'_>) -> Self {
-        let mut said = Self::OOT_MODULE;
+        let mut said = Self::empty();
         // Once through all, which may be kilobytes of aliases.
         for string in modinfo.strings() {
             for (key, taint) in KEYS {
                 if string.starts_with(key) {
-                    said.set(taint, taint != Self::OOT_MODULE);
+                    said |= taint;
                 }
             }
         }
+        // It says that it is not.
+        said.toggle(Self::OOT_MODULE);
         said.set(Self::PROPRIETARY_MODULE, !license::is_stated(modinfo));
         said
     }
