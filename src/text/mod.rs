@@ -57,9 +57,9 @@ pub fn counters<P: Platform>(loader: &Loader<P>, out: &mut dyn Write) -> fmt::Re
     ] {
         writeln!(out, "{name} {number}")?;
     }
-    writeln!(out, "duplicate_microseconds {}", counters.duplicate_time.as_micros())?;
+    writeln!(out, "duplicate_microseconds {}", micros(counters.duplicate_time))?;
     writeln!(out, "shared_loads {}", counters.shared_loads)?;
-    writeln!(out, "shared_microseconds {}", counters.shared_time.as_micros())?;
+    writeln!(out, "shared_microseconds {}", micros(counters.shared_time))?;
     for (reason, number) in counters.by_reason() {
         writeln!(out, "failed_loads_{} {number}", reason.name())?;
     }
@@ -69,6 +69,11 @@ pub fn counters<P: Platform>(loader: &Loader<P>, out: &mut dyn Write) -> fmt::Re
         writeln!(out, "failed_loads_{errno} {number}")?;
     }
     writeln!(out, "failed_loads_other_errno {others}")
+}
+
+/// The text of 128 bits can panic, as far as the compiler sees.
+fn micros(time: core::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Puts the bytes of a text from `offset` on into `buffer`; how many they are, which is 0 at the end of
