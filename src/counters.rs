@@ -124,8 +124,9 @@ pub struct Counters {
     /// The time that these took, in whole microseconds; nothing if the kernel has no clock
     /// ([`Platform::clock`](crate::Platform::clock)).
     pub duplicate_time: Duration,
-    /// Calls of `finit_module` that have waited for another of the same file, and had the result of that
-    /// ([`ModuleFile::identity`](crate::syscall::ModuleFile::identity)). They are not among the loads.
+    /// Calls of `finit_module` that have waited for another of the same file
+    /// ([`ModuleFile::identity`](crate::syscall::ModuleFile::identity)), whatever came of that. They are not
+    /// among the loads that have succeeded or failed.
     pub shared_loads: usize,
     /// The time that these took, as above.
     pub shared_time: Duration,

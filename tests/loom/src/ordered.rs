@@ -100,24 +100,25 @@ fn unregistering_a_listener_against_who_calls_it() {
     });
 }
 
-/// One leaves while another comes; the one that stays is told of, before and after.
+/// One leaves while another comes: neither change is lost.
 #[test]
 fn registering_against_unregistering_another() {
     loom::model(|| {
         let loader = Arc::new(Loader::default());
         let watches = [(); 2].map(|()| Arc::new(Watch::default()));
-        let first = loader.listeners.0.add(Listener(watches[0].clone()), |number| number);
-        let takes_off = {
+        let [first, second] = watches.clone().map(Listener);
+        let first = loader.listeners.0.add(first, |number| number);
+        let registers = {
             let loader = loader.clone();
-            thread::spawn(move || loader.register_and_unregister())
+            // Who registers here and forgets it does so for ever.
+            thread::spawn(move || {
+                std::mem::forget(loader.listeners.0.add(second, |number| number));
+            })
         };
-        let second = loader.listeners.0.add(Listener(watches[1].clone()), |number| number);
         drop(first);
-        takes_off.join().unwrap();
+        registers.join().unwrap();
         assert_eq!(loader.tell(), 1);
-        drop(second);
-        assert_eq!(loader.tell(), 0);
-        assert_eq!(watches.map(|watch| watch.drops()), [1, 1]);
+        assert_eq!(watches.map(|watch| watch.drops()), [1, 0]);
     });
 }
 
@@ -150,12 +151,12 @@ struct Moved(Held<Listener>);
 // SAFETY: one thread at a time has it.
 unsafe impl Send for Moved {}
 
-const BOUND: usize = 2;
+const BOUND: usize = 1;
 
 #[test]
 fn one_file_that_is_loaded_twice_at_once() {
     for result in [Ok(()), Err(Errno::ENODEV)] {
-        // With three changes of thread that nothing forces it takes many minutes.
+        // With two changes of thread that nothing forces it takes many minutes.
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(BOUND);
         builder.check(move || {
@@ -192,9 +193,6 @@ fn one_file_that_is_loaded_twice_at_once() {
             assert!(both.iter().all(|(_, got)| *got == result), "both get the result");
             // Who comes when the first is done makes a load of its own.
             assert!(both.iter().any(|(own, _)| *own));
-            let (files, _) = &*kernel;
-            let after = files.turn(FileId { file_system: 0, file: 7 });
-            assert!(matches!(after, Ok(Turn::Own(_))), "nothing is left of it");
         });
     }
 }
