@@ -3,7 +3,7 @@
 use crate::errno::Errno;
 use crate::models::Queue;
 use crate::registry::files::{FileId, Files, Turn};
-use crate::registry::ordered::{Held, Ordered};
+use crate::registry::ordered::{Added, Held, Ordered};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -110,15 +110,18 @@ fn registering_against_unregistering_another() {
         let first = loader.listeners.0.add(first, |number| number);
         let registers = {
             let loader = loader.clone();
-            // Who registers here and forgets it does so for ever.
             thread::spawn(move || {
-                std::mem::forget(loader.listeners.0.add(second, |number| number));
+                let added = loader.listeners.0.add(second, |number| number);
+                Box::into_raw(Box::new(added.expect("there is heap"))) as usize
             })
         };
         drop(first);
-        registers.join().unwrap();
+        let second = registers.join().unwrap();
         assert_eq!(loader.tell(), 1);
-        assert_eq!(watches.map(|watch| watch.drops()), [1, 0]);
+        assert_eq!(watches.each_ref().map(|watch| watch.drops()), [1, 0]);
+        // SAFETY: it was a box, and the loader is there.
+        drop(unsafe { Box::from_raw(second as *mut Added<'_, u64, Listener>) });
+        assert_eq!(watches[1].drops(), 1);
     });
 }
 
