@@ -320,7 +320,13 @@ fn absent() -> Vec<&'static str> {
         (cfg!(feature = "versions"), &["Module::is_forced"]),
         (
             cfg!(feature = "proc"),
-            &["Loader::counters", "Module::version", "Module::srcversion", "Module::license"],
+            &[
+                "Loader::counters",
+                "Module::version",
+                "Module::srcversion",
+                "Module::license",
+                "Module::imported_namespaces",
+            ],
         ),
     ];
     of_features
@@ -375,6 +381,7 @@ on_every_architecture! {
                 assert_eq!(call!(called, Module::version(&again)), Some(&b"1"[..]));
                 assert_eq!(call!(called, Module::srcversion(&again)), None);
                 assert_eq!(call!(called, Module::license(&again)), Some(&b"GPL"[..]));
+                assert_eq!(call!(called, Module::imported_namespaces(&again)).count(), 0);
                 assert_eq!(call!(called, Loader::counters(loader)).loads, 2);
             }
             assert_eq!(call!(called, Loader::taint(loader, Taints::WARN)), Taints::WARN);

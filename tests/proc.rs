@@ -278,6 +278,11 @@ on_every_architecture! {
         let module = loader.load(&file.says("version", "later").build()).unwrap();
         assert_eq!(module.version().unwrap(), &long.as_bytes()[..4094]);
         assert_eq!((module.srcversion(), module.license()), (None, Some(&b"MIT"[..])));
+        assert_eq!(module.imported_namespaces().count(), 0);
+        let file = ModuleFile::<A>::new("o").says("import_ns", "A").says("import_ns", "").says("import_ns", "B");
+        let module = loader.load(&(0..40).fold(file, |file, _| file.says("import_ns", "A")).build()).unwrap();
+        let namespaces: Vec<_> = module.imported_namespaces().collect();
+        assert_eq!((&namespaces[..4], namespaces.len()), (&[&b"A"[..], b"", b"B", b"A"][..], 32));
         let file = ModuleFile::<A>::new("n").says("version", "");
         assert_eq!(loader.load(&file.build()).unwrap().version(), Some(&b""[..]));
         assert_eq!(read(&loader, "n/version").unwrap(), "\n");

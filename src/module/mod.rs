@@ -294,6 +294,13 @@ impl<P: Platform> Module<P> {
         self.identity(b"license")
     }
 
+    /// The namespaces of symbols that it imports (`import_ns=`): the first [`MAX_NAMESPACES`] that it names.
+    #[cfg(feature = "proc")]
+    pub fn imported_namespaces(&self) -> impl Iterator<Item = &[u8]> {
+        let identity = self.content().extra.as_ref().map(|extra| &extra.identity);
+        identity.into_iter().flat_map(|identity| identity.all(b"import_ns"))
+    }
+
     #[cfg(feature = "proc")]
     fn identity(&self, key: &[u8]) -> Option<&[u8]> {
         self.content().extra.as_ref()?.identity.get(key)
