@@ -6,6 +6,7 @@ use crate::registry::files::{FileId, Files, Turn};
 use crate::registry::ordered::{Added, Held, Ordered};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
+use loom::sync::atomic::AtomicU32;
 use loom::thread;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,6 +17,7 @@ struct Listener(Arc<Watch>);
 #[derive(Default)]
 struct Watch {
     calls: UnsafeCell<()>,
+    turns: AtomicU32,
     drops: AtomicUsize,
 }
 
@@ -32,6 +34,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // It takes a while, in which others run.
+        self.0.turns.fetch_add(1, Ordering::SeqCst);
         self.0.calls.with_mut(|_| self.0.drops.fetch_add(1, Ordering::SeqCst));
     }
 }
@@ -122,6 +126,34 @@ fn registering_against_unregistering_another() {
         // SAFETY: it was a box, and the loader is there.
         drop(unsafe { Box::from_raw(second as *mut Added<'_, u64, Listener>) });
         assert_eq!(watches[1].drops(), 1);
+    });
+}
+
+/// The call has begun: who waits until there is none sees all that it and the end of the listener did.
+#[test]
+fn unregistering_a_listener_against_the_end_of_its_call() {
+    loom::model(|| {
+        let loader = Arc::new(Loader::default());
+        let watch = Arc::new(Watch::default());
+        let added = loader.listeners.0.add(Listener(watch.clone()), |number| number);
+        let mut added = added.expect("there is heap");
+        let call = Moved(loader.listeners.0.get(0).expect("it is there"));
+        let calls = {
+            let loader = loader.clone();
+            thread::spawn(move || {
+                let Moved(listener) = { call };
+                listener.call();
+                if listener.put() {
+                    loader.queue.wake();
+                }
+            })
+        };
+        added.close();
+        loader.queue.wait(|| added.is_empty());
+        assert_eq!(watch.drops(), 1);
+        watch.calls.with_mut(|_| "its code goes");
+        calls.join().unwrap();
+        drop(added);
     });
 }
 
