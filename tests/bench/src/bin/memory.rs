@@ -111,7 +111,11 @@ fn instructions(arguments: &Arguments) -> Result<()> {
     let run = ["--watched".into(), "--modules".into(), folder];
     let loads = callgrind::count("measured_whole_load", &run, Copying::Vectors, false)?;
     let all: u64 = loads.iter().map(|load| load.instructions).sum();
-    let features = [("versions", cfg!(feature = "versions")), ("proc", cfg!(feature = "proc"))];
+    let features = [
+        ("versions", cfg!(feature = "versions")),
+        ("proc", cfg!(feature = "proc")),
+        ("notifiers", cfg!(feature = "notifiers")),
+    ];
     let on: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     println!(
         "{} loads with {}: {} instructions",

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 use alloc::alloc::{GlobalAlloc, Layout};
+use alloc::boxed::Box;
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 use core::panic::PanicInfo;
@@ -17,12 +18,12 @@ use modlink::arch::{Arch, I386, M68k, X86_64};
 use modlink::module::Unversioned;
 use modlink::platform::region::{MapError, Mapped, Pages, Region, Stale};
 use modlink::platform::{
-    AllocateError, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError, ProtectedMemory, Protection,
-    Provision, Refusal,
+    AllocateError, Event, Faulted, Level, MemoryRequest, ModuleMemory, ProtectError,
+    ProtectedMemory, Protection, Provision, Refusal,
 };
 use modlink::symbols::{KernelSymbol, Ksymtab, KsymtabError, Symbol};
-use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
-use modlink::{Errno, Loader, Platform};
+use modlink::syscall::{Fault, FileId, ModuleFile, OpenError, ProcessPlatform, ReadError};
+use modlink::{Errno, Loader, Module, Platform};
 
 // What the compiler cannot see into: any of these may return anything.
 core::arch::global_asm!(
@@ -147,6 +148,11 @@ struct OpaqueFile(u64);
 impl ModuleFile for OpaqueFile {
     fn size(&self) -> u64 {
         number(self.0, 0)
+    }
+
+    fn identity(&self) -> Option<FileId> {
+        let file_system = number(self.0, 1);
+        (file_system != 0).then(|| FileId { file_system, file: number(self.0, 2) })
     }
 
     fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), ReadError> {
@@ -348,6 +354,21 @@ fn tell<A: Arch>(loader: &Loader<Opaque<A>>, size: u64) -> bool {
         })
 }
 
+/// A listener who comes and goes.
+fn listen<A: Arch>(loader: &Loader<Opaque<A>>) {
+    let listener =
+        |event: Event, module: &Module<Opaque<A>>| match number(event as u64, 7) {
+            0 => Ok(()),
+            more => Err(Errno::from_status(more as i32 | module.references() as i32)
+                .unwrap_or(Errno::EPERM)),
+        };
+    if let Ok(registration) = loader.register_notifier(Box::new(listener), number(7, 8) as i32) {
+        if let Err(still) = registration.unregister() {
+            number(still.reason as u64, 9);
+        }
+    }
+}
+
 fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6]) {
     let result = modlink::syscall::dispatch(loader, call, *arguments);
     number(result as u64, 0);
@@ -371,6 +392,15 @@ fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6
     if let Some(module) = loader.find(name) {
         number(module.references().into(), module.core().start);
     }
+    let limit = core::time::Duration::from_millis(number(5, 5));
+    if let Err(error) = loader.unload_within(name, number(5, 6) == 0, limit) {
+        number(error.errno().number() as u64, 5);
+    }
+    if let Some(address) = loader.symbol_get(name) {
+        // SAFETY: never runs.
+        number(unsafe { loader.symbol_put(name) && loader.symbol_put_addr(address) }.into(), 6);
+    }
+    listen(loader);
     if let Some(symbol) = loader.symbol(name) {
         number(symbol.address, symbol.owner.is_some().into());
     }
