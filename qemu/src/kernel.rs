@@ -16,7 +16,7 @@ use modlink::platform::{
     AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal, WaitError,
 };
 use modlink::symbols::{Ksymtab, KsymtabError, Symbol};
-use modlink::syscall::{Fault, ModuleFile, OpenError, ProcessPlatform, ReadError};
+use modlink::syscall::{Fault, FileId, ModuleFile, OpenError, ProcessPlatform, ReadError};
 use modlink::{Loader, Module};
 
 /// The test kernel as the loader sees it.
@@ -72,6 +72,11 @@ impl ModuleFile for File {
 
     fn contents(&self) -> Option<&[u8]> {
         Some(self.bytes)
+    }
+
+    fn identity(&self) -> Option<FileId> {
+        // No two files have the same bytes in memory.
+        Some(FileId { file_system: 0, file: self.bytes.as_ptr() as u64 })
     }
 }
 

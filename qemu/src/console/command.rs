@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::words::Words;
-use super::{Console, buffers, calls, integer, modules, proc, usage};
+use super::{Console, buffers, calls, integer, modules, notifier, proc, usage};
 use crate::stubs::{self, NoStub};
 use crate::{files, kernel, policy, timer};
 use alloc::format;
@@ -66,6 +66,13 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         help: "show what has been loaded and what has not: how often, bytes, reasons, time",
         run: |_, words| proc::counters(words),
+    },
+    Command {
+        name: "notifier",
+        arguments: "on [NAME]|off",
+        help: "register a listener that tells what becomes of modules, and rejects the one of that\n\
+               name; take it off",
+        run: |_, words| notifier::notifier(words),
     },
     Command {
         name: "ignored",

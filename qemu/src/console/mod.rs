@@ -7,6 +7,7 @@ mod failure;
 mod integer;
 mod line;
 mod modules;
+mod notifier;
 mod proc;
 mod usage;
 mod words;
