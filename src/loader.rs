@@ -167,11 +167,13 @@ impl<P: Platform> Loader<P> {
         // Policy decides about what has been checked, and before anything is taken for it.
         self.admit(&image, name)?;
         #[cfg(feature = "versions")]
-        let versions = Compared::check(&self.platform, name, &image, options)?;
+        let mut versions = Compared::check(&self.platform, &self.tainted, name, &image, options)?;
         let (ignored, provided) = Ignored::check(&self.platform, &image)?;
         // May wait for another load of this name, so no memory is held yet (as in Linux 6.4).
         let reservation = self.registry.reserve(&self.platform, name)?;
         let mut taints = self.taint_by(name, file, image.modinfo());
+        #[cfg(feature = "versions")]
+        versions.check_exports(&image)?;
 
         let plan = Plan::boxed(&image, page_size::<P::Memory>())?;
         // The image bounds the sum of the sections' sizes; what is between them counts too.
@@ -205,11 +207,7 @@ impl<P: Platform> Loader<P> {
         let exports = boxed_if(exports.len() != 0, exports)?;
         taints.set(Taints::PROPRIETARY_MODULE, !imports.is_gpl_compatible());
         #[cfg(feature = "versions")]
-        if imports.is_forced() {
-            // What it lacks has been said by now.
-            let _ = self.taint(Taints::FORCED_MODULE);
-            taints |= Taints::FORCED_MODULE;
-        }
+        taints.set(Taints::FORCED_MODULE, imports.is_forced());
         let (uses, statistics) = imports.into_uses()?;
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
@@ -380,6 +378,8 @@ impl<P: Platform> Loader<P> {
         };
         if status < 0 {
             module.count().fail();
+            // As Linux: who asks at `Going` finds the references of others alone.
+            drop(reference);
             self.tell(Event::Going, module);
             module.content().core.free_init(init);
             return Err(LoadError::Init(status));

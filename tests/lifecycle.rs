@@ -391,7 +391,9 @@ on_every_architecture! {
         assert_eq!(UnloadError::Permanent.errno(), Errno::EBUSY);
         assert_eq!(loader.platform().look("m", |m| m.state()), State::Live);
 
+        assert!(!loader.taints().contains(modlink::Taints::FORCED_RMMOD));
         loader.unload(b"m", true).unwrap();
+        assert!(loader.taints().contains(modlink::Taints::FORCED_RMMOD));
         assert_eq!(loader.platform().snapshot(), before);
     }
 

@@ -171,6 +171,49 @@ on_every_architecture! {
         late.lock().unwrap().clear();
     }
 
+    fn who_is_registered_at_an_event_is_told_of_the_next_one<A>() {
+        let loader = forever(HostKernel::<A>::new());
+        let told = Told::default();
+        let late = Arc::new(Mutex::new(Vec::new()));
+        let _early = listen(loader, 9, {
+            let (told, late) = (told.clone(), late.clone());
+            move |event, _| {
+                late.lock().unwrap().clear();
+                if event != Event::Coming {
+                    late.lock().unwrap().push(told.by(loader, "late", 5, None));
+                }
+                Ok(())
+            }
+        });
+        let _last = told.by(loader, "last", 0, None);
+        loader.load(&file::<A>("m")).unwrap();
+        loader.unload(b"m", false).unwrap();
+        let lines = ["last: Coming m", "last: Live m", "last: InitFreed m", "last: Going m"];
+        assert_eq!(told.take(), lines);
+        late.lock().unwrap().clear();
+    }
+
+    fn who_holds_a_module_that_was_rejected_sees_that_its_init_part_is_gone<A>() {
+        let loader = forever(HostKernel::<A>::new());
+        let held = Arc::new(Mutex::new(None));
+        let _holds = listen(loader, 9, {
+            let held = held.clone();
+            move |event, module| {
+                if event == Event::Coming {
+                    assert!(module.init().is_some());
+                    *held.lock().unwrap() = loader.find(b"m");
+                }
+                Ok(())
+            }
+        });
+        let _rejects = listen(loader, 0, |_, _| Err(Errno::EPERM));
+        let file = ModuleFile::<A>::new("m").init().exit();
+        let file = file.section(".init.data", object::SectionKind::Data, b"x", 1).build();
+        loader.load(&file).unwrap_err();
+        let held = held.lock().unwrap().take().expect("it was coming");
+        assert_eq!(held.init(), None);
+    }
+
     fn a_failure_at_another_event_is_logged_and_changes_nothing<A>() {
         let loader = HostKernel::<A>::new().boot();
         let told = Told::default();

@@ -148,10 +148,49 @@ on_every_architecture! {
             [
                 "1 Loading (O+) coming true",
                 "0 Live (O) live false",
-                "0 Unloading (O-) going false",
+                "-1 Unloading (O-) going false",
             ]
         );
         assert_eq!(modules(&loader, Addresses::Shown), "");
+    }
+
+    fn a_module_whose_init_has_failed_has_no_reference_of_its_load_when_it_goes<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        let (seen, weak) = (Arc::new(Mutex::new(String::new())), Arc::downgrade(&loader));
+        let shared = seen.clone();
+        loader.platform().on_init("m", |_| -5);
+        loader.platform().on_event(move |_, event, _| {
+            if event == modlink::platform::Event::Going {
+                *shared.lock().unwrap() = read(&weak.upgrade().unwrap(), "m/refcnt").unwrap();
+            }
+        });
+        loader.load(&ModuleFile::<A>::new("m").init().build()).unwrap_err();
+        assert_eq!(*seen.lock().unwrap(), "0\n");
+    }
+
+    fn who_cannot_be_linked_to_is_no_holder<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        drop(loader.load(&ModuleFile::<A>::new("owner").exports("f").build()).unwrap());
+        for name in ["..", "dri\u{fc}er", "a\\b", "driver"] {
+            drop(loader.load(&ModuleFile::<A>::new(name).imports("f").build()).unwrap());
+        }
+        let mut holders = Vec::new();
+        let path = Path::parse(b"owner/holders").unwrap();
+        path.list(&loader, &mut |_, name| holders.push(name.to_vec())).unwrap();
+        assert_eq!(holders, [b"driver"]);
+        for hidden in [&b"dri\xc3\xbcer"[..], b"a\\b"] {
+            assert_eq!(Path::Holder(b"owner", hidden).kind(&loader), Err(Error::NotFound));
+        }
+    }
+
+    fn sections_with_names_that_no_file_can_have_are_not_kept<A>() {
+        let loader = HostKernel::<A>::new().keep_all_sections().boot();
+        let name = "n".repeat(256);
+        let file = ModuleFile::<A>::new("m").section(&name, SectionKind::Data, b"x", 1);
+        let file = file.section(&name[1..], SectionKind::Data, b"y", 1);
+        let module = loader.load(&file.build()).unwrap();
+        assert!(module.section(name.as_bytes()).is_none());
+        assert!(module.section(name[1..].as_bytes()).is_some());
     }
 
     fn a_modules_folder_has_what_there_is_of_it<A>() {

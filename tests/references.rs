@@ -4,7 +4,9 @@ use modlink::arch::Arch;
 use modlink::image::Image;
 use modlink::platform::{AllocateError, Event, Faulted, Level, MemoryRequest, Refusal, WaitError};
 use modlink::symbols::{KsymtabError, Symbol};
-use modlink::{Errno, LoadError, Loader, Module, Platform, State, Taints, UnloadError};
+use modlink::{
+    Errno, LoadError, LoadOptions, Loader, Module, Platform, State, Taints, UnloadError,
+};
 use modlink_host::{HostKernel, HostLoader, HostMemory, ModuleFile, Step, on_every_architecture};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -164,6 +166,27 @@ on_every_architecture! {
         assert_eq!(error, UnloadError::UsedBy(b"driver"[..].into()));
         assert_eq!(loader.platform().snapshot(), before);
         assert!(!loader.taints().contains(Taints::FORCED_RMMOD));
+    }
+
+    /// What it will use is known once it is listed; until then it may be any that there are references to.
+    fn force_does_not_unload_what_a_module_that_is_being_linked_may_use<A>() {
+        let loader = HostKernel::<A>::new().boot();
+        drop(loader.load(&library::<A>()).unwrap());
+        let mut forced = None;
+        let driver = loader.load_reading(&driver::<A>(), LoadOptions::default(), || {
+            forced = Some(loader.unload(b"library", true));
+            Ok(Vec::new())
+        });
+        assert_eq!(forced, Some(Err(UnloadError::Referenced(1))));
+        let states: Vec<_> = driver.unwrap().uses().map(Module::state).collect();
+        assert_eq!(states, [State::Live]);
+        assert!(!loader.taints().contains(Taints::FORCED_RMMOD));
+        // Once it has failed to be linked there is nothing in the way.
+        loader.unload(b"driver", false).unwrap();
+        let held = loader.find(b"library").unwrap();
+        loader.load(&ModuleFile::<A>::new("m").imports("nobodys").build()).unwrap_err();
+        loader.unload(b"library", true).unwrap();
+        drop(held);
     }
 
     /// While the load has not ended, and the module is live already.

@@ -121,3 +121,33 @@ on_every_architecture! {
         assert_eq!(loader.platform().take_log(), []);
     }
 }
+
+/// A module is forced as soon as the kernel has consented, whatever becomes of the load.
+#[cfg(feature = "versions")]
+#[test]
+fn what_is_let_pass_by_force_taints_the_kernel_though_the_load_fails() {
+    use modlink::arch::X86_64;
+    let file = ModuleFile::<X86_64>::new;
+    for (name, forced) in [
+        ("vermagic", file("m").imports("nobodys")),
+        ("exports", file("m").says("vermagic", "6.1 SMP ").exports("f").imports("nobodys")),
+    ] {
+        let loader = HostKernel::<X86_64>::new().with_vermagic("6.1 SMP ").boot();
+        loader.load(&forced.build()).unwrap_err();
+        assert_eq!(loader.taints().to_string(), "F", "{name}");
+    }
+}
+
+/// Not before the module has its name, so that who loads it twice is told that.
+#[cfg(feature = "versions")]
+#[test]
+fn exports_without_versions_are_looked_at_once_the_module_has_its_name_and_taints() {
+    use modlink::arch::X86_64;
+    let loader = HostKernel::<X86_64>::new().never_force().boot();
+    let file = ModuleFile::<X86_64>::new;
+    loader.load(&file("m").build()).unwrap();
+    let error = loader.load(&file("m").exports("f").build()).unwrap_err();
+    assert_eq!(error.errno(), modlink::Errno::EEXIST);
+    let error = loader.load(&file("n").out_of_tree().exports("f").build()).unwrap_err();
+    assert_eq!((error.errno(), &loader.taints().to_string()[..]), (modlink::Errno::ENOEXEC, "O"));
+}

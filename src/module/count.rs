@@ -2,8 +2,9 @@
 //! are to it.
 //!
 //! Invariants:
-//! - Once `GOING`, a module stays so: no reference comes from nothing ([`Count::take`]), only from
-//!   another one ([`Count::again`]). So a count of 0 of one that is going stays 0.
+//! - Once `GOING`, a module stays so, unless who has [closed](Count::close) it finds right after that it
+//!   is used: no reference comes from nothing ([`Count::take`]), only from another one
+//!   ([`Count::again`]). So a count of 0 of one that is going stays 0.
 //! - One of all who close a live module goes on with it: who has made it `GOING`. What is `FAULTED` is
 //!   `GOING` too, so that nobody does.
 //! - `GONE` comes after `GOING`, and after it nobody who starts to read looks at the module's
@@ -50,7 +51,8 @@ impl Count {
                 return false;
             }
             let more = word.wrapping_add(ONE);
-            match self.0.compare_exchange_weak(word, more, Ordering::Acquire, Ordering::Relaxed) {
+            // Who closes the count sees what came before: that a load had reserved its name.
+            match self.0.compare_exchange_weak(word, more, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -126,6 +128,12 @@ impl Count {
         }
     }
 
+    /// Whether the module was live and is going.
+    #[cfg(feature = "proc")]
+    pub fn is_unloading(&self) -> bool {
+        self.0.load(Ordering::Acquire) & (GOING | LIVE) == GOING | LIVE
+    }
+
     pub fn go_live(&self) {
         self.0.fetch_or(LIVE, Ordering::Release);
     }
@@ -141,6 +149,11 @@ impl Count {
     /// not been done before.
     pub fn close(&self) -> bool {
         self.0.fetch_or(GOING, Ordering::AcqRel) & GOING == 0
+    }
+
+    /// Takes back what [`close`](Self::close) has done, for who has done it.
+    pub fn reopen(&self) {
+        self.0.fetch_and(!GOING, Ordering::AcqRel);
     }
 
     /// Stops new references to a module that is coming and does not go live.

@@ -7,6 +7,9 @@ use crate::image::{Image, KnownSections};
 use crate::link::{Part, Plan};
 use alloc::vec::Vec;
 
+/// The longest name in bytes of a section that is kept account of: what a file may be called in Linux.
+const MAX_NAME: usize = 255;
+
 /// A section of a loaded module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadedSection<'m> {
@@ -38,7 +41,8 @@ struct Row {
 }
 
 impl Sections {
-    /// Those of an image that are `kept`; all that are loaded, if `all`.
+    /// Those of an image that are `kept`; all that are loaded, if `all`, but for those with longer names
+    /// than [`MAX_NAME`].
     #[inline(never)]
     pub fn of<A: Arch>(
         image: &Image<'_, A>,
@@ -53,6 +57,10 @@ impl Sections {
                 continue;
             }
             let name = section.name.rest();
+            // Who lists names looks at all of each.
+            if name.get(..=MAX_NAME).is_some_and(|name| !name.contains(&0)) {
+                continue;
+            }
             // All end where the table of names does.
             table = if name.len() > table.len() { name } else { table };
             rows.try_reserve(1)?;

@@ -8,7 +8,7 @@
 //! - `__version_ext_crcs` and `__version_ext_names` (Linux 6.14), which count if they are there: CRCs of
 //!   32 bits, and as many names in the same order, of any length, each of which ends in NUL.
 
-use super::{LoadOptions, vermagic};
+use super::{LoadOptions, Taints, vermagic};
 use crate::arch::{Arch, Class};
 use crate::error::{ImportProblem, LoadError};
 use crate::heap::OutOfMemory;
@@ -18,6 +18,7 @@ use crate::image::{Flags, Image, KnownSection, Section};
 use crate::name::Name;
 use crate::platform::{Level, Platform};
 use crate::symbols::{Index, Symbol, hash};
+use crate::sync::{AtomicU32, Ordering};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -248,6 +249,8 @@ fn index(all: &[(&[u8], u32)], room: usize) -> Result<Index, LoadError> {
 /// Compares the versions that a module was compiled for with those of what it imports.
 pub(crate) struct Compared<'l, P: Platform> {
     pub(super) platform: &'l P,
+    /// The kernel's taints.
+    tainted: &'l AtomicU32,
     /// The module's name.
     name: &'l [u8],
     versions: Option<Versions<'l>>,
@@ -259,8 +262,8 @@ pub(crate) struct Compared<'l, P: Platform> {
 
 impl<'l, P: Platform> Compared<'l, P> {
     /// Established, in Linux's order: the tables of versions are well-formed; the module was compiled for
-    /// the kernel's `struct module`, if that has a version of it, and for its vermagic; it has versions of
-    /// what it exports. What it lacks of these the kernel accepts.
+    /// the kernel's `struct module`, if that has a version of it, and for its vermagic. What it lacks of
+    /// these the kernel accepts, which taints it.
     ///
     /// # Errors
     /// [`LoadError::Versions`], [`LoadError::ModuleLayout`], [`LoadError::Vermagic`],
@@ -268,12 +271,14 @@ impl<'l, P: Platform> Compared<'l, P> {
     #[inline(never)]
     pub fn check(
         platform: &'l P,
+        tainted: &'l AtomicU32,
         name: &'l [u8],
         image: &Image<'l, P::Arch>,
         options: LoadOptions,
     ) -> Result<Self, LoadError> {
         let versions = if options.ignore_modversions { None } else { Versions::of(image)? };
-        let mut compared = Self { platform, name, versions, forced: 0, has_warned: false };
+        let (forced, has_warned) = (0, false);
+        let mut compared = Self { platform, tainted, name, versions, forced, has_warned };
         if let Some(layout) = platform.symbol(MODULE_LAYOUT)? {
             compared.may_use(&layout).map_err(|problem| match problem {
                 ImportProblem::Version { wanted, found } => {
@@ -283,15 +288,22 @@ impl<'l, P: Platform> Compared<'l, P> {
             })?;
         }
         vermagic::check(&mut compared, image.modinfo(), options)?;
+        Ok(compared)
+    }
+
+    /// Established: the module has versions of what it exports, or the kernel accepts that it has not. Not
+    /// before it has its name, as in Linux.
+    ///
+    /// # Errors
+    /// [`LoadError::Unversioned`].
+    #[inline(never)]
+    pub fn check_exports(&mut self, image: &Image<'_, P::Arch>) -> Result<(), LoadError> {
         let lacks = |(exports, versions): ((KnownSection, &str), &str)| {
             let (row, name) = exports;
             find(image, row, name).is_some_and(|table| table.size != 0)
                 && find(image, EXPORTED_ROW, versions).is_none()
         };
-        if EXPORTED.into_iter().any(lacks) {
-            compared.without(Unversioned::Exports)?;
-        }
-        Ok(compared)
+        if EXPORTED.into_iter().any(lacks) { self.without(Unversioned::Exports) } else { Ok(()) }
     }
 
     /// Whether the module has versions of its imports that are compared.
@@ -341,6 +353,8 @@ impl<'l, P: Platform> Compared<'l, P> {
             return false;
         }
         self.forced |= bit;
+        // At once, as Linux, whatever becomes of the load.
+        self.tainted.fetch_or(Taints::FORCED_MODULE.bits(), Ordering::Relaxed);
         let name = self.name.escape_ascii();
         self.platform.log(Level::Warning, format_args!("module {name}: loaded by force: {what}"));
         true

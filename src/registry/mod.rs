@@ -131,7 +131,8 @@ impl<P: Platform> Registry<P> {
     }
 
     /// Stops new references to the module of that name, so that it can be unloaded; with `force` even
-    /// if it has an init and no exit function, or there are references. Whether it took force.
+    /// if it has an init and no exit function, or there are references, unless they may be of modules that
+    /// use it. Whether it took force.
     pub fn begin_unload<'r>(
         &'r self,
         platform: &'r P,
@@ -157,7 +158,7 @@ impl<P: Platform> Registry<P> {
             return Err(UnloadError::Permanent);
         }
         let is_in_use = !module.count().stop_new_references();
-        if is_in_use && !(force && module.count().close()) {
+        if is_in_use && !(force && self.close(snapshot, module)) {
             return Err(match module.state() {
                 // The reference may just have been put.
                 State::Live => UnloadError::Referenced(module.references().max(1)),
@@ -167,6 +168,25 @@ impl<P: Platform> Registry<P> {
         }
         let forced = is_permanent || is_in_use;
         Ok((Listed { registry: self, platform, entry, stays: false }, forced))
+    }
+
+    /// Stops new references to a live module, whatever references there are, unless one may be of a module
+    /// that uses it or is being linked, as can be seen in a snapshot and in those since.
+    #[cold]
+    #[inline(never)]
+    fn close(&self, before: &Snapshot<P>, module: &Module<P>) -> bool {
+        if before.is_linking() || !module.count().close() {
+            return false;
+        }
+        // Who has taken a reference by now had its name before that, and is in this snapshot.
+        let pin = self.modules.pin();
+        let is_used = pin
+            .get()
+            .is_none_or(|now| now.is_linking() || now.listed().any(|user| user.is_user_of(module)));
+        if is_used {
+            module.count().reopen();
+        }
+        !is_used
     }
 
     /// Publishes the snapshot after the current one, if it differs from that.

@@ -210,6 +210,12 @@ impl<P: Platform> Snapshot<P> {
         })
     }
 
+    /// Whether any module is being linked: it may have references by then to modules that it will use.
+    pub fn is_linking(&self) -> bool {
+        let [reserved, ..] = &self.tables;
+        reserved.iter().any(|row| !row.is_gone())
+    }
+
     /// The modules that are listed, in that order.
     pub fn listed(&self) -> impl DoubleEndedIterator<Item = &Module<P>> {
         let [_, listed, ..] = &self.tables;

@@ -18,6 +18,7 @@ pub mod sys;
 pub use modules::modules;
 
 use crate::loader::Loader;
+use crate::module::Module;
 use crate::platform::Platform;
 use core::fmt::{self, Write};
 
@@ -108,6 +109,18 @@ impl Write for Part<'_> {
         room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
         self.filled = self.filled.saturating_add(taken);
         if taken == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// How many references there are to a module; -1 if it is being unloaded and there are none, as in Linux.
+struct References<'m, P: Platform>(&'m Module<P>);
+
+impl<P: Platform> fmt::Display for References<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.references() {
+            0 if self.0.count().is_unloading() => f.write_str("-1"),
+            references => write!(f, "{references}"),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/proc/modules`: a line for each module.
 
-use super::{Address, Addresses, Word};
+use super::{Address, Addresses, References, Word};
 use crate::loader::Loader;
 use crate::module::{Module, State};
 use crate::platform::Platform;
@@ -11,7 +11,7 @@ use core::fmt::{self, Write};
 ///
 /// 1. the name,
 /// 2. the bytes that it has in memory, of its init part as long as that is there,
-/// 3. how many references there are to it,
+/// 3. how many references there are to it, -1 if it is unloading and there are none,
 /// 4. the modules that use it, a comma after each, and `[permanent],` if it cannot be unloaded for it
 ///    has an init and no exit function; `-` if there is neither,
 /// 5. `Loading`, as if its init function has faulted, `Live` or `Unloading`,
@@ -40,8 +40,10 @@ fn line<P: Platform>(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let size = module.core_size().saturating_add(module.init_size());
-    write!(out, "{} {size} {} ", Word(module.name().as_bytes()), module.references())?;
-    let mut users = listing.users(module).peekable();
+    write!(out, "{} {size} {} ", Word(module.name().as_bytes()), References(module))?;
+    // Of most there are none to be looked for.
+    let count = if module.references() == 0 { 0 } else { usize::MAX };
+    let mut users = listing.users(module).take(count).peekable();
     if users.peek().is_none() && !module.is_permanent() {
         out.write_char('-')?;
     }

@@ -9,7 +9,7 @@
 //! As in Linux, a slash in a module's name is an exclamation mark here. A name that no file can have
 //! is not here: `.` and `..`, and what of a section's is empty or has a slash or a NUL.
 
-use super::{Address, Addresses};
+use super::{Address, Addresses, References};
 use crate::errno::Errno;
 use crate::loader::Loader;
 use crate::module::{Module, State};
@@ -47,7 +47,7 @@ pub enum Attribute {
     InitSize,
     /// `coming`, `live` or `going`; `coming` too if its init function has faulted, as in Linux.
     InitState,
-    /// How many references to it there are.
+    /// How many references to it there are, -1 if it is being unloaded and there are none.
     RefCnt,
     /// The hash of its sources that it was built with.
     SrcVersion,
@@ -153,7 +153,7 @@ impl Attribute {
                 State::Live => "live",
                 State::Going => "going",
             }),
-            Self::RefCnt => write!(out, "{}", module.references()),
+            Self::RefCnt => write!(out, "{}", References(module)),
             Self::SrcVersion => escape(module.srcversion().unwrap_or_default(), out),
             Self::Taint => write!(out, "{}", module.taints()),
             Self::Version => escape(module.version().unwrap_or_default(), out),
@@ -204,7 +204,8 @@ impl<'p> Path<'p> {
                 there(attribute.is_there(find(listing, name)?), Kind::File)
             }
             Self::Holder(name, user) => there(
-                listing.users(find(listing, name)?).any(|one| is_called(one, user)),
+                can_be_linked(user)
+                    && listing.users(find(listing, name)?).any(|one| is_called(one, user)),
                 Kind::Link,
             ),
             Self::Section(name, section) => there(
@@ -252,7 +253,9 @@ impl<'p> Path<'p> {
             }
             Self::Holders(name) => {
                 let users = listing.users(module(name)?).map(file_name);
-                users.for_each(|user| visit(Kind::Link, user.as_bytes()));
+                users
+                    .filter(|user| can_be_linked(user.as_bytes()))
+                    .for_each(|user| visit(Kind::Link, user.as_bytes()));
             }
             Self::Sections(name) => {
                 let sections = module(name)?.sections().map(|section| section.name);
@@ -308,6 +311,11 @@ fn first(path: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// Whether a file can be called so.
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0))
+}
+
+/// Whether a link can lead to the folder of that name: its target is text, where others are escaped.
+fn can_be_linked(name: &[u8]) -> bool {
+    is_name(name) && name.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
 }
 
 /// How the folder of a module is called.
