@@ -2,12 +2,13 @@
 
 use crate::arch::Arch;
 use crate::heap::OutOfMemory;
-use crate::image::strings::until_nul;
+use crate::image::strings::until_nul_within;
 use crate::image::{Image, KnownSections};
 use crate::link::{Part, Plan};
 use alloc::vec::Vec;
 
-/// The longest name in bytes of a section that is kept account of: what a file may be called in Linux.
+/// The longest name in bytes of a section that is told of: what a file may be called in Linux. Who looks for
+/// one looks at all of each name.
 const MAX_NAME: usize = 255;
 
 /// A section of a loaded module.
@@ -41,8 +42,7 @@ struct Row {
 }
 
 impl Sections {
-    /// Those of an image that are `kept`; all that are loaded, if `all`, but for those with longer names
-    /// than [`MAX_NAME`].
+    /// Those of an image that are `kept`; all that are loaded, if `all`.
     #[inline(never)]
     pub fn of<A: Arch>(
         image: &Image<'_, A>,
@@ -57,10 +57,6 @@ impl Sections {
                 continue;
             }
             let name = section.name.rest();
-            // Who lists names looks at all of each.
-            if name.get(..=MAX_NAME).is_some_and(|name| !name.contains(&0)) {
-                continue;
-            }
             // All end where the table of names does.
             table = if name.len() > table.len() { name } else { table };
             rows.try_reserve(1)?;
@@ -81,7 +77,7 @@ impl Sections {
         self.rows.is_empty()
     }
 
-    /// The sections, in the order of their headers, where the core part starts at `core`, and the
+    /// The sections with names of no more than [`MAX_NAME`] bytes, in the order of their headers, where the core part starts at `core`, and the
     /// init part, if it is still there, at `init`.
     pub fn iter(&self, core: u64, init: Option<u64>) -> impl Iterator<Item = LoadedSection<'_>> {
         self.rows.iter().filter_map(move |row| {
@@ -90,8 +86,9 @@ impl Sections {
                 Part::Init => init?,
             };
             Some(LoadedSection {
-                name: until_nul(
+                name: until_nul_within(
                     self.names.get(self.names.len().checked_sub(row.name as usize)?..)?,
+                    MAX_NAME,
                 )?,
                 address: start.wrapping_add(row.offset.into()),
                 size: row.size.into(),

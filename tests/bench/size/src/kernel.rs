@@ -82,6 +82,7 @@ impl ModuleFile for File {
 
 // SAFETY: never run.
 unsafe impl Platform for Kernel {
+    const FORCE_UNLOAD: bool = cfg!(feature = "force");
     #[cfg(target_arch = "x86_64")]
     type Arch = arch::X86_64;
     #[cfg(target_arch = "x86")]
