@@ -190,7 +190,7 @@ on_every_architecture! {
         let file = file.section(&name[1..], SectionKind::Data, b"y", 1);
         let module = loader.load(&file.build()).unwrap();
         assert!(module.section(name.as_bytes()).is_none());
-        assert!(module.section(name[1..].as_bytes()).is_some());
+        assert!(module.section(&name.as_bytes()[1..]).is_some());
     }
 
     fn a_modules_folder_has_what_there_is_of_it<A>() {
