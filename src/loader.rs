@@ -244,12 +244,17 @@ impl<P: Platform> Loader<P> {
     fn taint_by(&self, name: &[u8], file: &[u8], modinfo: &ModInfo<'_>) -> Taints {
         let mut taints = Taints::stated(modinfo);
         taints.set(Taints::UNSIGNED_MODULE, !self.platform.is_verified(file));
+        self.taint_for(name, taints);
+        taints
+    }
+
+    /// Taints the kernel for a module of that name, and says why if that is new.
+    fn taint_for(&self, name: &[u8], taints: Taints) {
         let new = self.taint(taints);
         if !new.is_empty() {
             let (name, why) = (name.escape_ascii(), new.reasons());
             self.platform.log(Level::Warning, format_args!("module {name}: {why}"));
         }
-        taints
     }
 
     /// What few modules have. `provided` are the sections that the kernel provides for.
@@ -285,9 +290,7 @@ impl<P: Platform> Loader<P> {
                 self.tally.loaded(core.saturating_add(init));
             }
             Err(error) => {
-                let ended = self.platform.clock().zip(begun);
-                let taken = ended.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then));
-                self.tally.failed(error, file.len(), taken);
+                self.tally.failed(error, file.len(), self.taken_since(begun));
             }
         }
     }
@@ -295,8 +298,14 @@ impl<P: Platform> Loader<P> {
     /// Counts a load that has waited since that moment for another of the same file.
     #[cfg(feature = "proc")]
     pub(crate) fn count_shared(&self, begun: Option<Duration>) {
-        let ended = self.platform.clock().zip(begun);
-        self.tally.shared(ended.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then)));
+        self.tally.shared(self.taken_since(begun));
+    }
+
+    /// The time since that moment; none if there is no clock.
+    #[cfg(feature = "proc")]
+    fn taken_since(&self, begun: Option<Duration>) -> Duration {
+        let both = self.platform.clock().zip(begun);
+        both.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then))
     }
 
     /// The files that are being loaded.
@@ -423,7 +432,7 @@ impl<P: Platform> Loader<P> {
 
     /// Runs the exit function of the module of that name and unloads it; with `force` even if it has
     /// an init and no exit function, or there are references to it, unless they are those of modules that
-    /// use it ([`Platform::FORCE_UNLOAD`]).
+    /// use it, or may be of one that is being linked ([`Platform::FORCE_UNLOAD`]).
     ///
     /// It does not wait for references to be put, as Linux since 3.13 does not; see
     /// [`unload_within`](Self::unload_within).
@@ -433,10 +442,7 @@ impl<P: Platform> Loader<P> {
     /// # Errors
     /// The first reason for which it has to stay.
     pub fn unload(&self, name: &[u8], force: bool) -> Result<(), UnloadError> {
-        let unloaded = self.unload_uncounted(name, force);
-        #[cfg(feature = "proc")]
-        self.tally.unloaded(unloaded.is_ok());
-        unloaded
+        self.count_unload(self.unload_uncounted(name, force))
     }
 
     /// As [`unload`](Self::unload), but if there are references to the module, those of modules that use
@@ -462,7 +468,11 @@ impl<P: Platform> Loader<P> {
                 _ => Ok(()),
             }
         };
-        let unloaded = wait().and_then(|()| self.unload_uncounted(name, force));
+        self.count_unload(wait().and_then(|()| self.unload_uncounted(name, force)))
+    }
+
+    /// Counts an unload of that result.
+    fn count_unload(&self, unloaded: Result<(), UnloadError>) -> Result<(), UnloadError> {
         #[cfg(feature = "proc")]
         self.tally.unloaded(unloaded.is_ok());
         unloaded
@@ -479,10 +489,7 @@ impl<P: Platform> Loader<P> {
         let (going, forced) = self.registry.begin_unload(&self.platform, name, force)?;
         let module = going.module();
         if forced {
-            let new = self.taint(Taints::FORCED_RMMOD);
-            if !new.is_empty() {
-                self.warn(module, format_args!("{}", new.reasons()));
-            }
+            self.taint_for(module.name().as_bytes(), Taints::FORCED_RMMOD);
         }
         if let Some(entry) = module.exit() {
             // SAFETY: nobody can get a reference to the module, and unless it is unloaded by force nobody

@@ -76,6 +76,17 @@ impl<'a, A: Arch> Image<'a, A> {
         find_known(&self.sections, row)
     }
 
+    /// The first section of that name that is allocated, which is in that row of the table of known ones,
+    /// and its index.
+    #[cfg(feature = "versions")]
+    pub(crate) fn allocated(&self, row: KnownSection, name: &str) -> Option<(usize, &Section<'a>)> {
+        self.sections.iter().enumerate().find(|(_, section)| {
+            section.known == Some(row)
+                && section.flags.contains(Flags::ALLOC)
+                && section.name.is(name.as_bytes())
+        })
+    }
+
     /// The symbol table.
     pub fn symbols(&self) -> &Symbols<'a, A> {
         &self.symbols

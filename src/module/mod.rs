@@ -263,7 +263,7 @@ impl<P: Platform> Module<P> {
     /// The sections that the kernel has said it [provides](crate::platform::Provision::Provided) for,
     /// or all that are loaded if it [keeps all](Platform::keep_all_sections), in the order of their
     /// headers; those of the init part while that is there. Not those that the loader alone reads,
-    /// such as `.modinfo`.
+    /// such as `.modinfo`; and none with a name of more than 255 bytes, the longest of a file in Linux.
     pub fn sections(&self) -> impl Iterator<Item = LoadedSection<'_>> {
         let Content { extra, core, .. } = self.content();
         let (core, init) = (core.range().start, core.init_range().map(|init| init.start));

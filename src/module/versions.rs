@@ -14,7 +14,7 @@ use crate::error::{ImportProblem, LoadError};
 use crate::heap::OutOfMemory;
 use crate::image::raw::Fields;
 use crate::image::strings::until_nul;
-use crate::image::{Flags, Image, KnownSection, Section};
+use crate::image::{Image, KnownSection};
 use crate::name::Name;
 use crate::platform::{Level, Platform};
 use crate::symbols::{Index, Symbol, hash};
@@ -170,23 +170,10 @@ fn bytes<'a, A: Arch>(
     name: &'static str,
     record: usize,
 ) -> Result<Option<&'a [u8]>, VersionsProblem> {
-    let Some(section) = find(image, row, name) else { return Ok(None) };
+    let Some((_, section)) = image.allocated(row, name) else { return Ok(None) };
     let data = section.data;
     let in_file = data.len() as u64 == section.size && data.len().is_multiple_of(record);
     if in_file { Ok(Some(data)) } else { Err(VersionsProblem::Records(name, section.size)) }
-}
-
-/// The first section of that name that is allocated, which is in that row of the table of known ones.
-fn find<'s, 'a, A: Arch>(
-    image: &'s Image<'a, A>,
-    row: KnownSection,
-    name: &str,
-) -> Option<&'s Section<'a>> {
-    image.sections().iter().find(|section| {
-        section.known == Some(row)
-            && section.flags.contains(Flags::ALLOC)
-            && section.name.is(name.as_bytes())
-    })
 }
 
 /// The entries of `__versions`.
@@ -300,8 +287,8 @@ impl<'l, P: Platform> Compared<'l, P> {
     pub fn check_exports(&mut self, image: &Image<'_, P::Arch>) -> Result<(), LoadError> {
         let lacks = |(exports, versions): ((KnownSection, &str), &str)| {
             let (row, name) = exports;
-            find(image, row, name).is_some_and(|table| table.size != 0)
-                && find(image, EXPORTED_ROW, versions).is_none()
+            image.allocated(row, name).is_some_and(|(_, table)| table.size != 0)
+                && image.allocated(EXPORTED_ROW, versions).is_none()
         };
         if EXPORTED.into_iter().any(lacks) { self.without(Unversioned::Exports) } else { Ok(()) }
     }

@@ -58,7 +58,8 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 
     /// Whether a module can be unloaded by force, though it has an init and no exit function, or somebody
     /// has references to it (Linux: `CONFIG_MODULE_FORCE_UNLOAD`; by default as in Debian's kernels).
-    /// If not, that force was asked for is said in the log and has no effect.
+    /// If not, that force was asked for is said in the log and has no effect. What another module uses is
+    /// not unloaded in either case, nor what has references while any module is being linked, which may be its.
     ///
     /// Who has a [`Reference`](crate::Reference) then keeps the module's memory, and what it uses, until
     /// that is dropped, so that nothing dangles; but its exit function has been called by then, so

@@ -7,8 +7,6 @@
 
 use super::Symbol;
 use crate::arch::{Arch, Class};
-#[cfg(feature = "versions")]
-use crate::image::Flags;
 use crate::image::raw::{Fields, wrap};
 use crate::image::strings::until_nul_within;
 use crate::image::{Definition, Image, KnownSection, MAX_SYMBOL_NAME, Section};
@@ -406,12 +404,7 @@ impl VersionTables {
             if *exports == 0 {
                 continue;
             }
-            let named = image.sections().iter().enumerate().find(|(_, section)| {
-                section.known == Some(VERSION_TABLES)
-                    && section.flags.contains(Flags::ALLOC)
-                    && section.name.is(table.as_bytes())
-            });
-            let Some((index, section)) = named else { continue };
+            let Some((index, section)) = image.allocated(VERSION_TABLES, table) else { continue };
             let range = locate(section, plan.location(index), rodata, VERSION);
             let range = range.ok_or(ExportProblem::Table(table))?;
             let versions = range.len() / VERSION;
