@@ -3,8 +3,6 @@
 """Whether `boot` takes no script that could pass for nothing, and judges boots as their scripts
 ask. Needs no QEMU."""
 
-import importlib.machinery
-import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -12,18 +10,11 @@ import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Nothing but sources in this folder.
+sys.dont_write_bytecode = True
+import program
 
-
-def load_boot():
-    sys.dont_write_bytecode = True
-    loader = importlib.machinery.SourceFileLoader("boot", str(HERE / "boot"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("boot", loader))
-    sys.modules["boot"] = module
-    loader.exec_module(module)
-    return module
-
-
-boot = load_boot()
+boot = program.load(HERE / "boot")
 
 COMMANDS = "\nmem mark\n"
 
