@@ -38,9 +38,14 @@ static BUILD: Build = include!(concat!(env!("OUT_DIR"), "/build_of_linux.rs"));
 
 static MAY_MANAGE_MODULES: AtomicBool = AtomicBool::new(true);
 
+/// What the kernel exports, with the versions of the build.
+fn ksymtab() -> Result<&'static Ksymtab, KsymtabError> {
+    Ksymtab::linked_with(BUILD.versions)
+}
+
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
-    Ksymtab::linked_with(BUILD.versions).unwrap_or_else(|error| panic!("{error}")).len()
+    ksymtab().unwrap_or_else(|error| panic!("{error}")).len()
 }
 
 /// The versions of what the kernel exports of which this takes the place.
@@ -50,7 +55,7 @@ pub fn versions() -> &'static [(&'static str, u32)] {
 
 /// Whether the kernel itself exports a symbol of that name.
 pub fn exports(name: &[u8]) -> bool {
-    Ksymtab::linked_with(BUILD.versions).is_ok_and(|table| table.find(name).is_some())
+    ksymtab().is_ok_and(|table| table.find(name).is_some())
 }
 
 /// Gives up the right to load and remove modules for ever.
@@ -98,7 +103,7 @@ unsafe impl Platform for TestKernel {
     }
 
     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
-        Ok(Ksymtab::linked_with(BUILD.versions)?.find(name).or_else(|| stubs::find(name)))
+        Ok(ksymtab()?.find(name).or_else(|| stubs::find(name)))
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

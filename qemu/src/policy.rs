@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
-use modlink::image::KnownSection;
+use modlink::image::{KnownSection, signature};
 use spin::Mutex;
 
 static DENIED: Mutex<&str> = Mutex::new("");
@@ -21,7 +21,7 @@ pub fn tell_signed() {
 
 /// Whether a file counts as signed.
 pub fn is_signed(file: &[u8]) -> bool {
-    !TELLS_SIGNED.load(Ordering::Relaxed) || file.ends_with(b"~Module signature appended~\n")
+    !TELLS_SIGNED.load(Ordering::Relaxed) || signature::split(file).1
 }
 
 /// From now on no module is loaded that lacks what it is compared with the kernel by.

@@ -21,9 +21,8 @@ pub fn notifier(words: &mut Words<'_>) -> Result<(), Failure> {
             words.end()?;
             let notify = move |event, module: &Module<TestKernel>| {
                 println!("notifier: {} {event:?}", module.name());
-                let is_rejected = rejected
-                    .as_ref()
-                    .is_some_and(|name| name.as_bytes() == module.name().as_bytes());
+                let name = rejected.as_deref().map(str::as_bytes);
+                let is_rejected = name == Some(module.name().as_bytes());
                 if is_rejected && event == Event::Coming { Err(Errno::EPERM) } else { Ok(()) }
             };
             let registration = LOADER.register_notifier(Box::new(notify), 0);
