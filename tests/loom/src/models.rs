@@ -30,6 +30,11 @@ impl Watch {
     fn freed(&self) -> usize {
         self.freed.load(Ordering::SeqCst)
     }
+
+    fn assert_freed_once(&self) {
+        assert_eq!(self.drops(), 1);
+        assert_eq!(self.freed(), 1);
+    }
 }
 
 /// The content of a module: looked at by readers, dropped once.
@@ -195,13 +200,19 @@ impl Registry {
     }
 }
 
+/// A registry with one module that is listed, and what tells of that.
+fn listed() -> (Registry, Arc<Watch>, NonNull<Module>) {
+    let watch = Arc::new(Watch::default());
+    let registry = Registry::new();
+    let module = module(&watch);
+    registry.list(module);
+    (registry, watch, module)
+}
+
 #[test]
 fn take_and_put_against_unload() {
     loom::model(|| {
-        let watch = Arc::new(Watch::default());
-        let registry = Registry::new();
-        let module = module(&watch);
-        registry.list(module);
+        let (registry, watch, module) = listed();
         let count = unsafe { &module.as_ref().header.count };
         count.go_live();
 
@@ -234,8 +245,7 @@ fn take_and_put_against_unload() {
             registry.remove(module);
         }
         registry.reap(true);
-        assert_eq!(watch.drops(), 1);
-        assert_eq!(watch.freed(), 1);
+        watch.assert_freed_once();
     });
 }
 
@@ -253,10 +263,7 @@ fn close(registry: &Registry, force: bool) -> Option<NonNull<Module>> {
 #[test]
 fn unload_by_force_against_who_has_a_reference() {
     loom::model(|| {
-        let watch = Arc::new(Watch::default());
-        let registry = Registry::new();
-        let module = module(&watch);
-        registry.list(module);
+        let (registry, watch, module) = listed();
         let count = unsafe { &module.as_ref().header.count };
         count.go_live();
         assert!(count.take());
@@ -278,8 +285,7 @@ fn unload_by_force_against_who_has_a_reference() {
         }
         unloads.join().unwrap();
         registry.reap(true);
-        assert_eq!(watch.drops(), 1);
-        assert_eq!(watch.freed(), 1);
+        watch.assert_freed_once();
     });
 }
 
@@ -288,10 +294,7 @@ fn unload_by_force_against_who_has_a_reference() {
 fn unload_by_force_against_another_and_put() {
     for force in [true, false] {
         loom::model(move || {
-            let watch = Arc::new(Watch::default());
-            let registry = Registry::new();
-            let module = module(&watch);
-            registry.list(module);
+            let (registry, watch, module) = listed();
             let count = unsafe { &module.as_ref().header.count };
             count.go_live();
             assert!(count.take());
@@ -314,8 +317,7 @@ fn unload_by_force_against_another_and_put() {
             }
             assert!(closed.is_some() ^ other.join().unwrap(), "one unloads it");
             registry.reap(true);
-            assert_eq!(watch.drops(), 1);
-            assert_eq!(watch.freed(), 1);
+            watch.assert_freed_once();
         });
     }
 }
@@ -342,10 +344,7 @@ fn put_of_what_is_counted_against_put_and_take() {
 #[test]
 fn a_handle_against_unload_and_reap() {
     loom::model(|| {
-        let watch = Arc::new(Watch::default());
-        let registry = Registry::new();
-        let module = module(&watch);
-        registry.list(module);
+        let (registry, watch, module) = listed();
         let header = unsafe { &module.as_ref().header };
         header.count.go_live();
         header.add_handle();
@@ -370,8 +369,7 @@ fn a_handle_against_unload_and_reap() {
             registry.remove(module);
         }
         registry.reap(true);
-        assert_eq!(watch.drops(), 1);
-        assert_eq!(watch.freed(), 1);
+        watch.assert_freed_once();
     });
 }
 
@@ -462,8 +460,7 @@ fn address_lookup_against_list_and_unlist() {
             registry.reap(heap);
             assert!(looks.join().unwrap() <= 1);
             registry.reap(true);
-            assert_eq!(watch.drops(), 1);
-            assert_eq!(watch.freed(), 1);
+            watch.assert_freed_once();
         });
     }
 }
@@ -497,10 +494,7 @@ fn two_retire_at_once_against_who_takes() {
 #[test]
 fn reap_against_reap_and_put() {
     loom::model(|| {
-        let watch = Arc::new(Watch::default());
-        let registry = Registry::new();
-        let module = module(&watch);
-        registry.list(module);
+        let (registry, watch, module) = listed();
         let count = unsafe { &module.as_ref().header.count };
         assert!(count.take());
         // Its init has failed while somebody had it.
@@ -516,8 +510,7 @@ fn reap_against_reap_and_put() {
         registry.reap(true);
         other.join().unwrap();
         registry.reap(true);
-        assert_eq!(watch.drops(), 1);
-        assert_eq!(watch.freed(), 1);
+        watch.assert_freed_once();
     });
 }
 
