@@ -19,7 +19,7 @@ with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 # All is tested without the features, and what they concern with all.
-features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers
+features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers,modlink/parameters,modlink/exceptions,modlink/kallsyms
 concerned := --lib $(addprefix --test ,contexts failures faults lifecycle notifiers once proc references rejections stack taints)
 
 .PHONY: help
@@ -61,7 +61,9 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 		$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
 			--features $$feature,modlink-host/$$feature -- -D warnings; \
 	done
-	$(with_rust) cargo clippy --quiet --package modlink --all-targets --features notifiers -- -D warnings
+	for feature in notifiers parameters exceptions kallsyms; do \
+		$(with_rust) cargo clippy --quiet --package modlink --all-targets --features $$feature -- -D warnings; \
+	done
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool
 
@@ -147,7 +149,7 @@ bench: setup corpus-amd64 corpus-i386 corpus-m68k ## Loads, lookups and memory a
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
-	@for features in '' versions proc versions,proc notifiers; do $(bench) memory --features "$$features" -- --instructions; done
+	@for features in '' versions proc versions,proc notifiers parameters exceptions parameters,exceptions kallsyms; do $(bench) memory --features "$$features" -- --instructions; done
 	@$(bench) stack
 	@$(bench) registry
 	@$(with_rust) cargo bench --quiet --package modlink-bench --bench loads
