@@ -2,7 +2,7 @@
 //! section 4.4, "Relocation".
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, ExtableFormat, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_386;
@@ -21,6 +21,7 @@ impl Arch for I386 {
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const SLOT_OF_GOT_IS_GOT: bool = false;
+    const EXTABLE: ExtableFormat = ExtableFormat::Relative;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };

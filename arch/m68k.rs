@@ -2,7 +2,7 @@
 //! chapter 4, "Relocation".
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, ExtableFormat, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_68K;
@@ -20,6 +20,7 @@ impl Arch for M68k {
     const REACH: u64 = 0xffff_ffff;
     const RELA_TARGET_IS_ZERO: bool = false;
     const SLOT_OF_GOT_IS_GOT: bool = true;
+    const EXTABLE: ExtableFormat = ExtableFormat::Absolute;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Absolute;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };

@@ -48,6 +48,8 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     /// Whether [`Operation::SlotFromPlace`] with the symbol of the global offset table is about
     /// the table, as [`Operation::GotFromPlace`] is, and not about a slot that holds its address.
     const SLOT_OF_GOT_IS_GOT: bool;
+    /// How its exception tables hold addresses.
+    const EXTABLE: ExtableFormat;
     /// How its modules' export tables hold addresses.
     const KSYMTAB: KsymtabFormat;
     /// The numbers of the module system calls in this architecture's table.
@@ -107,6 +109,17 @@ pub enum ByteOrder {
     Little,
     /// `ELFDATA2MSB`.
     Big,
+}
+
+/// How the entries of an exception table (`__ex_table`) hold addresses: those of an instruction and of
+/// where code goes on if that faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtableFormat {
+    /// As 32-bit distances from where the distance itself stands, with a word that says what else is to
+    /// be done (x86 since Linux 5.16).
+    Relative,
+    /// As words of the architecture.
+    Absolute,
 }
 
 /// The kinds of relocation section that an architecture's modules may have.

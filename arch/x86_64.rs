@@ -3,7 +3,7 @@
 //! Constraints", the kernel code model.
 
 use super::data::{Data, Overflow};
-use super::{Addends, Arch, ByteOrder, Handler, Names, Operation, SyscallNumbers};
+use super::{Addends, Arch, ByteOrder, ExtableFormat, Handler, Names, Operation, SyscallNumbers};
 use crate::symbols::KsymtabFormat;
 use core::ops::RangeInclusive;
 use goblin::elf::header::EM_X86_64;
@@ -23,6 +23,7 @@ impl Arch for X86_64 {
     const REACH: u64 = 0x7fff_ffff;
     const RELA_TARGET_IS_ZERO: bool = true;
     const SLOT_OF_GOT_IS_GOT: bool = false;
+    const EXTABLE: ExtableFormat = ExtableFormat::Relative;
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };

@@ -1,6 +1,8 @@
 //! Why a module could not be loaded or unloaded.
 
 use crate::errno::Errno;
+#[cfg(feature = "exceptions")]
+use crate::exceptions::TableProblem;
 use crate::heap::OutOfMemory;
 use crate::image;
 use crate::link;
@@ -103,6 +105,9 @@ pub enum LoadError {
         /// What is wrong with it.
         problem: EntryProblem,
     },
+    /// Its exception table, `__ex_table`, cannot be.
+    #[cfg(feature = "exceptions")]
+    Exceptions(TableProblem),
     /// Its arguments could not be read from the calling process.
     Arguments(Errno),
     /// Its memory could not be protected.
@@ -212,6 +217,8 @@ impl LoadError {
             | Self::Vermagic { .. }
             | Self::ModuleLayout { .. }
             | Self::Unversioned(_) => Errno::ENOEXEC,
+            #[cfg(feature = "exceptions")]
+            Self::Exceptions(_) => Errno::ENOEXEC,
             Self::Disabled | Self::Denied(_) | Self::ModuleNamespace(_) => Errno::EPERM,
             Self::Refused(refusal) => refusal.errno,
             Self::Exists(_) => Errno::EEXIST,
@@ -320,6 +327,8 @@ impl fmt::Display for LoadError {
                 write!(f, "exported symbol {symbol} exists already, in the kernel")
             }
             Self::Entry { symbol, problem } => write!(f, "{symbol}: {problem}"),
+            #[cfg(feature = "exceptions")]
+            Self::Exceptions(problem) => problem.fmt(f),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
             Self::Protect => f.write_str("cannot protect its memory"),
             #[cfg(feature = "notifiers")]
@@ -449,6 +458,15 @@ impl From<ExportProblem> for LoadError {
     #[inline(never)]
     fn from(problem: ExportProblem) -> Self {
         Self::Export(problem)
+    }
+}
+
+#[cfg(feature = "exceptions")]
+impl From<TableProblem> for LoadError {
+    #[cold]
+    #[inline(never)]
+    fn from(problem: TableProblem) -> Self {
+        Self::Exceptions(problem)
     }
 }
 

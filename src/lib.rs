@@ -43,6 +43,8 @@
 //!   (the module `text`).
 //! - `notifiers`: listeners that are registered while the kernel runs are told what becomes of modules, and may
 //!   reject one that is coming (`Loader::register_notifier`).
+//! - `exceptions`: where code of a module goes on after a fault that it expects, for a handler of faults
+//!   (`Loader::exception`); and the same search in the kernel's own table (the module `exceptions`).
 //!
 //! # Example
 //!
@@ -204,6 +206,8 @@ pub mod arch;
 pub mod counters;
 pub mod errno;
 pub mod error;
+#[cfg(feature = "exceptions")]
+pub mod exceptions;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod heap;

@@ -4,12 +4,16 @@
 use crate::counters::{Counters, Tally};
 use crate::errno::Errno;
 use crate::error::{LoadError, UnloadError};
+#[cfg(feature = "exceptions")]
+use crate::exceptions::Exception;
 use crate::heap::{OutOfMemory, boxed, boxed_if};
 use crate::image::{self, Image, KnownSections, ModInfo};
 use crate::imports::Imports;
 use crate::link::{Layout, Plan};
 #[cfg(feature = "versions")]
 use crate::module::Compared;
+#[cfg(feature = "exceptions")]
+use crate::module::Exceptions;
 use crate::module::{
     Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Marks, Memory,
     Module, Namespaces, Reference, Sections, State, Taints, denied, modinfo,
@@ -197,13 +201,22 @@ impl<P: Platform> Loader<P> {
         );
         let values = placed.resolve(&image, |name, binding| imports.find(name, binding))?;
         let relocations = placed.relocate(&image, &values)?;
+        #[cfg(feature = "exceptions")]
+        let exceptions = Exceptions::check(&image, &plan, &mut placed)?;
 
         // The addresses that both are about have just been written by relocations.
         let exports = Exports::check(&image, &plan, &placed)?;
         let entry = EntryPoints::find(&image, &plan, &placed)?;
         // When Linux copies them: a bad address is told only of a module that is good.
         let arguments = arguments().map_err(LoadError::of_arguments)?;
-        let extra = self.extra(arguments, &image, &plan, provided)?;
+        let extra = self.extra(
+            arguments,
+            &image,
+            &plan,
+            provided,
+            #[cfg(feature = "exceptions")]
+            exceptions,
+        )?;
         let exports = boxed_if(exports.len() != 0, exports)?;
         taints.set(Taints::PROPRIETARY_MODULE, !imports.is_gpl_compatible());
         #[cfg(feature = "versions")]
@@ -264,11 +277,14 @@ impl<P: Platform> Loader<P> {
         image: &Image<'_, P::Arch>,
         plan: &Plan,
         provided: KnownSections,
+        #[cfg(feature = "exceptions")] exceptions: Exceptions,
     ) -> Result<Option<Box<Extra>>, OutOfMemory> {
         let all = self.platform.keep_all_sections();
         let extra = Extra {
             arguments,
             sections: Sections::of(image, plan, provided, all)?,
+            #[cfg(feature = "exceptions")]
+            exceptions,
             #[cfg(feature = "proc")]
             identity: Identity::of(image.modinfo())?,
         };
@@ -657,6 +673,18 @@ impl<P: Platform> Loader<P> {
     /// [`ProtectedMemory`](crate::platform::ProtectedMemory) alone.
     pub fn locate(&self, address: u64) -> Option<(ModuleName, u64)> {
         self.registry.locate(address)
+    }
+
+    /// Where code goes on after a fault of the instruction at an address in a module, and what is to be
+    /// done before (Linux: `search_module_extables`); `None` if that is no fault that the module
+    /// expects. What is in the init part is found for as long as that is there.
+    ///
+    /// From any context, as [`locate`](Self::locate); of the kernel it calls `address` and `read_only` of
+    /// [`ProtectedMemory`](crate::platform::ProtectedMemory) alone, and it costs no more than `locate` and
+    /// a binary search among the entries of one module.
+    #[cfg(feature = "exceptions")]
+    pub fn exception(&self, address: u64) -> Option<Exception> {
+        self.registry.exception(address)
     }
 
     /// Frees what unloaded modules had and somebody was still using when they were unloaded. The

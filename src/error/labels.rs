@@ -4,6 +4,8 @@
 //! `tests/rejections`, for which the errors may have more variants than they know.
 //! `match_variants!`, which each of them defines, is a `match` without the wildcard or with it.
 
+#[cfg(feature = "exceptions")]
+use modlink::exceptions::TableProblem;
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem};
 use modlink::module::{EntryProblem, ModInfoProblem};
@@ -158,6 +160,14 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Entry { problem: EntryProblem::NotInCode, .. } => "load: entry NotInCode",
     LoadError::Entry { problem: EntryProblem::Contradiction, .. } => "load: entry Contradiction",
     LoadError::Entry { problem: EntryProblem::Undecided, .. } => "load: entry Undecided",
+    #[cfg(feature = "exceptions")]
+    LoadError::Exceptions(TableProblem::Memory) => "load: exceptions Memory",
+    #[cfg(feature = "exceptions")]
+    LoadError::Exceptions(TableProblem::Size(_)) => "load: exceptions Size",
+    #[cfg(feature = "exceptions")]
+    LoadError::Exceptions(TableProblem::Instruction { .. }) => "load: exceptions Instruction",
+    #[cfg(feature = "exceptions")]
+    LoadError::Exceptions(TableProblem::Fixup { .. }) => "load: exceptions Fixup",
     LoadError::Arguments(_) => "load: Arguments",
     LoadError::Protect => "load: Protect",
     #[cfg(feature = "notifiers")]
@@ -172,5 +182,7 @@ labels! { load_label, LOAD, LoadError:
     LoadError::Image(ImageError::Symbol { problem, .. }) => symbol_label(problem),
     LoadError::Link(error) => link_label(error),
     LoadError::Import { problem, .. } => import_label(problem),
+    #[cfg(feature = "exceptions")]
+    LoadError::Exceptions(TableProblem::Order { .. } | TableProblem::Distance { .. }) => "not of a module",
     LoadError::Image(ImageError::OutOfMemory) => "load: OutOfMemory in another guise",
 }

@@ -187,6 +187,9 @@ impl KnownSection {
 
     /// What it is for, if it is handled or harmless; else what is lost without the kernel.
     pub fn why(self) -> &'static str {
+        if EXCEPTIONS.has(Some(self)) {
+            return "where its code goes on after a fault";
+        }
         WHY.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 
@@ -211,8 +214,11 @@ const VERSIONS: KnownSections = if cfg!(feature = "versions") {
 } else {
     KnownSections(0)
 };
+/// Rejected in the table, and handled where a fault goes on as an exception table says.
+const EXCEPTIONS: KnownSections =
+    if cfg!(feature = "exceptions") { KnownSections::of(["__ex_table"]) } else { KnownSections(0) };
 const HANDLED: KnownSections =
-    KnownSections(KnownSections::treated(Treatment::Handled).0 | VERSIONS.0);
+    KnownSections(KnownSections::treated(Treatment::Handled).0 | VERSIONS.0 | EXCEPTIONS.0);
 const HARMLESS: KnownSections =
     KnownSections(KnownSections::treated(Treatment::Harmless).0 & !VERSIONS.0);
 const REPORTED: KnownSections = KnownSections::treated(Treatment::Reported);

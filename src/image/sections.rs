@@ -75,6 +75,8 @@ const UNIQUE: KnownSections = KnownSections::of([
     "__ksymtab",
     "__ksymtab_gpl",
     "__kflagstab",
+    #[cfg(feature = "exceptions")]
+    "__ex_table",
 ]);
 /// Linux looks at them only if they are allocated and have bytes in the file.
 const WITH_BYTES: KnownSections = KnownSections::of([".modinfo", ".gnu.linkonce.this_module"]);

@@ -75,7 +75,7 @@ impl Placed<'_, '_> {
         self.block(location.part).bytes.get(location.range()).unwrap_or_default()
     }
 
-    pub(super) fn bytes_mut(&mut self, location: Location) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self, location: Location) -> &mut [u8] {
         self.block_mut(location.part).bytes.get_mut(location.range()).unwrap_or_default()
     }
 

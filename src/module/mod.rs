@@ -5,6 +5,8 @@ mod count;
 pub(crate) mod denied;
 mod disabled;
 mod entry;
+#[cfg(feature = "exceptions")]
+mod exceptions;
 mod header;
 #[cfg(feature = "proc")]
 mod identity;
@@ -30,6 +32,8 @@ pub(crate) use count::Count;
 pub(crate) use disabled::Disabled;
 pub(crate) use entry::EntryPoints;
 pub use entry::EntryProblem;
+#[cfg(feature = "exceptions")]
+pub(crate) use exceptions::Exceptions;
 #[cfg(feature = "proc")]
 pub(crate) use identity::Identity;
 #[cfg(feature = "proc")]
@@ -123,6 +127,8 @@ pub(crate) struct Content<P: Platform> {
 pub(crate) struct Extra {
     pub arguments: Vec<u8>,
     pub sections: Sections,
+    #[cfg(feature = "exceptions")]
+    pub exceptions: Exceptions,
     /// Every module has this.
     #[cfg(feature = "proc")]
     pub identity: Identity,
@@ -131,6 +137,10 @@ pub(crate) struct Extra {
 impl Extra {
     /// Whether there is anything of it.
     pub fn is_needed(&self) -> bool {
+        #[cfg(feature = "exceptions")]
+        if !self.exceptions.is_empty() {
+            return true;
+        }
         cfg!(feature = "proc") || !self.arguments.is_empty() || !self.sections.is_empty()
     }
 }

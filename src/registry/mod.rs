@@ -21,6 +21,8 @@ mod snapshot;
 mod waiting;
 
 use crate::error::{LoadError, UnloadError};
+#[cfg(feature = "exceptions")]
+use crate::exceptions::Exception;
 use crate::heap::boxed;
 use crate::module::{Content, Count, Module, Reference, State};
 use crate::name::{ModuleName, Name};
@@ -88,6 +90,14 @@ impl<P: Platform> Registry<P> {
         let pin = self.modules.pin();
         let (module, start) = pin.get()?.locate(address)?;
         Some((ModuleName::from(module.name()), address.saturating_sub(start)))
+    }
+
+    /// Where to go on after a fault of the instruction at an address in a module. For any context.
+    #[cfg(feature = "exceptions")]
+    pub fn exception(&self, address: u64) -> Option<Exception> {
+        let pin = self.modules.pin();
+        let (module, _) = pin.get()?.locate(address)?;
+        module.content().exception(address)
     }
 
     /// Calls `visit` for each module that is listed now, the one listed last first.
