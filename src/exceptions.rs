@@ -206,13 +206,36 @@ impl<'t, A: Arch> Table<'t, A> {
     ///
     /// # Errors
     /// [`TableProblem::Size`]; [`TableProblem::Order`], as the linker leaves it if code is in several sections:
-    /// [`sort`] helps.
+    /// [`sort`](Self::sort) helps.
     pub fn new(bytes: &'t [u8], address: u64) -> Result<Self, TableProblem> {
         let entries = Entries::whole(bytes, address)?;
         match entries.disorder() {
             Some(index) => Err(TableProblem::Order { index }),
             None => Ok(Self { entries }),
         }
+    }
+
+    /// Puts the entries of the table of these bytes, which stand at `address`, in order. Takes nothing from the
+    /// heap. A table that is in order costs as much as it has entries, another n log n. From any
+    /// context, by whoever alone has the bytes.
+    ///
+    /// # Errors
+    /// [`TableProblem::Size`], [`TableProblem::Distance`]: nothing has been changed then.
+    pub fn sort(bytes: &mut [u8], address: u64) -> Result<(), TableProblem> {
+        let entries = Entries::<A>::whole(bytes, address)?;
+        if entries.disorder().is_none() {
+            return Ok(());
+        }
+        let count = entries.len();
+        if A::EXTABLE == ExtableFormat::Relative {
+            entries.check_distances()?;
+            rebase::<A>(bytes, Rebase::ToTable);
+        }
+        heap_sort::<A>(bytes, address, count);
+        if A::EXTABLE == ExtableFormat::Relative {
+            rebase::<A>(bytes, Rebase::ToFields);
+        }
+        Ok(())
     }
 
     /// The same of what is known to be in order.
@@ -252,28 +275,6 @@ impl<'t, A: Arch> Table<'t, A> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// Puts the entries of the table of these bytes, which stand at `address`, in order. Takes nothing from the
-/// heap. A table that is in order costs as much as it has entries, another n log n.
-///
-/// # Errors
-/// [`TableProblem::Size`], [`TableProblem::Distance`]: nothing has been changed then.
-pub fn sort<A: Arch>(bytes: &mut [u8], address: u64) -> Result<(), TableProblem> {
-    let entries = Entries::<A>::whole(bytes, address)?;
-    if entries.disorder().is_none() {
-        return Ok(());
-    }
-    let count = entries.len();
-    if A::EXTABLE == ExtableFormat::Relative {
-        entries.check_distances()?;
-        rebase::<A>(bytes, Rebase::ToTable);
-    }
-    heap_sort::<A>(bytes, address, count);
-    if A::EXTABLE == ExtableFormat::Relative {
-        rebase::<A>(bytes, Rebase::ToFields);
-    }
-    Ok(())
 }
 
 /// The bytes of a table, which are those of whole entries.

@@ -78,6 +78,7 @@ fn public() -> Vec<String> {
     let files = [
         include_str!("../src/loader.rs"),
         include_str!("../src/notifiers.rs"),
+        include_str!("../src/exceptions.rs"),
         include_str!("../src/module/mod.rs"),
         include_str!("../src/module/references.rs"),
         include_str!("../src/symbols/builtin.rs"),
@@ -106,7 +107,7 @@ fn public() -> Vec<String> {
 #[test]
 fn the_table_of_contexts_has_each_function_of_the_loader_once() {
     let listed = listed();
-    let internal = ["Content::", "Extra::", "Notifiers::"];
+    let internal = ["Content::", "Entries::", "Extra::", "Notifiers::"];
     let is_internal = |name: &&str| internal.iter().any(|of| name.starts_with(of));
     let public = public();
     assert!(public.len() > 35, "{public:?}");
@@ -190,7 +191,12 @@ impl Subject {
         assert!(loader.symbol(b"kernels").is_some_and(|exported| exported.owner.is_none()));
         assert!(loader.symbol(b"nobodys").is_none());
 
-        let located = loader.locate(self.address.load(Ordering::Relaxed));
+        let address = self.address.load(Ordering::Relaxed);
+        #[cfg(feature = "exceptions")]
+        if let Some(exception) = loader.exception(address + 4) {
+            assert!([address, address + 2].contains(&exception.fixup), "{:#x}", exception.fixup);
+        }
+        let located = loader.locate(address);
         Seen::note(&seen.located, &seen.not_located, located.is_some());
         let mut modules = 0;
         loader.for_each(|module| modules += usize::from(!module.core().is_empty()));
@@ -308,6 +314,8 @@ fn interrupts_look_modules_symbols_and_addresses_up_whatever_they_interrupt() {
 /// That of a module that another uses.
 fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
     let file = ModuleFile::<A>::new("used").init().exit().exports("f").exports_gpl("g");
+    #[cfg(feature = "exceptions")]
+    let file = file.exception((".text", 4), (".text", 8), 1);
     drop(loader.load(&file.says("version", "1").versioned().build()).unwrap());
     let user = ModuleFile::<A>::new("user").imports("f").versioned();
     drop(loader.load(&user.build()).unwrap());
@@ -316,7 +324,20 @@ fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
 
 /// What the table has of features that this is compiled without.
 fn absent() -> Vec<&'static str> {
-    let of_features: [(bool, &[&str]); 2] = [
+    let of_features: [(bool, &[&str]); 3] = [
+        (
+            cfg!(feature = "exceptions"),
+            &[
+                "Loader::exception",
+                "Table::new",
+                "Table::sort",
+                "Table::find",
+                "Table::iter",
+                "Table::len",
+                "Table::is_empty",
+                "X86::action",
+            ],
+        ),
         (cfg!(feature = "versions"), &["Module::is_forced"]),
         (
             cfg!(feature = "proc"),
@@ -414,6 +435,22 @@ on_every_architecture! {
             drop(function);
             let located = call!(called, Loader::locate(loader, text.address));
             assert_eq!(located.expect("it is there").0.as_bytes(), b"used");
+            #[cfg(feature = "exceptions")]
+            {
+                use modlink::exceptions::{Table, X86};
+                let found = call!(called, Loader::exception(loader, text.address + 4));
+                assert_eq!(found.expect("it is expected").fixup, text.address + 8);
+                let x86 = X86 { number: 1, register: 0, flags: 0, immediate: 0 };
+                assert!(call!(called, X86::action(x86)).is_some());
+                called.borrow_mut().push("Table::sort");
+                Table::<A>::sort(&mut [], 0).expect("nothing is in order");
+                called.borrow_mut().push("Table::new");
+                let table = Table::<A>::new(&[], 0).expect("nothing is in order");
+                assert!(call!(called, Table::is_empty(&table)));
+                assert_eq!(call!(called, Table::len(&table)), 0);
+                assert_eq!(call!(called, Table::iter(&table)).count(), 0);
+                assert_eq!(call!(called, Table::find(&table, 0)), None);
+            }
             let mut names = 0;
             call!(called, Loader::for_each(loader, |module| names += module.name().as_bytes().len()));
             assert_eq!(names, 8);

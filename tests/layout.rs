@@ -24,7 +24,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         (".text.more", SectionKind::Text),
         (".exit.text", SectionKind::Text),
         (".rodata.more", SectionKind::ReadOnlyData),
-        ("__ex_table", SectionKind::ReadOnlyData),
+        ("__bug_table", SectionKind::ReadOnlyData),
         (".data..ro_after_init", SectionKind::Data),
         ("__jump_table", SectionKind::Data),
         (".data.more", SectionKind::Data),

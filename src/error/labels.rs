@@ -17,10 +17,10 @@ use modlink::{ImportProblem, LoadError, UnloadError};
 macro_rules! labels {
     ($function:ident, $all:ident, $error:ty:
         $($(#[$if:meta])* $pattern:pat => $label:literal,)*
-        $(; $($inner:pat => $inner_label:expr,)*)?
+        $(; $($(#[$inner_if:meta])* $inner:pat => $inner_label:expr,)*)?
     ) => {
         pub fn $function(error: &$error) -> &'static str {
-            match_variants!(error { $($(#[$if])* $pattern => $label,)* $($($inner => $inner_label,)*)? })
+            match_variants!(error { $($(#[$if])* $pattern => $label,)* $($($(#[$inner_if])* $inner => $inner_label,)*)? })
         }
 
         pub const $all: &[&str] = &[$($(#[$if])* $label,)*];

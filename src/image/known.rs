@@ -185,11 +185,9 @@ impl KnownSection {
         }
     }
 
-    /// What it is for, if it is handled or harmless; else what is lost without the kernel.
+    /// What it is for, if it is handled or harmless; else, or if it is handled with a feature alone, what
+    /// is lost without that.
     pub fn why(self) -> &'static str {
-        if EXCEPTIONS.has(Some(self)) {
-            return "where its code goes on after a fault";
-        }
         WHY.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 

@@ -2,7 +2,7 @@
 //! stands, in memory that nobody writes.
 
 use crate::arch::Arch;
-use crate::exceptions::{Entries, Exception, Table, TableProblem, sort};
+use crate::exceptions::{Entries, Exception, Table, TableProblem};
 use crate::image::{Flags, Image, KnownSection};
 use crate::link::{Layout, Location, MemoryType, Part, Placed, Plan};
 use crate::module::Content;
@@ -51,7 +51,7 @@ impl Exceptions {
                 return Err(TableProblem::Fixup { index, address: fixup });
             }
         }
-        sort::<A>(placed.bytes_mut(location), address)?;
+        Table::<A>::sort(placed.bytes_mut(location), address)?;
         Ok(Self(start..end))
     }
 

@@ -8,6 +8,8 @@ mod compiled;
 mod damage;
 mod edit;
 mod editor;
+#[cfg(feature = "exceptions")]
+mod exceptions;
 mod exports;
 mod header;
 mod heap;

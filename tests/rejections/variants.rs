@@ -42,6 +42,8 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
         Rejection::Load(error) => load_label(error),
         Rejection::Unload(error) => unload_label(error),
     }));
+    #[cfg(feature = "exceptions")]
+    produced.extend(crate::exceptions::errors(on).iter().map(load_label));
     produced.extend(out_of_memory::errors(on).iter().map(load_label));
     produced.extend([Part::Core, Part::Init].map(|part| link_label(&LinkError::Block(part))));
     produced

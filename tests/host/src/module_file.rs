@@ -2,7 +2,7 @@
 
 use crate::HostKernel;
 use modlink::Module;
-use modlink::arch::{Arch, ByteOrder};
+use modlink::arch::{Arch, ByteOrder, ExtableFormat};
 use modlink::image::Image;
 use modlink::link::{Part, Plan};
 use modlink::symbols::KsymtabFormat;
@@ -35,7 +35,17 @@ pub struct ModuleFile<A> {
     exports: Vec<Export>,
     flags: Option<Vec<u8>>,
     sections: Vec<Extra>,
+    exceptions: Vec<Exception>,
     arch: PhantomData<A>,
+}
+
+/// An entry of the exception table.
+#[derive(Clone, Debug)]
+struct Exception {
+    /// A section and an offset.
+    instruction: (String, u64),
+    fixup: (String, u64),
+    data: u32,
 }
 
 /// Who sees a function of a [`ModuleFile`].
@@ -142,6 +152,7 @@ impl<A: Arch> ModuleFile<A> {
             exports: Vec::new(),
             flags: None,
             sections: Vec::new(),
+            exceptions: Vec::new(),
             arch: PhantomData,
         }
     }
@@ -276,6 +287,15 @@ impl<A: Arch> ModuleFile<A> {
         self
     }
 
+    /// The same, with one more entry in `__ex_table`: a fault at that offset of that section goes on at
+    /// another. `data` is what x86 has beside that.
+    pub fn exception(mut self, instruction: (&str, u64), fixup: (&str, u64), data: u32) -> Self {
+        let own = |(section, offset): (&str, u64)| (section.to_owned(), offset);
+        let (instruction, fixup) = (own(instruction), own(fixup));
+        self.exceptions.push(Exception { instruction, fixup, data });
+        self
+    }
+
     /// The bytes of the file.
     pub fn build(&self) -> Vec<u8> {
         let mut writer = Writer::new::<A>();
@@ -289,6 +309,7 @@ impl<A: Arch> ModuleFile<A> {
                 writer.object.append_section_data(section, &extra.bytes, extra.align);
             }
         }
+        self.write_exceptions(&mut writer);
         self.write_modinfo(&mut writer);
         self.write_imports(&mut writer);
         self.write_exports(&mut writer);
@@ -312,6 +333,23 @@ impl<A: Arch> ModuleFile<A> {
             let bytes = [0x90; FUNCTION as usize];
             let at = writer.object.append_section_data(section, &bytes, FUNCTION);
             writer.define(name, section, at, *seen);
+        }
+    }
+
+    fn write_exceptions(&self, writer: &mut Writer) {
+        if self.exceptions.is_empty() {
+            return;
+        }
+        let table = writer.section("__ex_table", SectionKind::ReadOnlyData);
+        for Exception { instruction, fixup, data } in &self.exceptions {
+            for (section, offset) in [instruction, fixup] {
+                let section = writer.existing_section(section);
+                let symbol = writer.object.section_symbol(section);
+                writer.extable_pointer::<A>(table, symbol, *offset as i64);
+            }
+            if A::EXTABLE == ExtableFormat::Relative {
+                writer.object.append_section_data(table, &number::<A>(*data, 4), 4);
+            }
         }
     }
 
@@ -499,13 +537,21 @@ impl Writer {
         self.object.append_section_data(section, &bytes, 1) as i64
     }
 
-    /// Adds an entry's field that leads to a symbol.
+    /// Adds a field of an export's entry, which leads to a symbol.
     fn pointer<A: Arch>(&mut self, table: SectionId, symbol: SymbolId, addend: i64) {
+        let is_relative = A::KSYMTAB == KsymtabFormat::Relative;
+        self.field(table, symbol, addend, is_relative);
+    }
+
+    /// Adds a field of an exception's entry.
+    fn extable_pointer<A: Arch>(&mut self, table: SectionId, symbol: SymbolId, addend: i64) {
+        let is_relative = A::EXTABLE == ExtableFormat::Relative;
+        self.field(table, symbol, addend, is_relative);
+    }
+
+    fn field(&mut self, table: SectionId, symbol: SymbolId, addend: i64, is_relative: bool) {
         let at = self.object.append_section_data(table, &[0; 4], 4);
-        let r_type = match A::KSYMTAB {
-            KsymtabFormat::Relative => self.relative,
-            KsymtabFormat::Absolute => self.absolute,
-        };
+        let r_type = if is_relative { self.relative } else { self.absolute };
         self.relocate(table, at, symbol, addend, r_type);
     }
 
