@@ -92,6 +92,8 @@ impl From<&LoadError> for Reason {
             LoadError::Arguments(_) => Self::Arguments,
             #[cfg(feature = "notifiers")]
             LoadError::Notifier(_) => Self::Policy,
+            #[cfg(feature = "exceptions")]
+            LoadError::Exceptions(_) => Self::Format,
             LoadError::Init(_) | LoadError::Faulted => Self::Init,
         }
     }

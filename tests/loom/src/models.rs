@@ -465,6 +465,31 @@ fn address_lookup_against_list_and_unlist() {
     }
 }
 
+/// A fault on another CPU asks whose table has its instruction, as one in the exit function does, while
+/// the module goes with its table.
+#[test]
+fn fault_lookup_against_unload() {
+    for heap in [true, false] {
+        loom::model(move || {
+            let (registry, watch, module) = listed();
+            let count = unsafe { &module.as_ref().header.count };
+            count.go_live();
+            let faults = {
+                let registry = registry.clone();
+                thread::spawn(move || registry.look())
+            };
+            let closed = close(&registry, false).expect("nobody has a reference");
+            assert_eq!(registry.look(), 1, "its exit function may fault");
+            registry.remove(closed);
+            assert_eq!(registry.look(), 0);
+            registry.reap(heap);
+            assert!(faults.join().unwrap() <= 1);
+            registry.reap(true);
+            watch.assert_freed_once();
+        });
+    }
+}
+
 #[test]
 fn two_retire_at_once_against_who_takes() {
     loom::model(|| {

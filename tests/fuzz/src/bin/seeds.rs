@@ -21,6 +21,13 @@ fn main() -> io::Result<()> {
     let modinfos: Vec<_> = modules.iter().filter_map(|file| modinfo(file)).collect();
     write(&folder.join("modinfo"), &modinfos)?;
     write(&folder.join("image"), &[modules, dense, seeds::objects()].concat())?;
+    let tables = tables::<X86_64>()?.into_iter().chain(tables::<I386>()?).chain(tables::<M68k>()?);
+    // In order, and the other way round.
+    let tables = tables.flat_map(|(size, table)| {
+        let turned: Vec<u8> = table.chunks(size).rev().flatten().copied().collect();
+        [table, turned].map(|table| [&0xffff_ffff_c000_0000_u64.to_le_bytes()[..], &table].concat())
+    });
+    write(&folder.join("ex_table"), &tables.collect::<Vec<_>>())?;
     // Structured numbers: libFuzzer finds them by itself.
     write(&folder.join("syscalls"), &[vec![0; 64], vec![0x55; 256]])
 }
@@ -30,6 +37,37 @@ fn seeds_of<A: Arch>(folder: &Path) -> io::Result<(Files, Files)> {
     let (modules, dense) = (seeds::modules::<A>(), dense::files::<A>());
     write(&folder.join(format!("load_{}", A::NAME)), &[&modules[..], &dense].concat())?;
     Ok((modules, dense))
+}
+
+/// The exception tables of all modules, each with the size of an entry: as they are once these are linked
+/// at 0, but for relocations of symbols, as which the sections' starts count.
+fn tables<A: Arch>() -> io::Result<Vec<(usize, Vec<u8>)>> {
+    let mut paths: Vec<_> = modlink_host::corpus::files::<A>().into_values().collect();
+    paths.sort();
+    let size = if A::NAME == "m68k" { 8 } else { 12 };
+    let mut tables = Vec::new();
+    for path in paths {
+        let file = fs::read(&path)?;
+        let Ok(object) = object::File::parse(&*file) else { continue };
+        let Some(section) = object.section_by_name("__ex_table") else { continue };
+        let mut table = section.data().unwrap_or_default().to_vec();
+        // Larger ones say no more.
+        table.truncate(size * 200);
+        for (offset, relocation) in section.relocations() {
+            let Some(field) = table.get_mut(offset as usize..).and_then(<[u8]>::first_chunk_mut)
+            else {
+                continue;
+            };
+            let value = (relocation.addend() as u32).wrapping_sub(if size == 12 {
+                offset as u32
+            } else {
+                0
+            });
+            *field = if size == 12 { value.to_le_bytes() } else { value.to_be_bytes() };
+        }
+        tables.push((size, table));
+    }
+    Ok(tables)
 }
 
 fn modinfo(file: &[u8]) -> Option<Vec<u8>> {

@@ -369,6 +369,24 @@ fn listen<A: Arch>(loader: &Loader<Opaque<A>>) {
     }
 }
 
+/// A fault in a module, and one in the kernel itself.
+fn fault<A: Arch>(loader: &Loader<Opaque<A>>, address: u64, table: &mut [u8]) {
+    use modlink::exceptions::{Kind, Table};
+    let sorted = Table::<A>::sort(table, address).is_ok();
+    let table = Table::<A>::new(table, address);
+    let own = table.ok().and_then(|table| {
+        number(table.len() as u64, table.iter().map(|(at, _)| at).max().unwrap_or(0));
+        table.find(address)
+    });
+    if let Some(exception) = loader.exception(address).or(own) {
+        let action = match exception.kind {
+            Kind::X86(x86) => x86.action().map_or(0, |action| action as u64),
+            Kind::Jump => 0,
+        };
+        number(exception.fixup, action + u64::from(sorted));
+    }
+}
+
 fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6]) {
     let result = modlink::syscall::dispatch(loader, call, *arguments);
     number(result as u64, 0);
@@ -376,6 +394,10 @@ fn enter<A: Arch>(loader: &Loader<Opaque<A>>, call: usize, arguments: &[usize; 6
     if let Some((name, offset)) = loader.locate(arguments[0] as u64) {
         number(name.as_bytes().len() as u64, offset);
     }
+    // SAFETY: never runs.
+    let table =
+        unsafe { core::slice::from_raw_parts_mut(opaque_pointer(arguments[2], 1), arguments[2]) };
+    fault(loader, arguments[0] as u64, table);
     // SAFETY: never runs.
     let name = unsafe { core::slice::from_raw_parts(arguments.as_ptr().cast(), arguments[1]) };
     if let Ok(module) = loader.load(name) {
