@@ -157,10 +157,17 @@ struct Subject {
 
 static SUBJECT: OnceLock<Subject> = OnceLock::new();
 
+/// How many signals are being handled, each of which has interrupted the one before, and the most that
+/// the stack has room for.
+static DEPTH: AtomicU64 = AtomicU64::new(0);
+const DEEPEST: u64 = 8;
+
 extern "C" fn handler(_: libc::c_int) {
+    DEPTH.fetch_add(1, Ordering::SeqCst);
     if let Some(subject) = SUBJECT.get() {
         interrupt(|| subject.look());
     }
+    DEPTH.fetch_sub(1, Ordering::SeqCst);
 }
 
 impl Subject {
@@ -246,8 +253,10 @@ fn interrupted(work: impl FnOnce()) {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
-                // SAFETY: the thread is in this function until this one has ended.
-                unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                if DEPTH.load(Ordering::SeqCst) < DEEPEST {
+                    // SAFETY: the thread is in this function until this one has ended.
+                    unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+                }
                 thread::sleep(Duration::from_micros(50));
             }
         });
