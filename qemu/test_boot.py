@@ -34,11 +34,13 @@ class Heads(unittest.TestCase):
 
     def test_directives_are_taken(self):
         script = boot.Script("script", "# arch: i386 m68k\n# typed\n# expect-output: a: b\n"
-                             "# expect-output: more\n# expect-fault: read|write\n#\n# Text.\nmem\n")
+                             "# expect-output: more\n# expect-fault: read|write\n"
+                             "# expect-oops: run\n#\n# Text.\nmem\n")
         self.assertIsNone(script.malformed)
         self.assertEqual(script.archs, ["i386", "m68k"])
         self.assertEqual(script.expect_output, ["a: b", "more"])
         self.assertEqual(script.expect_fault.pattern, "fault: .*(?:read|write)")
+        self.assertEqual(script.expect_oops.pattern, "oops: .*(?:run)")
         self.assertTrue(script.typed)
         self.assertTrue(script.is_for("i386") and not script.is_for("x86_64"))
 
@@ -71,7 +73,7 @@ class Heads(unittest.TestCase):
                     self.assert_malformed(before + line, f"`{line.strip()}` looks like a directive")
 
     def test_what_is_said_twice_is_rejected(self):
-        for line in ["# arch: m68k", "# typed", "# expect-fault: x", "# expect-output: x"]:
+        for line in ["# arch: m68k", "# typed", "# expect-fault: x", "# expect-oops: x", "# expect-output: x"]:
             with self.subTest(line):
                 self.assert_malformed(f"{line}\n{line}", "said before")
         self.assert_malformed("# arch: i386 i386", "twice")
@@ -139,6 +141,16 @@ class Verdicts(unittest.TestCase):
                                (["fault: write"], self.SUCCESS), (["script passed"], self.SUCCESS)]:
             with self.subTest(output):
                 self.assertIn("no report matches", self.judge(head, output, status))
+
+    def test_the_oops_that_is_expected_has_to_be_reported_and_no_other(self):
+        head = "# expect-oops: read|write"
+        passed = "script passed"
+        self.assertIsNone(self.judge(head, ["oops: page, write", passed], self.SUCCESS))
+        for lines in [[], ["write"], ["oops: run"], ["> oops: write"], ["oops: write", "oops: run"]]:
+            with self.subTest(lines):
+                self.assertIn("not one report", self.judge(head, [*lines, passed], self.SUCCESS))
+        self.assertIn("did not say", self.judge(head, ["oops: write"], self.FAILURE))
+        self.assertIn("does not expect", self.judge("", ["oops: write", passed], self.SUCCESS))
 
 
 class Program(unittest.TestCase):

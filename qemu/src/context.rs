@@ -13,6 +13,11 @@ pub fn in_interrupt(what: impl FnOnce()) {
     IN_INTERRUPT.store(false, Ordering::Relaxed);
 }
 
+/// Whether an interrupt is being handled.
+pub fn is_in_interrupt() -> bool {
+    IN_INTERRUPT.load(Ordering::Relaxed)
+}
+
 /// Panics in an interrupt, which must not use `what`.
 pub fn forbid_in_interrupt(what: &str) {
     assert!(!IN_INTERRUPT.load(Ordering::Relaxed), "an interrupt used {what}");

@@ -129,14 +129,15 @@ unsafe impl Platform for TestKernel {
     unsafe fn call_init(&self, entry: u64) -> Result<i32, Faulted> {
         forbid_in_interrupt("Platform::call_init");
         // SAFETY: the loader vouches for the function, which takes no arguments.
-        Ok(unsafe { This::call(entry as usize, &[]) }.word as i32)
+        let returned = unsafe { This::call(entry as usize, &[]) };
+        returned.map(|returned| returned.word as i32).inspect_err(|_| timer::note_fault(entry))
     }
 
     unsafe fn call_exit(&self, entry: u64) -> Result<(), Faulted> {
         forbid_in_interrupt("Platform::call_exit");
         // SAFETY: the loader vouches for the function, which takes no arguments.
-        unsafe { This::call(entry as usize, &[]) };
-        Ok(())
+        let returned = unsafe { This::call(entry as usize, &[]) };
+        returned.map(drop).inspect_err(|_| timer::note_fault(entry))
     }
 
     fn vermagic(&self) -> Option<&str> {

@@ -5,7 +5,7 @@
 //! [`Machine`]. A fault that nobody expected is handed to [`crate::fault::report`].
 
 use core::ops::{Range, RangeInclusive};
-use modlink::platform::Protection;
+use modlink::platform::{Faulted, Protection};
 
 #[cfg(target_arch = "x86")]
 pub type This = crate::x86::pc::Pc<crate::i386::I386>;
@@ -148,9 +148,22 @@ pub trait Machine {
 
     /// Calls a C function in the calling convention that modules of this architecture use.
     ///
+    /// # Errors
+    /// It has faulted, and [`abandon_call`](Self::abandon_call) was called.
+    ///
     /// # Safety
     /// There is such a function at `entry`, and it may be called with these arguments.
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned;
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted>;
+
+    /// Whether a function that was [called](Self::call) is running.
+    fn is_call_under_way() -> bool;
+
+    /// Makes the innermost [`call`](Self::call) return that its function has faulted, with interrupts as they
+    /// were when it was called.
+    ///
+    /// # Safety
+    /// There is [one](Self::is_call_under_way), and nothing that was called since has to go on.
+    unsafe fn abandon_call() -> !;
 
     /// The machine code of a C function without arguments that returns `value`, be it an integer
     /// or a pointer, in the convention of [`call`](Self::call).

@@ -23,6 +23,7 @@ mod initrd;
 mod kernel;
 mod machine;
 mod memory;
+mod names;
 mod policy;
 mod printk;
 mod report;

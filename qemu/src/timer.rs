@@ -59,6 +59,8 @@ struct Known {
 enum Stage {
     Coming,
     Live,
+    /// Its init or exit function has faulted: it stays, and nobody gets a reference to it.
+    Faulted,
     Gone,
 }
 
@@ -165,6 +167,15 @@ pub fn follow(event: Event, module: &Module<TestKernel>) {
     });
 }
 
+/// Takes note that the function at `entry`, the init or exit function of a module, has faulted.
+pub fn note_fault(entry: u64) {
+    let Some((name, _)) = LOADER.locate(entry) else { return };
+    WATCH.with(|watch| {
+        let known = watch.modules.iter_mut().find(|known| known.name == name.as_bytes());
+        known.into_iter().for_each(|known| known.stage = Stage::Faulted);
+    });
+}
+
 /// Makes a change to the modules, which the interrupt is told of.
 pub fn during<R>(change: Change, what: impl FnOnce() -> R) -> R {
     WATCH.with(|watch| watch.change = Some(change));
@@ -212,14 +223,15 @@ impl Watch {
         self.counts.addresses.count(false);
     }
 
-    /// The list has the modules that are live, and one more or less in the midst of a change.
+    /// The list has the modules that are live or have faulted, and one more or less in the midst of a change.
     fn look_at_all(&self) {
         let mut listed = 0;
         LOADER.for_each(|module| {
             check_core(&module.core());
             listed += 1;
         });
-        let live = self.modules.iter().filter(|known| known.stage == Stage::Live).count();
+        let stays = |known: &&Known| matches!(known.stage, Stage::Live | Stage::Faulted);
+        let live = self.modules.iter().filter(stays).count();
         let right = match self.change {
             None => listed == live,
             Some(_) => listed.abs_diff(live) <= 1,
@@ -282,6 +294,9 @@ impl Watch {
         let address = known.core.start + offset;
         let found = LOADER.locate(address);
         match &found {
+            None if known.stage == Stage::Faulted => {
+                panic!("{known} has faulted, and is not there")
+            }
             None => self.check(known, false, "locate"),
             Some((name, found)) if known.stage != Stage::Gone => {
                 let right = name.as_bytes() == known.name && *found == offset;
@@ -307,6 +322,8 @@ impl Watch {
         let right = match (known.stage, self.change) {
             (Stage::Live, None | Some(Change::Load)) => found,
             (Stage::Gone, None) => !found,
+            // Whoever changes it has not seen to it yet.
+            (Stage::Faulted, None) => !found,
             _ => true,
         };
         let Known { stage, .. } = known;

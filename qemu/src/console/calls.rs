@@ -9,7 +9,8 @@ use crate::{audit, stopwatch};
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::vec::Vec;
-use modlink::Errno;
+use modlink::platform::Faulted;
+use modlink::{Errno, Taints};
 
 /// `call SYMBOL ARGUMENT... [= VALUE]`
 pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure> {
@@ -29,6 +30,10 @@ pub fn call(console: &mut Console, words: &mut Words<'_>) -> Result<(), Failure>
     // so is for whoever typed the command to know: this is what the command is for.
     let returned =
         stopwatch::timed(|| unsafe { This::call(function.address as usize, &arguments.values) });
+    let returned = returned.map_err(|Faulted| {
+        LOADER.taint(Taints::DIE);
+        Failure::Errno(Errno::ENOTRECOVERABLE)
+    })?;
     check(returned, wanted)
 }
 

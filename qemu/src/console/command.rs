@@ -228,7 +228,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "accept",
         arguments: "SECTION",
-        help: "load modules with a section that they would be rejected for, such as __ex_table,\n\
+        help: "load modules with a section that they would be rejected for, such as .init_array*,\n\
                without what it asks for",
         run: |_, words| accept(words),
     },

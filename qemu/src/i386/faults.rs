@@ -1,8 +1,9 @@
-//! Exceptions: registers are saved and reported.
+//! Exceptions: registers are saved and, unless code goes on after a fault that it expects, reported.
 
 use super::descriptors;
 use crate::fault::{self, Fault};
 use crate::x86::exceptions::{self, DOUBLE_FAULT, PAGE_FAULT};
+use crate::x86::fixup::{self, Interrupted};
 use core::arch::{asm, naked_asm};
 
 /// Where the [stubs](exceptions::stub) go, which have pushed two words.
@@ -11,13 +12,16 @@ pub unsafe extern "C" fn save_registers() {
     naked_asm!(
         "pusha",
         "cld",
-        "mov eax, esp",
+        "mov ebx, esp",
         "and esp, -16",
         "sub esp, 12",
-        "push eax",
-        "call {report}",
-        "ud2",
-        report = sym report,
+        "push ebx",
+        "call {handle}",
+        "mov esp, ebx",
+        "popa",
+        "add esp, 8",
+        "iretd",
+        handle = sym handle,
     )
 }
 
@@ -48,7 +52,33 @@ struct Frame {
 /// The words between `pusha`'s value of `esp` and the one before the exception.
 const PUSHED_BEFORE: usize = 5;
 
-extern "C" fn report(frame: &Frame) -> ! {
+impl Interrupted for Frame {
+    fn register(&mut self, number: u8) -> Option<&mut usize> {
+        Some(match number {
+            0 => &mut self.eax,
+            1 => &mut self.ecx,
+            2 => &mut self.edx,
+            3 => &mut self.ebx,
+            5 => &mut self.ebp,
+            6 => &mut self.esi,
+            7 => &mut self.edi,
+            // `popa` leaves `esp` as it is.
+            _ => return None,
+        })
+    }
+
+    fn instruction(&mut self) -> &mut usize {
+        &mut self.eip
+    }
+}
+
+extern "C" fn handle(frame: &mut Frame) {
+    if !fixup::fix_up(frame.vector, frame) {
+        report(frame);
+    }
+}
+
+fn report(frame: &Frame) -> ! {
     let esp = frame.esp + PUSHED_BEFORE * size_of::<usize>();
     fault::report(&Fault {
         what: exceptions::name(frame.vector, frame.error),
@@ -74,7 +104,8 @@ extern "C" fn report(frame: &Frame) -> ! {
 extern "C" fn report_double() -> ! {
     let state = descriptors::interrupted();
     let [eax, ecx, edx, ebx, esp, ebp, esi, edi] = state.registers.map(|value| value as usize);
-    fault::report(&Fault {
+    // On a task of its own, from which no call can be abandoned.
+    fault::end(&Fault {
         what: exceptions::name(DOUBLE_FAULT, 0),
         instruction: state.eip as usize,
         address: Some(missed_address()),

@@ -16,6 +16,7 @@ use crate::x86::{paging, pvh};
 use core::arch::asm;
 use core::arch::x86::{__cpuid, __get_cpuid_max};
 use core::ops::RangeInclusive;
+use modlink::platform::Faulted;
 
 /// A 32-bit processor that knows PAE.
 pub struct I386;
@@ -36,9 +37,18 @@ impl Processor for I386 {
         }
     }
 
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted> {
         // SAFETY: the caller's promise.
         unsafe { call::call(entry, arguments) }
+    }
+
+    fn is_call_under_way() -> bool {
+        call::is_under_way()
+    }
+
+    unsafe fn abandon_call() -> ! {
+        // SAFETY: the caller's promise.
+        unsafe { call::abandon() }
     }
 
     fn returning(value: usize) -> impl AsRef<[u8]> {

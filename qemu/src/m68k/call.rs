@@ -5,13 +5,66 @@
 
 use crate::machine::{Argument, Returned};
 use alloc::vec::Vec;
-use core::arch::asm;
+use core::arch::global_asm;
+use modlink::platform::Faulted;
+
+// What a function preserves, and the status register, are on the stack before the function is called; the
+// stack pointer is kept then, for who abandons it. Of the words the last is pushed first.
+global_asm!(
+    ".bss",
+    ".balign 4",
+    "m68k_innermost_call:",
+    ".skip 4",
+    ".text",
+    ".balign 2",
+    "m68k_call:",
+    "movem.l %d2-%d7/%a2-%a6, -(%sp)",
+    "move.w %sr, %d0",
+    "move.l %d0, -(%sp)",
+    "move.l m68k_innermost_call, -(%sp)",
+    "move.l %sp, m68k_innermost_call",
+    "move.l 56(%sp), %a0",
+    "move.l 60(%sp), %d0",
+    "move.l 64(%sp), %a1",
+    "bra 3f",
+    "2: move.l -(%a1), -(%sp)",
+    "3: cmp.l %d0, %a1",
+    "bne 2b",
+    "jsr (%a0)",
+    "move.l m68k_innermost_call, %sp",
+    "move.l 68(%sp), %a0",
+    "move.l %d0, (%a0)+",
+    "move.l %d1, (%a0)",
+    "moveq #0, %d0",
+    "m68k_leave_call:",
+    "move.l (%sp)+, m68k_innermost_call",
+    "move.l (%sp)+, %d1",
+    "move.w %d1, %sr",
+    "movem.l (%sp)+, %d2-%d7/%a2-%a6",
+    "rts",
+    "m68k_abandon_call:",
+    "move.l m68k_innermost_call, %sp",
+    "moveq #1, %d0",
+    "bra m68k_leave_call",
+);
+
+unsafe extern "C" {
+    /// The stack pointer of the innermost call; 0 if there is none.
+    static m68k_innermost_call: usize;
+
+    /// Calls `entry` with these words, and puts its result where `result` says. Whether it has faulted.
+    fn m68k_call(entry: usize, first: *const u32, end: *const u32, result: *mut [u32; 2]) -> u32;
+    fn m68k_abandon_call() -> !;
+}
 
 /// Calls a C function.
 ///
+/// # Errors
+/// It has faulted, and [`abandon`] was called.
+///
 /// # Safety
 /// There is such a function at `entry`, and it may be called with these arguments.
-pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted> {
     let mut words = Vec::with_capacity(2 * arguments.len());
     for argument in arguments {
         match *argument {
@@ -20,27 +73,28 @@ pub unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
         }
     }
     let words = words.as_ptr_range();
-    let (first, second): (u32, u32);
-    // SAFETY: the caller vouches for the function; a C function preserves %d2 and with it the
-    // stack pointer from before the arguments were pushed.
-    unsafe {
-        asm!(
-            "move.l %sp, %d2",
-            "bra 3f",
-            "2: move.l -(%a1), -(%sp)",
-            "3: cmp.l %d3, %a1",
-            "bne 2b",
-            "jsr (%a0)",
-            "move.l %d2, %sp",
-            inout("a0") entry => _,
-            inout("a1") words.end => _,
-            in("d3") words.start,
-            out("d2") _,
-            out("d0") first,
-            out("d1") second,
-        );
-    }
-    Returned { word: first as usize, wide: u64::from(first) << 32 | u64::from(second) }
+    let mut result = [0; 2];
+    // SAFETY: the caller vouches for the function.
+    let has_faulted = unsafe { m68k_call(entry, words.start, words.end, &mut result) != 0 };
+    let [first, second] = result;
+    let wide = u64::from(first) << 32 | u64::from(second);
+    if has_faulted { Err(Faulted) } else { Ok(Returned { word: first as usize, wide }) }
+}
+
+/// Whether a called function is running, which could be abandoned.
+pub fn is_under_way() -> bool {
+    // SAFETY: it is a word, which is written when a call begins and when it ends.
+    unsafe { (&raw const m68k_innermost_call).read_volatile() != 0 }
+}
+
+/// Makes the innermost [`call`] return that its function has faulted.
+///
+/// # Safety
+/// It [is under way](is_under_way), and nothing that was called since has to go on: the frames of these are
+/// skipped.
+pub unsafe fn abandon() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { m68k_abandon_call() }
 }
 
 /// The machine code of a C function that returns `value`, as an integer and as a pointer.

@@ -1,7 +1,8 @@
-//! What happens when the processor takes an exception: but for the timer's interrupt nothing here
-//! expects one, so each is reported as a fault (M68000 Family Programmer's Reference Manual,
+//! What happens when the processor takes an exception: but for the timer's interrupt and code of modules
+//! that says where it goes on ([`super::fixup`]) nothing here expects one, so each is reported as a fault (M68000 Family Programmer's Reference Manual,
 //! "Exception Processing").
 
+use super::fixup;
 use super::timer::LEVEL;
 use crate::fault::{self, Fault};
 use core::arch::{asm, global_asm};
@@ -36,6 +37,10 @@ global_asm!(
     "move.l %d0, %sp",
     "move.l %a0, -(%sp)",
     "jsr m68k_fault",
+    // Where the registers are now, and after them a frame.
+    "move.l %d0, %sp",
+    "movem.l (%sp)+, %d0-%d7/%a0-%a6",
+    "rte",
     before = const TIMER,
     after = const VECTORS - TIMER - 1,
 );
@@ -54,12 +59,61 @@ pub fn install() {
 
 /// What `m68k_exception` and the processor have pushed, lowest address first.
 #[repr(C, packed(2))]
-struct Frame {
+pub struct Frame {
     registers: [usize; 15],
     status: u16,
     instruction: usize,
     format_and_vector: u16,
     extra: Extra,
+}
+
+/// What leads back to what was interrupted: the registers and a frame of format 0.
+#[repr(C, packed(2))]
+pub struct Resumed {
+    registers: [usize; 15],
+    status: u16,
+    instruction: usize,
+    format_and_vector: u16,
+}
+
+impl Frame {
+    /// The address of the instruction that could not be run.
+    pub fn faulting_instruction(&self) -> usize {
+        match self.format() {
+            // SAFETY: the format says that the processor pushed this field.
+            TRAPPED => unsafe { self.extra.trapped },
+            _ => self.instruction,
+        }
+    }
+
+    fn format(&self) -> u16 {
+        self.format_and_vector >> 12
+    }
+
+    /// Whether the processor still has to write something that instructions before this one have
+    /// written: bit 7 of each write-back status (M68040 User's Manual, 8.4.6.3). QEMU's never has.
+    pub fn has_write_backs(&self) -> bool {
+        const VALID: u16 = 1 << 7;
+        // SAFETY: the format says that the processor pushed these fields.
+        let access = (self.format() == ACCESS_FAULT).then(|| unsafe { self.extra.access });
+        access.is_some_and(|access| {
+            let statuses = access.write_back_status;
+            statuses.iter().any(|status| status & VALID != 0)
+        })
+    }
+
+    /// Puts the smallest frame, which goes on at `instruction`, in the place of this one, where this one ends: what
+    /// else the processor has said of the fault is dropped with it. The stack of what was interrupted stays
+    /// as it was.
+    pub fn resume_at(&mut self, instruction: usize) -> *mut Resumed {
+        let end = (&raw const self.status).addr() + frame_size(self.format());
+        let resumed = (end - size_of::<Resumed>()) as *mut Resumed;
+        let (registers, status) = (self.registers, self.status);
+        let format_and_vector = self.format_and_vector & 0xfff;
+        // SAFETY: what was there are these registers and the rest of this frame, which is not looked at any more.
+        unsafe { resumed.write(Resumed { registers, status, instruction, format_and_vector }) };
+        resumed
+    }
 }
 
 /// What follows in a frame depends on its format.
@@ -99,22 +153,21 @@ const REGISTERS: [&str; 15] =
     ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "a0", "a1", "a2", "a3", "a4", "a5", "a6"];
 
 #[unsafe(no_mangle)]
-extern "C" fn m68k_fault(frame: &Frame) -> ! {
+extern "C" fn m68k_fault(frame: &mut Frame) -> *mut Resumed {
+    fixup::fix_up(frame).unwrap_or_else(|| report(frame))
+}
+
+fn report(frame: &Frame) -> ! {
     let vector = (frame.format_and_vector & 0xfff) / 4;
-    let mut instruction = frame.instruction;
+    let instruction = frame.faulting_instruction();
     let mut what = name(vector);
     let mut address = None;
-    let format = frame.format_and_vector >> 12;
-    match format {
-        // SAFETY: the format says that the processor pushed this field.
-        TRAPPED => instruction = unsafe { frame.extra.trapped },
-        ACCESS_FAULT => {
-            // SAFETY: the format says that the processor pushed these fields.
-            let access = unsafe { frame.extra.access };
-            what = access.name();
-            address = Some(access.address);
-        }
-        _ => {}
+    let format = frame.format();
+    if format == ACCESS_FAULT {
+        // SAFETY: the format says that the processor pushed these fields.
+        let access = unsafe { frame.extra.access };
+        what = access.name();
+        address = Some(access.address);
     }
     let mut registers = [("", 0); 18];
     for (index, (name, value)) in REGISTERS.into_iter().zip(frame.registers).enumerate() {

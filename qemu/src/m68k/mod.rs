@@ -9,6 +9,7 @@ mod devices;
 mod entry;
 mod exceptions;
 mod exports;
+mod fixup;
 mod interrupts;
 mod layout;
 mod mmu;
@@ -22,7 +23,7 @@ use clock::Clock;
 use controller::Ending;
 use core::arch::asm;
 use core::ops::{Range, RangeInclusive};
-use modlink::platform::Protection;
+use modlink::platform::{Faulted, Protection};
 
 /// The m68k machine.
 pub struct M68k;
@@ -111,9 +112,18 @@ impl Machine for M68k {
         cache::push();
     }
 
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted> {
         // SAFETY: the caller's promise is the same.
         unsafe { call::call(entry, arguments) }
+    }
+
+    fn is_call_under_way() -> bool {
+        call::is_under_way()
+    }
+
+    unsafe fn abandon_call() -> ! {
+        // SAFETY: the caller's promise is the same.
+        unsafe { call::abandon() }
     }
 
     fn returning(value: usize) -> impl AsRef<[u8]> {

@@ -13,6 +13,9 @@ pub const COUNT: usize = 32;
 /// The exception at which a page could not be reached.
 pub const PAGE_FAULT: usize = 14;
 
+/// The exception at what nothing else is said of, such as an address that is not canonical.
+pub const GENERAL_PROTECTION: usize = 13;
+
 /// The exception raised when another could not be delivered, such as for want of stack.
 pub const DOUBLE_FAULT: usize = 8;
 
@@ -74,7 +77,7 @@ pub fn name(vector: usize, error: usize) -> &'static str {
         10 => "invalid task state segment",
         11 => "segment not present",
         12 => "stack segment fault",
-        13 => "general protection fault",
+        GENERAL_PROTECTION => "general protection fault",
         PAGE_FAULT if error & FETCH != 0 => "page cannot be run",
         PAGE_FAULT if error & WRITE != 0 => "page cannot be written",
         PAGE_FAULT => "page cannot be read",

@@ -2,6 +2,7 @@
 
 pub mod exceptions;
 pub mod exit;
+pub mod fixup;
 pub mod interrupts;
 pub mod layout;
 pub mod paging;

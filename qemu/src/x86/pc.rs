@@ -8,7 +8,7 @@ use core::arch::x86::_rdtsc;
 use core::arch::x86_64::_rdtsc;
 use core::marker::PhantomData;
 use core::ops::{Range, RangeInclusive};
-use modlink::platform::Protection;
+use modlink::platform::{Faulted, Protection};
 
 /// A PC with this processor.
 pub struct Pc<P>(PhantomData<P>);
@@ -26,9 +26,21 @@ pub trait Processor {
 
     /// Calls a C function.
     ///
+    /// # Errors
+    /// As for [`Machine::call`].
+    ///
     /// # Safety
     /// As for [`Machine::call`].
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned;
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted>;
+
+    /// Whether a function that was called is running.
+    fn is_call_under_way() -> bool;
+
+    /// Makes the innermost call return that its function has faulted.
+    ///
+    /// # Safety
+    /// As for [`Machine::abandon_call`].
+    unsafe fn abandon_call() -> !;
 
     /// The machine code of a C function that returns `value`.
     fn returning(value: usize) -> impl AsRef<[u8]>;
@@ -107,9 +119,18 @@ impl<P: Processor> Machine for Pc<P> {
         // Instruction fetch sees all earlier writes once a jump has been made.
     }
 
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted> {
         // SAFETY: the caller's promise.
         unsafe { P::call(entry, arguments) }
+    }
+
+    fn is_call_under_way() -> bool {
+        P::is_call_under_way()
+    }
+
+    unsafe fn abandon_call() -> ! {
+        // SAFETY: the caller's promise.
+        unsafe { P::abandon_call() }
     }
 
     fn returning(value: usize) -> impl AsRef<[u8]> {

@@ -1,7 +1,9 @@
-//! Exceptions: registers are saved and reported, on a stack of their own.
+//! Exceptions: registers are saved and, unless code goes on after a fault that it expects, reported; on a
+//! stack of their own.
 
 use crate::fault::{self, Fault};
 use crate::x86::exceptions::{self, PAGE_FAULT};
+use crate::x86::fixup::{self, Interrupted};
 use core::arch::{asm, naked_asm};
 
 /// Where the [stubs](exceptions::stub) go, which have pushed two words.
@@ -25,10 +27,28 @@ pub unsafe extern "C" fn save_registers() {
         "push r15",
         "cld",
         "mov rdi, rsp",
+        "mov rbx, rsp",
         "and rsp, -16",
-        "call {report}",
-        "ud2",
-        report = sym report,
+        "call {handle}",
+        "mov rsp, rbx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        "add rsp, 16",
+        "iretq",
+        handle = sym handle,
     )
 }
 
@@ -59,7 +79,40 @@ struct Frame {
     ss: usize,
 }
 
-extern "C" fn report(frame: &Frame) -> ! {
+impl Interrupted for Frame {
+    fn register(&mut self, number: u8) -> Option<&mut usize> {
+        Some(match number {
+            0 => &mut self.rax,
+            1 => &mut self.rcx,
+            2 => &mut self.rdx,
+            3 => &mut self.rbx,
+            5 => &mut self.rbp,
+            6 => &mut self.rsi,
+            7 => &mut self.rdi,
+            8 => &mut self.r8,
+            9 => &mut self.r9,
+            10 => &mut self.r10,
+            11 => &mut self.r11,
+            12 => &mut self.r12,
+            13 => &mut self.r13,
+            14 => &mut self.r14,
+            15 => &mut self.r15,
+            _ => return None,
+        })
+    }
+
+    fn instruction(&mut self) -> &mut usize {
+        &mut self.rip
+    }
+}
+
+extern "C" fn handle(frame: &mut Frame) {
+    if !fixup::fix_up(frame.vector, frame) {
+        report(frame);
+    }
+}
+
+fn report(frame: &Frame) -> ! {
     let address: usize;
     // SAFETY: reading the register has no effect.
     unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack)) };

@@ -13,6 +13,7 @@ use crate::machine::{Argument, Boot, Returned};
 use crate::x86::pc::Processor;
 use crate::x86::{paging, pvh};
 use core::ops::RangeInclusive;
+use modlink::platform::Faulted;
 
 /// A 64-bit processor.
 pub struct X86_64;
@@ -27,9 +28,18 @@ impl Processor for X86_64 {
         "every page either writable or executable, none both (NX)"
     }
 
-    unsafe fn call(entry: usize, arguments: &[Argument]) -> Returned {
+    unsafe fn call(entry: usize, arguments: &[Argument]) -> Result<Returned, Faulted> {
         // SAFETY: the caller's promise.
         unsafe { call::call(entry, arguments) }
+    }
+
+    fn is_call_under_way() -> bool {
+        call::is_under_way()
+    }
+
+    unsafe fn abandon_call() -> ! {
+        // SAFETY: the caller's promise.
+        unsafe { call::abandon() }
     }
 
     fn returning(value: usize) -> impl AsRef<[u8]> {
