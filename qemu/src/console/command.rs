@@ -153,6 +153,18 @@ const COMMANDS: &[Command] = &[
         run: Console::expect,
     },
     Command {
+        name: "versioned",
+        arguments: "COMMAND...",
+        help: "run a command if what the kernel exports has versions, those of a build of Linux",
+        run: |console, words| {
+            if kernel::versions().is_empty() {
+                println!("what this kernel exports has no versions");
+                return Ok(());
+            }
+            console.run(words.rest())
+        },
+    },
+    Command {
         name: "time",
         arguments: "COMMAND...",
         help: "run insmod, rmmod or call, and say how long the system call or the function\n\
