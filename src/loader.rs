@@ -1,5 +1,8 @@
 //! Load and unload.
 
+#[cfg(feature = "kallsyms")]
+mod kallsyms;
+
 #[cfg(feature = "proc")]
 use crate::counters::{Counters, Tally};
 use crate::errno::Errno;
@@ -14,6 +17,8 @@ use crate::link::{Layout, Plan};
 use crate::module::Compared;
 #[cfg(feature = "exceptions")]
 use crate::module::Exceptions;
+#[cfg(feature = "kallsyms")]
+use crate::module::KeptSymbols;
 use crate::module::{
     Content, Disabled, EntryPoints, Extra, Ignored, LinkStatistics, LoadOptions, Marks, Memory,
     Module, Namespaces, Reference, Sections, State, Taints, denied, modinfo,
@@ -217,6 +222,8 @@ impl<P: Platform> Loader<P> {
             #[cfg(feature = "exceptions")]
             exceptions,
         )?;
+        #[cfg(feature = "kallsyms")]
+        let kallsyms = KeptSymbols::of(&image, &plan, P::KALLSYMS)?;
         let exports = boxed_if(exports.len() != 0, exports)?;
         taints.set(Taints::PROPRIETARY_MODULE, !imports.is_gpl_compatible());
         #[cfg(feature = "versions")]
@@ -237,6 +244,8 @@ impl<P: Platform> Loader<P> {
             statistics: LinkStatistics { relocations, ..statistics },
             exports,
             core,
+            #[cfg(feature = "kallsyms")]
+            kallsyms,
         };
         // Others find it from here on, and use its exports once its init function has returned.
         let coming = reservation.list(content)?;
@@ -684,7 +693,7 @@ impl<P: Platform> Loader<P> {
     /// a binary search among the entries of one module.
     #[cfg(feature = "exceptions")]
     pub fn exception(&self, address: u64) -> Option<Exception> {
-        self.registry.exception(address)
+        self.registry.module_at(address, |module| module.content().exception(address))?
     }
 
     /// Frees what unloaded modules had and somebody was still using when they were unloaded. The

@@ -81,6 +81,8 @@ labels! { symbol_label, SYMBOL, SymbolProblem:
     SymbolProblem::IndirectFunction => "symbol: IndirectFunction",
     SymbolProblem::Binding(_) => "symbol: Binding",
     SymbolProblem::NotNull => "symbol: NotNull",
+    #[cfg(feature = "kallsyms")]
+    SymbolProblem::SharedNames => "symbol: SharedNames",
 }
 
 labels! { link_label, LINK, LinkError:

@@ -202,6 +202,9 @@ pub enum SymbolProblem {
     Binding(u8),
     /// Symbol 0 must be empty.
     NotNull,
+    /// The names of it and of those before it, which share their bytes, are too long together to be kept.
+    #[cfg(feature = "kallsyms")]
+    SharedNames,
 }
 
 impl Error {
@@ -354,6 +357,10 @@ impl fmt::Display for SymbolProblem {
             Self::IndirectFunction => f.write_str("indirect functions are not supported"),
             Self::Binding(found) => write!(f, "unknown binding {found}"),
             Self::NotNull => f.write_str("the first symbol must be empty"),
+            #[cfg(feature = "kallsyms")]
+            Self::SharedNames => {
+                f.write_str("too many names share bytes, so that they cannot be kept")
+            }
         }
     }
 }

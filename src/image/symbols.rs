@@ -2,6 +2,8 @@
 
 use super::sections::Section;
 use super::strings::Strings;
+#[cfg(feature = "kallsyms")]
+use super::strings::Text;
 use super::{Error, SectionProblem, SymbolProblem, SymbolRef, raw, reject};
 use crate::arch::Arch;
 use core::marker::PhantomData;
@@ -76,6 +78,13 @@ impl<'a> Symbol<'a> {
         self.strings.get(self.name).unwrap_or_default()
     }
 
+    /// The table of strings from the first byte of its name on, which a NUL ends.
+    #[cfg(feature = "kallsyms")]
+    #[inline]
+    pub(crate) fn name_and_rest(&self) -> &'a [u8] {
+        self.strings.at(self.name).map(Text::rest).unwrap_or_default()
+    }
+
     /// Its name, unless that is longer than [`MAX_SYMBOL_NAME`].
     #[inline]
     pub fn short_name(&self) -> Option<&'a [u8]> {
@@ -98,6 +107,12 @@ impl<'a, A: Arch> Symbols<'a, A> {
     /// Whether there are none at all.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The bytes of the table and of its strings.
+    #[cfg(feature = "kallsyms")]
+    pub(crate) fn table_size(&self) -> usize {
+        self.entries.len().saturating_add(self.strings.len())
     }
 
     /// All symbols in the order of their indices.

@@ -11,6 +11,8 @@ mod header;
 #[cfg(feature = "proc")]
 mod identity;
 mod ignored;
+#[cfg(feature = "kallsyms")]
+mod kallsyms;
 mod license;
 mod memory;
 pub(crate) mod modinfo;
@@ -39,6 +41,10 @@ pub(crate) use identity::Identity;
 #[cfg(feature = "proc")]
 pub use identity::MAX_IDENTITY;
 pub(crate) use ignored::Ignored;
+#[cfg(feature = "kallsyms")]
+pub(crate) use kallsyms::KeptSymbols;
+#[cfg(feature = "kallsyms")]
+pub use kallsyms::{Kallsym, Kallsyms, Symbolized};
 pub(crate) use license::License;
 pub(crate) use memory::Memory;
 pub use modinfo::{ModInfoProblem, max_name};
@@ -121,6 +127,8 @@ pub(crate) struct Content<P: Platform> {
     /// The highest number of a load that has used it.
     pub last_load: AtomicU32,
     pub core: CoreMemory<Protected<P>>,
+    #[cfg(feature = "kallsyms")]
+    pub kallsyms: KeptSymbols,
 }
 
 /// What few modules have.

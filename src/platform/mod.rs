@@ -28,6 +28,8 @@ use crate::image::Image;
 use crate::module::Module;
 #[cfg(feature = "versions")]
 use crate::module::Unversioned;
+#[cfg(feature = "kallsyms")]
+use crate::module::{Kallsyms, Symbolized};
 use crate::symbols::{KsymtabError, Symbol};
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -68,6 +70,11 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// ([`Taints::FORCED_RMMOD`](crate::Taints)).
     const FORCE_UNLOAD: bool = true;
 
+    /// Of which symbols of modules the names are kept, so that an address has a name, in a fault too
+    /// ([`Loader::symbolize`](crate::Loader::symbolize)).
+    #[cfg(feature = "kallsyms")]
+    const KALLSYMS: Kallsyms = Kallsyms::All;
+
     /// The addresses between which the kernel's exported code and data lie: where they run, if the
     /// kernel moves itself. A symbol outside of them may be out of a module's reach, and is then told
     /// of as a relocation that overflows.
@@ -102,6 +109,23 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// [`KsymtabError`] if the kernel's table is broken: then nothing is loaded, whether or not it
     /// needs a symbol, and each load says so by [`LoadError::Ksymtab`](crate::LoadError::Ksymtab).
     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError>;
+
+    /// The symbol of the kernel's own that an address belongs to ([`Symbolized::of_kernel`]), for
+    /// [`Loader::symbolize`](crate::Loader::symbolize), and from each context from which the kernel calls
+    /// that; none, unless a kernel has a table of its symbols.
+    #[cfg(feature = "kallsyms")]
+    fn kernel_symbol(&self, address: u64) -> Option<Symbolized<'_>> {
+        let _ = address;
+        None
+    }
+
+    /// The address of the kernel's own symbol of that name, exported or not, for
+    /// [`Loader::lookup_name`](crate::Loader::lookup_name), and from each context from which the kernel
+    /// calls that; by default of those that it [exports](Self::symbol).
+    #[cfg(feature = "kallsyms")]
+    fn kernel_symbol_named(&self, name: &[u8]) -> Option<u64> {
+        Some(self.symbol(name).ok()??.address)
+    }
 
     /// Decides whether a file may become a module, as it was handed in and before anything of it
     /// has been looked at: where signatures are verified. A kernel that trusts whoever may call the

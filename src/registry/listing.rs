@@ -13,6 +13,14 @@ impl<'s, P: Platform> Listing<'s, P> {
         self.0.into_iter().flat_map(|snapshot| snapshot.listed().rev())
     }
 
+    /// Whether a module exports a symbol of that name and address to every module.
+    #[cfg(feature = "kallsyms")]
+    pub fn is_exported(&self, module: &Module<P>, name: &[u8], address: u64) -> bool {
+        self.0.and_then(|snapshot| snapshot.exporter(name)).is_some_and(|(exporter, symbol)| {
+            core::ptr::eq(exporter, module) && symbol.address == address && !symbol.gpl_only
+        })
+    }
+
     /// Those of them that use a module, the one listed last first.
     pub fn users<'m>(
         &self,

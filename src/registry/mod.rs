@@ -21,8 +21,6 @@ mod snapshot;
 mod waiting;
 
 use crate::error::{LoadError, UnloadError};
-#[cfg(feature = "exceptions")]
-use crate::exceptions::Exception;
 use crate::heap::boxed;
 use crate::module::{Content, Count, Module, Reference, State};
 use crate::name::{ModuleName, Name};
@@ -92,12 +90,13 @@ impl<P: Platform> Registry<P> {
         Some((ModuleName::from(module.name()), address.saturating_sub(start)))
     }
 
-    /// Where to go on after a fault of the instruction at an address in a module. For any context.
-    #[cfg(feature = "exceptions")]
-    pub fn exception(&self, address: u64) -> Option<Exception> {
+    /// What `look` makes of the module in whose memory an address lies. For any context in which `look`
+    /// can be called.
+    #[cfg(any(feature = "exceptions", feature = "kallsyms"))]
+    pub fn module_at<T>(&self, address: u64, look: impl FnOnce(&Module<P>) -> T) -> Option<T> {
         let pin = self.modules.pin();
         let (module, _) = pin.get()?.locate(address)?;
-        module.content().exception(address)
+        Some(look(module))
     }
 
     /// Calls `visit` for each module that is listed now, the one listed last first.

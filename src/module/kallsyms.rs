@@ -1,0 +1,701 @@
+//! The names of a module's symbols, which are kept for as long as it is loaded (feature `kallsyms`; Linux:
+//! `CONFIG_KALLSYMS`).
+//!
+//! What is kept is one run of bytes, written when the module is loaded and never changed:
+//!
+//! - for each part of the module an index: the offset in that part of every [`BLOCK`]th symbol by
+//!   address, and where its entry stands;
+//! - the entries by address, those that no address is named by apart. An entry is a byte with the length
+//!   of the name and two flags, the distance from the symbol before it, and the name. If it is not in
+//!   that one's section it says in which it is, and what that is the first time; so does the first of a block.
+//!
+//! An address is looked up by halving the index and reading one block. Nothing is read that a module can write.
+
+use super::{LoadedSection, Module};
+use crate::arch::Arch;
+use crate::error::LoadError;
+use crate::heap::{OutOfMemory, exact};
+use crate::image::strings::until_nul_within;
+use crate::image::{
+    Binding, Definition, Error, Flags, Image, MAX_SYMBOL_NAME, Section, Symbol, SymbolProblem,
+};
+use crate::link::{Part, Plan};
+use crate::name::Name;
+use crate::platform::Platform;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use goblin::elf::sym::STT_OBJECT;
+
+/// Of which symbols a module keeps the names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kallsyms {
+    /// Of all that are in its memory (Linux: `CONFIG_KALLSYMS_ALL`, as in Debian's kernels for amd64).
+    #[default]
+    All,
+    /// Of those in its code (as in Debian's kernels for i386).
+    TextOnly,
+}
+
+/// A symbol of a module whose name is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kallsym<'m> {
+    /// Its name; of one of more than [`MAX_SYMBOL_NAME`] bytes the first.
+    pub name: &'m [u8],
+    /// Its address.
+    pub address: u64,
+    /// What it is, by the letter that Linux and `nm` have for that, a small one: `t` code, `r`
+    /// constants, `d` data, `b` zeros, `a` a variable of each CPU, `v` a weak object, `w` weak else.
+    pub kind: char,
+    /// The section in which it is.
+    pub section: LoadedSection<'m>,
+}
+
+/// The symbol that an address belongs to. Shown as Linux shows it, `name+0x12/0x40 [module]`: how far from
+/// its start the address is, and how long it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Symbolized<'s> {
+    /// The address that was asked for.
+    pub address: u64,
+    /// Its name, as in [`Kallsym::name`].
+    pub name: &'s [u8],
+    /// Where it starts.
+    pub start: u64,
+    /// How many bytes there are until the next one, or the end of its section.
+    pub size: u64,
+    /// The module that it is of; `None` if it is the kernel's.
+    pub module: Option<&'s Name>,
+    /// The section of the module's in which it is.
+    pub section: Option<LoadedSection<'s>>,
+}
+
+impl<'s> Symbolized<'s> {
+    /// That of an address in the kernel: in `size` bytes from `start` on, which have that name.
+    pub const fn of_kernel(address: u64, name: &'s [u8], start: u64, size: u64) -> Self {
+        Self { address, name, start, size, module: None, section: None }
+    }
+
+    /// How many bytes after its start the address is.
+    pub const fn offset(&self) -> u64 {
+        self.address.wrapping_sub(self.start)
+    }
+}
+
+impl fmt::Display for Symbolized<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{:#x}/{:#x}", self.name.escape_ascii(), self.offset(), self.size)?;
+        match self.module {
+            Some(module) => write!(f, " [{module}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many symbols are in a block.
+const BLOCK: usize = 16;
+
+/// The bytes in the index for each block.
+const ROW: usize = 8;
+
+/// The parts, and of each first the symbols that addresses are named by.
+const RUNS: [(Part, bool); 4] =
+    [(Part::Core, false), (Part::Core, true), (Part::Init, false), (Part::Init, true)];
+
+/// More bytes than this times those of a file's symbol table and its strings its names may not have
+/// together: files of Debian's have less than half of it once.
+const MOST_NAMES: usize = 2;
+
+/// The bytes of an entry as most are, for which room is taken first.
+const TYPICAL: usize = 28;
+
+/// The most bytes of an entry beside the name, that of its section included, and what is written beyond
+/// and taken back.
+const MOST_BESIDE_NAME: usize = MAX_SECTION_NAME + 40;
+
+/// The longest name of a section that is kept: [`Module::sections`] has none that is longer either.
+const MAX_SECTION_NAME: usize = 255;
+
+/// What is kept of a module's symbols.
+#[derive(Debug)]
+pub(crate) struct KeptSymbols {
+    bytes: Box<[u8]>,
+    runs: [Run; RUNS.len()],
+}
+
+/// The entries of symbols in one part, by address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    /// Where the first stands.
+    start: u32,
+    count: u32,
+}
+
+/// An entry.
+#[derive(Clone, Copy, Debug)]
+struct Entry<'k> {
+    /// The offset in its part.
+    offset: u32,
+    kind: u8,
+    name: &'k [u8],
+    section: Record<'k>,
+}
+
+/// What is kept of a section.
+#[derive(Clone, Copy, Debug)]
+struct Record<'k> {
+    kind: u8,
+    /// The offset in its part.
+    offset: u32,
+    size: u32,
+    name: &'k [u8],
+}
+
+impl Record<'_> {
+    const EMPTY: Self = Self { kind: 0, offset: 0, size: 0, name: b"" };
+}
+
+/// In the first byte of an entry, beside the length of its name: that it says its section, and that
+/// its kind is not that of its section.
+const SAYS_SECTION: u8 = 1 << 7;
+const SAYS_KIND: u8 = 1 << 6;
+/// That the length is in the next two bytes.
+const LONG: u8 = SAYS_KIND - 1;
+
+/// What symbols are sorted by, most important first:
+///
+/// | bit | |
+/// |---|---|
+/// | 63, 62 | the run |
+/// | 30 to 61 | the offset in the part |
+/// | 29 | that it is not the end of its section: what starts there is that address's |
+/// | 0 to 28 | the number among those kept, the highest first: of several at an address the last is found, the first in the file as in Linux |
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u64);
+
+impl Key {
+    /// The lower bit of the run.
+    const APART: u64 = 1 << 62;
+    const OFFSET: u32 = 30;
+    const STARTS: u64 = 1 << 29;
+    const NUMBER: u64 = Self::STARTS - 1;
+    /// No symbol's: there is no memory for a part that is so long.
+    const NONE: Self = Self(u64::MAX);
+
+    /// What the symbols of a section at that offset in its part have in common.
+    fn of_section(part: Part, offset: u32) -> Self {
+        let run = RUNS.iter().position(|run| *run == (part, false)).unwrap_or_default() as u64;
+        Self(run.wrapping_mul(Self::APART) | u64::from(offset) << Self::OFFSET)
+    }
+
+    /// That of a symbol at an offset in the section, which is not beyond its end.
+    #[inline(always)]
+    fn of_symbol(self, offset: u64, apart: bool, starts: bool) -> Self {
+        let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
+        let key = self.0.wrapping_add(offset << Self::OFFSET);
+        Self(key | flag(apart, Self::APART) | flag(starts, Self::STARTS))
+    }
+
+    /// That of the symbol of that number; `None` if there are too many, in a file of gigabytes.
+    #[inline(always)]
+    fn with(self, number: usize) -> Option<Self> {
+        let number = number as u64;
+        (number <= Self::NUMBER).then_some(Self(self.0 | (!number & Self::NUMBER)))
+    }
+
+    fn run(self) -> usize {
+        (self.0 / Self::APART) as usize
+    }
+
+    fn offset(self) -> u32 {
+        (self.0 >> Self::OFFSET) as u32
+    }
+
+    fn number(self) -> usize {
+        (!self.0 & Self::NUMBER) as usize
+    }
+}
+
+impl KeptSymbols {
+    /// Those of an image that is laid out.
+    ///
+    /// # Errors
+    /// [`SymbolProblem::SharedNames`]; [`LoadError::OutOfMemory`].
+    #[inline(never)]
+    pub fn of<A: Arch>(
+        image: &Image<'_, A>,
+        plan: &Plan,
+        which: Kallsyms,
+    ) -> Result<Self, LoadError> {
+        let symbols = image.symbols();
+        let mut places = places(image, plan, which)?;
+        let (mut keys, mut names) = (Vec::new(), Vec::new());
+        keys.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
+        names.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
+        for symbol in symbols.iter() {
+            if let Some((key, name)) = kept(&places, &symbol) {
+                keys.push(key.with(names.len()).ok_or(LoadError::OutOfMemory)?);
+                names.push(name);
+            }
+        }
+        keys.sort_unstable();
+        let mut writer = Writer::new(&keys)?;
+        let mut left = symbols.table_size().saturating_mul(MOST_NAMES);
+        for key in &keys {
+            let Some(name) = names.get(key.number()) else { continue };
+            let Some(place) = places.get_mut(name.section) else { continue };
+            let text = first(name.rest, MAX_SYMBOL_NAME);
+            match left.checked_sub(text.len()) {
+                Some(rest) => left = rest,
+                None => return Err(shared_names(image, &places, key.number())),
+            }
+            writer.entry(*key, name, text, place)?;
+        }
+        writer.finish()
+    }
+
+    /// The bytes that are kept beside the module's own record.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The entries of a run.
+    fn run(&self, run: usize) -> Entries<'_> {
+        let Run { start, count } = self.runs.get(run).copied().unwrap_or_default();
+        Entries::new(&self.bytes, start, count)
+    }
+
+    /// The rows of the index of a run, which has one.
+    fn index(&self, run: usize) -> &[[u8; ROW]] {
+        let before = self.runs.iter().take(run).zip(RUNS).filter(|(_, (_, apart))| !apart);
+        let before = before.map(|(run, _)| run.blocks()).fold(0, usize::saturating_add);
+        let blocks = self.runs.get(run).map_or(0, Run::blocks);
+        let (rows, _) = self.bytes.as_chunks();
+        rows.get(before..before.saturating_add(blocks)).unwrap_or_default()
+    }
+
+    /// The symbol that an offset in a part belongs to, and how long that is.
+    fn find(&self, part: Part, offset: u32) -> Option<(Entry<'_>, u32)> {
+        let run = RUNS.iter().position(|run| *run == (part, false))?;
+        let index = self.index(run);
+        let block = index.partition_point(|row| split(row).0 <= offset).checked_sub(1)?;
+        let (first, at) = split(index.get(block)?);
+        let before = block.saturating_mul(BLOCK) as u32;
+        let left = self.runs.get(run)?.count.saturating_sub(before);
+        let mut entries = Entries::new(&self.bytes, at, left);
+        let mut found = entries.next()?;
+        (found.offset, entries.offset) = (first, first);
+        let mut next = None;
+        for entry in entries {
+            if entry.offset > offset {
+                next = Some(entry.offset);
+                break;
+            }
+            found = entry;
+        }
+        let Record { offset: start, size, .. } = found.section;
+        if offset.wrapping_sub(start) >= size {
+            return None;
+        }
+        let end = start.saturating_add(size);
+        let end = next.map_or(end, |next| next.min(end));
+        Some((found, end.saturating_sub(found.offset)))
+    }
+}
+
+impl Run {
+    fn blocks(&self) -> usize {
+        (self.count as usize).div_ceil(BLOCK)
+    }
+}
+
+/// A section whose symbols are kept.
+struct Place<'a> {
+    /// What the keys of its symbols have in common; that of none if no symbol is kept.
+    base: Key,
+    kind: u8,
+    offset: u32,
+    size: u32,
+    /// The table of strings from its name on.
+    rest: &'a [u8],
+    /// Where what is kept of it stands; 0, where no entry is, if that has not been written.
+    written: u32,
+}
+
+/// A symbol that is kept.
+struct Named<'a> {
+    /// The table of strings from its name on.
+    rest: &'a [u8],
+    section: usize,
+    /// 0 if it is that of the section.
+    kind: u8,
+}
+
+/// The sections by their indices.
+fn places<'a, A: Arch>(
+    image: &Image<'a, A>,
+    plan: &Plan,
+    which: Kallsyms,
+) -> Result<Vec<Place<'a>>, OutOfMemory> {
+    let mut places = Vec::new();
+    places.try_reserve_exact(image.sections().len())?;
+    places.extend(image.sections().iter().enumerate().map(|(index, section)| {
+        let is_text = section.flags.contains(Flags::EXECUTE);
+        let location = plan.location(index).filter(|_| is_text || which == Kallsyms::All);
+        let (base, offset, size) = location.map_or((Key::NONE, 0, 0), |location| {
+            let (offset, size) = (location.offset as u32, location.size as u32);
+            (Key::of_section(location.part, offset), offset, size)
+        });
+        let rest = section.name.rest();
+        Place { base, kind: kind_of(section), offset, size, rest, written: 0 }
+    }));
+    Ok(places)
+}
+
+/// What is kept of a symbol, and what it is sorted by.
+#[inline(always)]
+fn kept<'a>(places: &[Place<'_>], symbol: &Symbol<'a>) -> Option<(Key, Named<'a>)> {
+    let Definition::Section(section) = symbol.definition() else { return None };
+    let Place { base, size, .. } = places.get(section)?;
+    // What is not in its section is nowhere in the module's memory for certain.
+    if *base == Key::NONE || symbol.value > (*size).into() {
+        return None;
+    }
+    let rest = symbol.name_and_rest();
+    if matches!(rest, [] | [0, ..]) {
+        return None;
+    }
+    let kind = match symbol.binding {
+        Binding::Weak if symbol.kind == STT_OBJECT => b'v',
+        Binding::Weak => b'w',
+        _ => 0,
+    };
+    let starts = symbol.value < (*size).into();
+    Some((base.of_symbol(symbol.value, is_mark(rest), starts), Named { rest, section, kind }))
+}
+
+/// What is told of the symbol that has that number among those that are kept.
+#[cold]
+#[inline(never)]
+fn shared_names<A: Arch>(image: &Image<'_, A>, places: &[Place<'_>], number: usize) -> LoadError {
+    let symbols = image.symbols().iter().enumerate();
+    let mut kept = symbols.filter(|(_, symbol)| kept(places, symbol).is_some());
+    let index = kept.nth(number).map_or(0, |(index, _)| index);
+    let (symbol, problem) = (image.symbol_ref(index), SymbolProblem::SharedNames);
+    Error::Symbol { symbol, problem }.into()
+}
+
+/// Whether it is a mark of the compiler's, by which Linux names no address: `.L…`, and `$a`, `$d`, `$t`
+/// and `$x`, alone or before a dot.
+fn is_mark(name: &[u8]) -> bool {
+    matches!(name, [b'.', b'L', ..] | [b'$', b'a' | b'd' | b't' | b'x', 0 | b'.', ..])
+}
+
+/// The string at the start of a table; of a longer one the first bytes.
+fn first(rest: &[u8], most: usize) -> &[u8] {
+    until_nul_within(rest, most).or_else(|| rest.get(..most)).unwrap_or_default()
+}
+
+/// Linux's letter for what is in a section (6.1: `elf_type`).
+fn kind_of(section: &Section<'_>) -> u8 {
+    if section.name.is(b".data..percpu") {
+        b'a'
+    } else if section.flags.contains(Flags::EXECUTE) {
+        b't'
+    } else if section.is_nobits() {
+        b'b'
+    } else if section.flags.contains(Flags::WRITE) {
+        b'd'
+    } else {
+        b'r'
+    }
+}
+
+/// The two numbers of a row of an index: the offset of the first symbol of a block, and where its
+/// entry stands.
+fn split(row: &[u8; ROW]) -> (u32, u32) {
+    let row = u64::from_ne_bytes(*row);
+    ((row >> 32) as u32, row as u32)
+}
+
+/// Writes what is kept.
+struct Writer {
+    bytes: Vec<u8>,
+    runs: [Run; RUNS.len()],
+    /// The run of the last symbol, how many of it have been written, its offset and its section.
+    run: usize,
+    written: usize,
+    offset: u32,
+    section: usize,
+    /// How many rows of the index have been written.
+    rows: usize,
+}
+
+impl Writer {
+    fn new(keys: &[Key]) -> Result<Self, OutOfMemory> {
+        let mut runs = [Run::default(); RUNS.len()];
+        let mut rest = keys;
+        for (number, run) in runs.iter_mut().enumerate() {
+            let count = rest.partition_point(|key| key.run() == number);
+            run.count = count as u32;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        let indexed = runs.iter().zip(RUNS).filter(|(_, (_, apart))| !apart);
+        let blocks = indexed.map(|(run, _)| run.blocks()).fold(0, usize::saturating_add);
+        // A byte more, so that nothing stands at 0.
+        let index = blocks.saturating_mul(ROW).saturating_add(1);
+        let mut bytes = Vec::new();
+        bytes.try_reserve(index.saturating_add(keys.len().saturating_mul(TYPICAL)))?;
+        bytes.resize(index, 0);
+        let (run, section) = (usize::MAX, usize::MAX);
+        Ok(Self { bytes, runs, run, written: 0, offset: 0, section, rows: 0 })
+    }
+
+    /// Begins a block with the symbol of that key.
+    fn begin_block(&mut self, key: Key) {
+        self.section = usize::MAX;
+        let (at, run) = (self.bytes.len() as u32, key.run());
+        if self.written == 0
+            && let Some(run) = self.runs.get_mut(run)
+        {
+            run.start = at;
+        }
+        if RUNS.get(run).is_some_and(|(_, apart)| !apart) {
+            let row = u64::from(key.offset()) << 32 | u64::from(at);
+            let (rows, _) = self.bytes.as_chunks_mut::<ROW>();
+            if let Some(place) = rows.get_mut(self.rows) {
+                *place = row.to_ne_bytes();
+            }
+            self.rows = self.rows.saturating_add(1);
+        }
+    }
+
+    #[inline(always)]
+    fn entry(
+        &mut self,
+        key: Key,
+        name: &Named<'_>,
+        text: &[u8],
+        place: &mut Place<'_>,
+    ) -> Result<(), OutOfMemory> {
+        self.bytes.try_reserve(MOST_BESIDE_NAME.saturating_add(text.len()))?;
+        if key.run() != self.run {
+            (self.run, self.written, self.offset) = (key.run(), 0, 0);
+        }
+        if self.written.is_multiple_of(BLOCK) {
+            self.begin_block(key);
+        }
+        self.written = self.written.saturating_add(1);
+        let distance = key.offset().wrapping_sub(self.offset);
+        self.offset = key.offset();
+        if name.section == self.section && name.kind == 0 && text.len() < LONG.into() {
+            let (distance, length) = packed(distance);
+            self.some_of(distance << 8 | text.len() as u64, length.wrapping_add(1));
+        } else {
+            self.rare(name, text.len() as u16, distance, place);
+        }
+        self.bytes.extend_from_slice(text);
+        Ok(())
+    }
+
+    /// What is before the name of an entry, whatever it says. There is room.
+    #[inline(never)]
+    fn rare(&mut self, name: &Named<'_>, length: u16, distance: u32, place: &mut Place<'_>) {
+        let says_section = self.section != name.section;
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(says_section, SAYS_SECTION) | flag(name.kind != 0, SAYS_KIND);
+        self.bytes.push(flags | length.min(LONG.into()) as u8);
+        if length >= LONG.into() {
+            self.bytes.extend_from_slice(&length.to_ne_bytes());
+        }
+        if says_section {
+            self.section = name.section;
+            self.section(place);
+        }
+        if name.kind != 0 {
+            self.bytes.push(name.kind);
+        }
+        self.number(distance);
+    }
+
+    /// Says in which section the next symbol is: how far before here what is kept of it stands; 0 if it
+    /// stands right after that. There is room.
+    fn section(&mut self, place: &mut Place<'_>) {
+        let at = self.bytes.len() as u32;
+        if place.written != 0 {
+            self.number(at.wrapping_sub(place.written));
+            return;
+        }
+        place.written = at.wrapping_add(1);
+        self.bytes.extend_from_slice(&[0, place.kind]);
+        self.number(place.offset);
+        self.number(place.size);
+        let name = first(place.rest, MAX_SECTION_NAME);
+        self.bytes.push(name.len() as u8);
+        self.bytes.extend_from_slice(name);
+    }
+
+    fn number(&mut self, number: u32) {
+        let (packed, length) = packed(number);
+        self.some_of(packed, length);
+    }
+
+    /// The first bytes of eight. There is room.
+    #[inline(always)]
+    fn some_of(&mut self, bytes: u64, length: usize) {
+        let end = self.bytes.len().wrapping_add(length);
+        self.bytes.extend_from_slice(&bytes.to_le_bytes());
+        self.bytes.truncate(end);
+    }
+
+    fn finish(self) -> Result<KeptSymbols, LoadError> {
+        // So that no place in it has been cut.
+        u32::try_from(self.bytes.len()).map_err(|_| OutOfMemory)?;
+        Ok(KeptSymbols { bytes: exact(self.bytes)?, runs: self.runs })
+    }
+}
+
+/// A number, seven bits a byte, the lowest first; the highest bit says that there are more. The bytes, the
+/// first in the lowest, and how many they are.
+#[inline(always)]
+fn packed(mut number: u32) -> (u64, usize) {
+    let (mut bytes, mut length) = (0, 0_usize);
+    while number >= 0x80 {
+        bytes |= u64::from(number & 0x7f | 0x80) << (length & 7).wrapping_mul(8);
+        length = length.wrapping_add(1);
+        number >>= 7;
+    }
+    bytes |= u64::from(number) << (length & 7).wrapping_mul(8);
+    (bytes, length.wrapping_add(1))
+}
+
+/// Reads entries.
+#[derive(Clone, Debug)]
+struct Entries<'k> {
+    bytes: &'k [u8],
+    at: usize,
+    left: u32,
+    /// The offset of the last symbol, and its section.
+    offset: u32,
+    section: Record<'k>,
+}
+
+impl<'k> Entries<'k> {
+    fn new(bytes: &'k [u8], at: u32, left: u32) -> Self {
+        Self { bytes, at: at as usize, left, offset: 0, section: Record::EMPTY }
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'k [u8]> {
+        let end = self.at.checked_add(length)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at = self.at.wrapping_add(1);
+        Some(byte)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        let mut number = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.byte()?;
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn record(&mut self) -> Option<Record<'k>> {
+        let (kind, offset, size) = (self.byte()?, self.number()?, self.number()?);
+        let length = self.byte()?;
+        Some(Record { kind, offset, size, name: self.take(length.into())? })
+    }
+
+    fn entry(&mut self) -> Option<Entry<'k>> {
+        let first = self.byte()?;
+        let length = match first & LONG {
+            LONG => u16::from_ne_bytes(*self.take(2)?.first_chunk()?),
+            length => length.into(),
+        };
+        if first & SAYS_SECTION != 0 {
+            let at = self.at;
+            self.section = match self.number()? {
+                0 => self.record()?,
+                before => {
+                    let at = at.checked_sub(before as usize)?;
+                    Self { at, ..self.clone() }.record()?
+                }
+            };
+        }
+        let kind = if first & SAYS_KIND != 0 { self.byte()? } else { self.section.kind };
+        self.offset = self.offset.wrapping_add(self.number()?);
+        let name = self.take(length.into())?;
+        Some(Entry { offset: self.offset, kind, name, section: self.section })
+    }
+}
+
+impl<'k> Iterator for Entries<'k> {
+    type Item = Entry<'k>;
+
+    fn next(&mut self) -> Option<Entry<'k>> {
+        self.left = self.left.checked_sub(1)?;
+        self.entry()
+    }
+}
+
+impl<'k> Record<'k> {
+    /// The section, in a part that starts at this address.
+    fn in_part(self, start: u64) -> LoadedSection<'k> {
+        let address = start.wrapping_add(self.offset.into());
+        LoadedSection { name: self.name, address, size: self.size.into() }
+    }
+}
+
+impl<P: Platform> Module<P> {
+    /// The symbols whose names it keeps ([`Platform::KALLSYMS`]), those of the init part while that is there. In each
+    /// part they are in the order of their addresses, but for marks of the compiler's (`.L…`), which come
+    /// after the others. Not those without a name, and not those that are outside of their sections.
+    pub fn kallsyms(&self) -> impl Iterator<Item = Kallsym<'_>> {
+        let (core, init) = (self.core().start, self.init().map(|init| init.start));
+        let symbols = &self.content().kallsyms;
+        RUNS.into_iter().enumerate().flat_map(move |(run, (part, _))| {
+            let start = match part {
+                Part::Core => Some(core),
+                Part::Init => init,
+            };
+            start.into_iter().flat_map(move |start| {
+                symbols.run(run).map(move |Entry { offset, kind, name, section }| Kallsym {
+                    name,
+                    address: start.wrapping_add(offset.into()),
+                    kind: kind.into(),
+                    section: section.in_part(start),
+                })
+            })
+        })
+    }
+
+    /// The symbol that an address belongs to.
+    pub(crate) fn symbolize(&self, address: u64) -> Option<Symbolized<'_>> {
+        let in_part = |range: core::ops::Range<u64>, part| {
+            range.contains(&address).then_some((part, range.start))
+        };
+        let (part, start) = in_part(self.core(), Part::Core)
+            .or_else(|| self.init().and_then(|init| in_part(init, Part::Init)))?;
+        let offset = u32::try_from(address.wrapping_sub(start)).ok()?;
+        let (Entry { offset, name, section, .. }, size) =
+            self.content().kallsyms.find(part, offset)?;
+        Some(Symbolized {
+            address,
+            name,
+            start: start.wrapping_add(offset.into()),
+            size: size.into(),
+            module: Some(self.name()),
+            section: Some(section.in_part(start)),
+        })
+    }
+}
