@@ -77,6 +77,7 @@ fn implemented_type(line: &str) -> &str {
 fn public() -> Vec<String> {
     let files = [
         include_str!("../src/loader.rs"),
+        include_str!("../src/loader/kallsyms.rs"),
         include_str!("../src/notifiers.rs"),
         include_str!("../src/exceptions.rs"),
         include_str!("../src/module/mod.rs"),
@@ -204,6 +205,8 @@ impl Subject {
             assert!([address, address + 2].contains(&exception.fixup), "{:#x}", exception.fixup);
         }
         let located = loader.locate(address);
+        #[cfg(feature = "kallsyms")]
+        self.name();
         Seen::note(&seen.located, &seen.not_located, located.is_some());
         let mut modules = 0;
         loader.for_each(|module| modules += usize::from(!module.core().is_empty()));
@@ -215,6 +218,23 @@ impl Subject {
             let got = handle.clone().try_get();
             Seen::note(&seen.got, &seen.not_got, got.is_some());
         }
+    }
+}
+
+#[cfg(feature = "kallsyms")]
+impl Subject {
+    /// All that an interrupt may ask of names.
+    fn name(&self) {
+        let loader = &*self.loader;
+        assert_eq!(loader.lookup_name(b"stays:init_module"), None, "its init part is gone");
+        let stays = loader.lookup_name(b"stays:cleanup_module").expect("it stays");
+        let shown = loader.symbolize(stays, |one| (one.name == b"cleanup_module", one.start));
+        assert_eq!(shown, Some((true, stays)));
+        if let Some(address) = loader.lookup_name(b"comes:comes_f") {
+            // It may have left meanwhile.
+            loader.symbolize(address, |one| assert_eq!(one.start, address));
+        }
+        loader.for_each(|module| assert!((1..30).contains(&module.kallsyms().count())));
     }
 }
 
@@ -333,7 +353,7 @@ fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
 
 /// What the table has of features that this is compiled without.
 fn absent() -> Vec<&'static str> {
-    let of_features: [(bool, &[&str]); 3] = [
+    let of_features: [(bool, &[&str]); 4] = [
         (
             cfg!(feature = "exceptions"),
             &[
@@ -345,6 +365,16 @@ fn absent() -> Vec<&'static str> {
                 "Table::len",
                 "Table::is_empty",
                 "X86::action",
+            ],
+        ),
+        (
+            cfg!(feature = "kallsyms"),
+            &[
+                "Loader::symbolize",
+                "Loader::lookup_name",
+                "Module::kallsyms",
+                "Symbolized::of_kernel",
+                "Symbolized::offset",
             ],
         ),
         (cfg!(feature = "versions"), &["Module::is_forced"]),
@@ -459,6 +489,21 @@ on_every_architecture! {
                 assert_eq!(call!(called, Table::len(&table)), 0);
                 assert_eq!(call!(called, Table::iter(&table)).count(), 0);
                 assert_eq!(call!(called, Table::find(&table, 0)), None);
+            }
+            #[cfg(feature = "kallsyms")]
+            {
+                use modlink::module::Symbolized;
+                let start = |one: &Symbolized<'_>| {
+                    assert_eq!(one.module.map(|name| name.as_bytes()), Some(&b"used"[..]));
+                    one.start
+                };
+                let address = call!(called, Loader::lookup_name(loader, b"used:f"));
+                let address = address.expect("its name is kept");
+                let started = call!(called, Loader::symbolize(loader, address, start));
+                assert_eq!(started, Some(address));
+                let of_kernel = call!(called, Symbolized::of_kernel(3, b"k", 1, 4));
+                assert_eq!(call!(called, Symbolized::offset(&of_kernel)), 2);
+                assert!(call!(called, Module::kallsyms(&again)).any(|one| one.name == b"f"));
             }
             let mut names = 0;
             call!(called, Loader::for_each(loader, |module| names += module.name().as_bytes().len()));

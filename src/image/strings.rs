@@ -82,17 +82,21 @@ pub(crate) fn until_nul_within(bytes: &[u8], limit: usize) -> Option<&[u8]> {
     until_nul(bytes.get(..=limit).unwrap_or(bytes))
 }
 
+/// The lowest bit that is set is the highest of the first byte of the word that is zero.
+#[inline(always)]
+fn zeros(word: usize) -> usize {
+    const ONES: usize = usize::MAX / 0xff;
+    const HIGHS: usize = ONES << 7;
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
 /// The bytes before the first NUL; `None` if there is none. Names are short and there are many, so
 /// this looks at a word at a time.
 pub(crate) fn until_nul(bytes: &[u8]) -> Option<&[u8]> {
     const WORD: usize = size_of::<usize>();
-    const ONES: usize = usize::MAX / 0xff;
-    const HIGHS: usize = ONES << 7;
     let (words, tail) = bytes.as_chunks::<WORD>();
     for (index, word) in words.iter().enumerate() {
-        let word = usize::from_le_bytes(*word);
-        // The lowest bit that is set here is the highest of the first byte that is zero.
-        let zeros = word.wrapping_sub(ONES) & !word & HIGHS;
+        let zeros = zeros(usize::from_le_bytes(*word));
         if zeros != 0 {
             let before = index.wrapping_mul(WORD);
             return bytes.get(..before.wrapping_add(zeros.trailing_zeros() as usize / 8));
@@ -100,6 +104,24 @@ pub(crate) fn until_nul(bytes: &[u8]) -> Option<&[u8]> {
     }
     let end = tail.iter().position(|byte| *byte == 0)?;
     bytes.get(..bytes.len().wrapping_sub(tail.len()).wrapping_add(end))
+}
+
+/// How many bytes are before the first NUL; all of them if there is none.
+#[cfg(feature = "kallsyms")]
+#[inline(always)]
+pub(crate) fn length(bytes: &[u8]) -> usize {
+    const WORD: usize = size_of::<usize>();
+    let (words, _) = bytes.as_chunks::<WORD>();
+    let mut before = 0_usize;
+    for word in words {
+        let zeros = zeros(usize::from_le_bytes(*word));
+        if zeros != 0 {
+            return before.wrapping_add(zeros.trailing_zeros() as usize / 8);
+        }
+        before = before.wrapping_add(WORD);
+    }
+    let tail = bytes.get(before..).unwrap_or_default();
+    before.wrapping_add(tail.iter().position(|byte| *byte == 0).unwrap_or(tail.len()))
 }
 
 #[cfg(test)]
@@ -120,6 +142,8 @@ mod tests {
                 assert_eq!(until_nul(bytes), bytes.get(..before));
                 bytes[..before].fill(1);
                 assert_eq!(until_nul(bytes), bytes.get(..before));
+                #[cfg(feature = "kallsyms")]
+                assert_eq!((length(bytes), length(&bytes[..before])), (before, before));
             }
         }
     }

@@ -15,7 +15,7 @@ use super::{LoadedSection, Module};
 use crate::arch::Arch;
 use crate::error::LoadError;
 use crate::heap::{OutOfMemory, exact};
-use crate::image::strings::until_nul_within;
+use crate::image::strings::length;
 use crate::image::{
     Binding, Definition, Error, Flags, Image, MAX_SYMBOL_NAME, Section, Symbol, SymbolProblem,
 };
@@ -101,9 +101,9 @@ const ROW: usize = 8;
 const RUNS: [(Part, bool); 4] =
     [(Part::Core, false), (Part::Core, true), (Part::Init, false), (Part::Init, true)];
 
-/// More bytes than this times those of a file's symbol table and its strings its names may not have
-/// together: files of Debian's have less than half of it once.
-const MOST_NAMES: usize = 2;
+/// How many times the bytes of a file's symbol table and its strings may be kept, beside those of names of
+/// sections: of Debian's files less than half of them is.
+const MOST_TABLES: usize = 2;
 
 /// The bytes of an entry as most are, for which room is taken first.
 const TYPICAL: usize = 28;
@@ -111,6 +111,9 @@ const TYPICAL: usize = 28;
 /// The most bytes of an entry beside the name, that of its section included, and what is written beyond
 /// and taken back.
 const MOST_BESIDE_NAME: usize = MAX_SECTION_NAME + 40;
+
+/// Of a file no section has this index.
+const NO_SECTION: u32 = u32::MAX;
 
 /// The longest name of a section that is kept: [`Module::sections`] has none that is longer either.
 const MAX_SECTION_NAME: usize = 255;
@@ -195,11 +198,10 @@ impl Key {
         Self(key | flag(apart, Self::APART) | flag(starts, Self::STARTS))
     }
 
-    /// That of the symbol of that number; `None` if there are too many, in a file of gigabytes.
+    /// That of the symbol of that number.
     #[inline(always)]
-    fn with(self, number: usize) -> Option<Self> {
-        let number = number as u64;
-        (number <= Self::NUMBER).then_some(Self(self.0 | (!number & Self::NUMBER)))
+    fn with(self, number: usize) -> Self {
+        Self(self.0 | (!(number as u64) & Self::NUMBER))
     }
 
     fn run(self) -> usize {
@@ -227,28 +229,30 @@ impl KeptSymbols {
         which: Kallsyms,
     ) -> Result<Self, LoadError> {
         let symbols = image.symbols();
+        // Of more there is no number. The file has gigabytes then.
+        if symbols.len() as u64 > Key::NUMBER {
+            return Err(LoadError::OutOfMemory);
+        }
         let mut places = places(image, plan, which)?;
         let (mut keys, mut names) = (Vec::new(), Vec::new());
         keys.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
         names.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
         for symbol in symbols.iter() {
             if let Some((key, name)) = kept(&places, &symbol) {
-                keys.push(key.with(names.len()).ok_or(LoadError::OutOfMemory)?);
+                keys.push(key.with(names.len()));
                 names.push(name);
             }
         }
         keys.sort_unstable();
         let mut writer = Writer::new(&keys)?;
-        let mut left = symbols.table_size().saturating_mul(MOST_NAMES);
+        let of_sections = places.len().saturating_mul(MOST_BESIDE_NAME);
+        let most = symbols.table_size().saturating_mul(MOST_TABLES).saturating_add(of_sections);
         for key in &keys {
             let Some(name) = names.get(key.number()) else { continue };
-            let Some(place) = places.get_mut(name.section) else { continue };
             let text = first(name.rest, MAX_SYMBOL_NAME);
-            match left.checked_sub(text.len()) {
-                Some(rest) => left = rest,
-                None => return Err(shared_names(image, &places, key.number())),
+            if !writer.entry(*key, name, text, &mut places, most)? {
+                return Err(shared_names(image, &places, key.number()));
             }
-            writer.entry(*key, name, text, place)?;
         }
         writer.finish()
     }
@@ -309,15 +313,13 @@ impl Run {
     }
 }
 
-/// A section whose symbols are kept.
-struct Place<'a> {
+/// A section.
+struct Place<'s, 'a> {
     /// What the keys of its symbols have in common; that of none if no symbol is kept.
     base: Key,
-    kind: u8,
     offset: u32,
     size: u32,
-    /// The table of strings from its name on.
-    rest: &'a [u8],
+    section: &'s Section<'a>,
     /// Where what is kept of it stands; 0, where no entry is, if that has not been written.
     written: u32,
 }
@@ -326,17 +328,17 @@ struct Place<'a> {
 struct Named<'a> {
     /// The table of strings from its name on.
     rest: &'a [u8],
-    section: usize,
+    section: u32,
     /// 0 if it is that of the section.
     kind: u8,
 }
 
 /// The sections by their indices.
-fn places<'a, A: Arch>(
-    image: &Image<'a, A>,
+fn places<'s, 'a, A: Arch>(
+    image: &'s Image<'a, A>,
     plan: &Plan,
     which: Kallsyms,
-) -> Result<Vec<Place<'a>>, OutOfMemory> {
+) -> Result<Vec<Place<'s, 'a>>, OutOfMemory> {
     let mut places = Vec::new();
     places.try_reserve_exact(image.sections().len())?;
     places.extend(image.sections().iter().enumerate().map(|(index, section)| {
@@ -346,15 +348,14 @@ fn places<'a, A: Arch>(
             let (offset, size) = (location.offset as u32, location.size as u32);
             (Key::of_section(location.part, offset), offset, size)
         });
-        let rest = section.name.rest();
-        Place { base, kind: kind_of(section), offset, size, rest, written: 0 }
+        Place { base, offset, size, section, written: 0 }
     }));
     Ok(places)
 }
 
 /// What is kept of a symbol, and what it is sorted by.
 #[inline(always)]
-fn kept<'a>(places: &[Place<'_>], symbol: &Symbol<'a>) -> Option<(Key, Named<'a>)> {
+fn kept<'a>(places: &[Place<'_, '_>], symbol: &Symbol<'a>) -> Option<(Key, Named<'a>)> {
     let Definition::Section(section) = symbol.definition() else { return None };
     let Place { base, size, .. } = places.get(section)?;
     // What is not in its section is nowhere in the module's memory for certain.
@@ -371,13 +372,18 @@ fn kept<'a>(places: &[Place<'_>], symbol: &Symbol<'a>) -> Option<(Key, Named<'a>
         _ => 0,
     };
     let starts = symbol.value < (*size).into();
-    Some((base.of_symbol(symbol.value, is_mark(rest), starts), Named { rest, section, kind }))
+    let name = Named { rest, section: section as u32, kind };
+    Some((base.of_symbol(symbol.value, is_mark(rest), starts), name))
 }
 
 /// What is told of the symbol that has that number among those that are kept.
 #[cold]
 #[inline(never)]
-fn shared_names<A: Arch>(image: &Image<'_, A>, places: &[Place<'_>], number: usize) -> LoadError {
+fn shared_names<A: Arch>(
+    image: &Image<'_, A>,
+    places: &[Place<'_, '_>],
+    number: usize,
+) -> LoadError {
     let symbols = image.symbols().iter().enumerate();
     let mut kept = symbols.filter(|(_, symbol)| kept(places, symbol).is_some());
     let index = kept.nth(number).map_or(0, |(index, _)| index);
@@ -392,8 +398,10 @@ fn is_mark(name: &[u8]) -> bool {
 }
 
 /// The string at the start of a table; of a longer one the first bytes.
+#[inline(always)]
 fn first(rest: &[u8], most: usize) -> &[u8] {
-    until_nul_within(rest, most).or_else(|| rest.get(..most)).unwrap_or_default()
+    let rest = rest.get(..most).unwrap_or(rest);
+    rest.get(..length(rest)).unwrap_or(rest)
 }
 
 /// Linux's letter for what is in a section (6.1: `elf_type`).
@@ -422,13 +430,15 @@ fn split(row: &[u8; ROW]) -> (u32, u32) {
 struct Writer {
     bytes: Vec<u8>,
     runs: [Run; RUNS.len()],
-    /// The run of the last symbol, how many of it have been written, its offset and its section.
-    run: usize,
-    written: usize,
-    offset: u32,
-    section: usize,
     /// How many rows of the index have been written.
     rows: usize,
+    /// How many entries the block has room for, how many of its run come after it, and the run.
+    in_block: usize,
+    in_run: usize,
+    run: usize,
+    /// The offset of the last symbol, and its section.
+    offset: u32,
+    section: u32,
 }
 
 impl Writer {
@@ -445,22 +455,27 @@ impl Writer {
         // A byte more, so that nothing stands at 0.
         let index = blocks.saturating_mul(ROW).saturating_add(1);
         let mut bytes = Vec::new();
-        bytes.try_reserve(index.saturating_add(keys.len().saturating_mul(TYPICAL)))?;
+        let entries = keys.len().saturating_mul(TYPICAL).saturating_add(MOST_BESIDE_NAME);
+        bytes.try_reserve(index.saturating_add(entries))?;
         bytes.resize(index, 0);
-        let (run, section) = (usize::MAX, usize::MAX);
-        Ok(Self { bytes, runs, run, written: 0, offset: 0, section, rows: 0 })
+        let (in_block, in_run, run) = (0, 0, 0);
+        Ok(Self { bytes, runs, rows: 0, in_block, in_run, run, offset: 0, section: NO_SECTION })
     }
 
     /// Begins a block with the symbol of that key.
+    #[inline(never)]
     fn begin_block(&mut self, key: Key) {
-        self.section = usize::MAX;
-        let (at, run) = (self.bytes.len() as u32, key.run());
-        if self.written == 0
-            && let Some(run) = self.runs.get_mut(run)
-        {
-            run.start = at;
+        let at = self.bytes.len() as u32;
+        self.section = NO_SECTION;
+        if self.in_run == 0 {
+            (self.run, self.offset) = (key.run(), 0);
+            if let Some(run) = self.runs.get_mut(self.run) {
+                (run.start, self.in_run) = (at, run.count as usize);
+            }
         }
-        if RUNS.get(run).is_some_and(|(_, apart)| !apart) {
+        self.in_block = self.in_run.min(BLOCK);
+        self.in_run = self.in_run.saturating_sub(BLOCK);
+        if RUNS.get(self.run).is_some_and(|(_, apart)| !apart) {
             let row = u64::from(key.offset()) << 32 | u64::from(at);
             let (rows, _) = self.bytes.as_chunks_mut::<ROW>();
             if let Some(place) = rows.get_mut(self.rows) {
@@ -470,37 +485,40 @@ impl Writer {
         }
     }
 
+    /// Writes the next entry, unless more than `most` bytes have been written: that is looked at once a
+    /// block.
     #[inline(always)]
     fn entry(
         &mut self,
         key: Key,
         name: &Named<'_>,
         text: &[u8],
-        place: &mut Place<'_>,
-    ) -> Result<(), OutOfMemory> {
+        places: &mut [Place<'_, '_>],
+        most: usize,
+    ) -> Result<bool, OutOfMemory> {
         self.bytes.try_reserve(MOST_BESIDE_NAME.saturating_add(text.len()))?;
-        if key.run() != self.run {
-            (self.run, self.written, self.offset) = (key.run(), 0, 0);
-        }
-        if self.written.is_multiple_of(BLOCK) {
+        if self.in_block == 0 {
+            if self.bytes.len() > most {
+                return Ok(false);
+            }
             self.begin_block(key);
         }
-        self.written = self.written.saturating_add(1);
+        self.in_block = self.in_block.wrapping_sub(1);
         let distance = key.offset().wrapping_sub(self.offset);
         self.offset = key.offset();
         if name.section == self.section && name.kind == 0 && text.len() < LONG.into() {
             let (distance, length) = packed(distance);
             self.some_of(distance << 8 | text.len() as u64, length.wrapping_add(1));
         } else {
-            self.rare(name, text.len() as u16, distance, place);
+            self.rare(name, text.len() as u16, distance, places);
         }
         self.bytes.extend_from_slice(text);
-        Ok(())
+        Ok(true)
     }
 
     /// What is before the name of an entry, whatever it says. There is room.
     #[inline(never)]
-    fn rare(&mut self, name: &Named<'_>, length: u16, distance: u32, place: &mut Place<'_>) {
+    fn rare(&mut self, name: &Named<'_>, length: u16, distance: u32, places: &mut [Place<'_, '_>]) {
         let says_section = self.section != name.section;
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         let flags = flag(says_section, SAYS_SECTION) | flag(name.kind != 0, SAYS_KIND);
@@ -508,7 +526,7 @@ impl Writer {
         if length >= LONG.into() {
             self.bytes.extend_from_slice(&length.to_ne_bytes());
         }
-        if says_section {
+        if says_section && let Some(place) = places.get_mut(name.section as usize) {
             self.section = name.section;
             self.section(place);
         }
@@ -520,17 +538,17 @@ impl Writer {
 
     /// Says in which section the next symbol is: how far before here what is kept of it stands; 0 if it
     /// stands right after that. There is room.
-    fn section(&mut self, place: &mut Place<'_>) {
+    fn section(&mut self, place: &mut Place<'_, '_>) {
         let at = self.bytes.len() as u32;
         if place.written != 0 {
             self.number(at.wrapping_sub(place.written));
             return;
         }
         place.written = at.wrapping_add(1);
-        self.bytes.extend_from_slice(&[0, place.kind]);
+        self.bytes.extend_from_slice(&[0, kind_of(place.section)]);
         self.number(place.offset);
         self.number(place.size);
-        let name = first(place.rest, MAX_SECTION_NAME);
+        let name = first(place.section.name.rest(), MAX_SECTION_NAME);
         self.bytes.push(name.len() as u8);
         self.bytes.extend_from_slice(name);
     }

@@ -1,6 +1,6 @@
 //! Text about modules that a file system can serve (feature `proc`): `/proc/modules`,
-//! `/proc/sys/kernel/tainted` and [`/sys/module`](sys) as Linux 6.1 has them, and what has been
-//! [counted](counters()).
+//! `/proc/sys/kernel/tainted` and [`/sys/module`](sys) as Linux 6.1 has them, what has been
+//! [counted](counters()), and with the feature `kallsyms` `/proc/kallsyms`.
 //!
 //! From any context in which `out` can be written to: nothing here waits, allocates, takes a lock or
 //! calls the platform, but for [`ProtectedMemory::address`](crate::platform::ProtectedMemory::address).
@@ -12,9 +12,13 @@
 //! Names are what a file says: what is neither printable ASCII nor a blank is shown as `\xNN`, and so
 //! are blanks and backslashes, that each line has the words that it should have.
 
+#[cfg(feature = "kallsyms")]
+mod kallsyms;
 mod modules;
 pub mod sys;
 
+#[cfg(feature = "kallsyms")]
+pub use kallsyms::{KernelLine, kallsyms};
 pub use modules::modules;
 
 use crate::loader::Loader;
