@@ -717,3 +717,54 @@ impl<P: Platform> Module<P> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::arch::{I386, M68k, X86_64};
+    use modlink_host::corpus;
+
+    /// The bytes that the modules of a corpus keep of the bytes of their symbol tables and strings, and how
+    /// many modules those are: all, or every one of `every`.
+    fn kept<A: Arch>(folder: &str, which: Kallsyms, every: usize) -> (f64, usize) {
+        let (mut kept, mut of, mut count) = (0, 0, 0);
+        for path in corpus::find(&corpus::folder(folder)).iter().step_by(every) {
+            let file = std::fs::read(path).unwrap();
+            let image = Image::<A>::check(&file, 64 << 20).unwrap();
+            let plan = Plan::new(&image, 4096).unwrap();
+            let symbols = KeptSymbols::of(&image, &plan, which).unwrap();
+            kept += symbols.len() + size_of::<KeptSymbols>();
+            of += image.symbols().table_size();
+            count += 1;
+            if which == Kallsyms::TextOnly {
+                let kinds =
+                    (0..RUNS.len()).flat_map(|run| symbols.run(run)).map(|entry| entry.kind);
+                assert!(kinds.into_iter().all(|kind| kind == b't' || kind == b'w'), "{path:?}");
+            }
+        }
+        (kept as f64 / of as f64, count)
+    }
+
+    #[test]
+    fn what_is_kept_of_names_is_less_than_half_of_the_tables() {
+        // `EVERY=1 cargo test --release --lib --features kallsyms -- --nocapture less_than_half` for all modules.
+        let every = std::env::var("EVERY").map_or(40, |every| every.parse().unwrap());
+        let check = |title: &str, most: f64, (kept, count): (f64, usize)| {
+            std::println!("{title}: {:.2} % of {count} modules", kept * 100.0);
+            assert!(count > 20 && kept > 0.1 && kept <= most, "{title}: {kept}");
+        };
+        let (all, text) = (Kallsyms::All, Kallsyms::TextOnly);
+        check("amd64, all", 0.45, kept::<X86_64>("amd64", all, every));
+        check("amd64, text only", 0.45, kept::<X86_64>("amd64", text, every));
+        check("i386, all", 0.55, kept::<I386>("i386", all, every));
+        check("i386, text only", 0.55, kept::<I386>("i386", text, every));
+        check("m68k, all", 0.55, kept::<M68k>("m68k-modules", all, 1));
+        check("m68k, text only", 0.55, kept::<M68k>("m68k-modules", text, 1));
+        if every == 1 {
+            check("cloud-amd64, all", 0.45, kept::<X86_64>("cloud-amd64", all, every));
+            check("cloud-amd64, text only", 0.45, kept::<X86_64>("cloud-amd64", text, every));
+        }
+    }
+}
