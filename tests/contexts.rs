@@ -373,6 +373,7 @@ fn absent() -> Vec<&'static str> {
                 "Loader::symbolize",
                 "Loader::lookup_name",
                 "Module::kallsyms",
+                "Module::symbolize",
                 "Symbolized::of_kernel",
                 "Symbolized::offset",
             ],
@@ -501,6 +502,8 @@ on_every_architecture! {
                 let address = address.expect("its name is kept");
                 let started = call!(called, Loader::symbolize(loader, address, start));
                 assert_eq!(started, Some(address));
+                let one = call!(called, Module::symbolize(&again, address)).expect("its own");
+                assert_eq!(one.start, address);
                 let of_kernel = call!(called, Symbolized::of_kernel(3, b"k", 1, 4));
                 assert_eq!(call!(called, Symbolized::offset(&of_kernel)), 2);
                 assert!(call!(called, Module::kallsyms(&again)).any(|one| one.name == b"f"));

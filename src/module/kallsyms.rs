@@ -138,9 +138,11 @@ struct Run {
 struct Entry<'k> {
     /// The offset in its part.
     offset: u32,
+    /// 0 if it is that of the section.
     kind: u8,
     name: &'k [u8],
-    section: Record<'k>,
+    /// Where what is kept of the section stands.
+    section: usize,
 }
 
 /// What is kept of a section.
@@ -151,10 +153,6 @@ struct Record<'k> {
     offset: u32,
     size: u32,
     name: &'k [u8],
-}
-
-impl Record<'_> {
-    const EMPTY: Self = Self { kind: 0, offset: 0, size: 0, name: b"" };
 }
 
 /// In the first byte of an entry, beside the length of its name: that it says its section, and that
@@ -278,8 +276,8 @@ impl KeptSymbols {
         rows.get(before..before.saturating_add(blocks)).unwrap_or_default()
     }
 
-    /// The symbol that an offset in a part belongs to, and how long that is.
-    fn find(&self, part: Part, offset: u32) -> Option<(Entry<'_>, u32)> {
+    /// The symbol that an offset in a part belongs to, its section, and how long it is.
+    fn find(&self, part: Part, offset: u32) -> Option<(Entry<'_>, Record<'_>, u32)> {
         let run = RUNS.iter().position(|run| *run == (part, false))?;
         let index = self.index(run);
         let block = index.partition_point(|row| split(row).0 <= offset).checked_sub(1)?;
@@ -297,13 +295,19 @@ impl KeptSymbols {
             }
             found = entry;
         }
-        let Record { offset: start, size, .. } = found.section;
+        let section = self.record(&found)?;
+        let Record { offset: start, size, .. } = section;
         if offset.wrapping_sub(start) >= size {
             return None;
         }
         let end = start.saturating_add(size);
         let end = next.map_or(end, |next| next.min(end));
-        Some((found, end.saturating_sub(found.offset)))
+        Some((found, section, end.saturating_sub(found.offset)))
+    }
+
+    /// What is kept of the section of an entry.
+    fn record(&self, entry: &Entry<'_>) -> Option<Record<'_>> {
+        Entries { at: entry.section, ..Entries::new(&self.bytes, 0, 0) }.record()
     }
 }
 
@@ -588,19 +592,19 @@ fn packed(mut number: u32) -> (u64, usize) {
 }
 
 /// Reads entries.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Entries<'k> {
     bytes: &'k [u8],
     at: usize,
     left: u32,
     /// The offset of the last symbol, and its section.
     offset: u32,
-    section: Record<'k>,
+    section: usize,
 }
 
 impl<'k> Entries<'k> {
     fn new(bytes: &'k [u8], at: u32, left: u32) -> Self {
-        Self { bytes, at: at as usize, left, offset: 0, section: Record::EMPTY }
+        Self { bytes, at: at as usize, left, offset: 0, section: 0 }
     }
 
     fn take(&mut self, length: usize) -> Option<&'k [u8]> {
@@ -643,14 +647,15 @@ impl<'k> Entries<'k> {
         if first & SAYS_SECTION != 0 {
             let at = self.at;
             self.section = match self.number()? {
-                0 => self.record()?,
-                before => {
-                    let at = at.checked_sub(before as usize)?;
-                    Self { at, ..self.clone() }.record()?
+                0 => {
+                    let here = self.at;
+                    self.record()?;
+                    here
                 }
+                before => at.checked_sub(before as usize)?,
             };
         }
-        let kind = if first & SAYS_KIND != 0 { self.byte()? } else { self.section.kind };
+        let kind = if first & SAYS_KIND != 0 { self.byte()? } else { 0 };
         self.offset = self.offset.wrapping_add(self.number()?);
         let name = self.take(length.into())?;
         Some(Entry { offset: self.offset, kind, name, section: self.section })
@@ -687,25 +692,29 @@ impl<P: Platform> Module<P> {
                 Part::Init => init,
             };
             start.into_iter().flat_map(move |start| {
-                symbols.run(run).map(move |Entry { offset, kind, name, section }| Kallsym {
-                    name,
-                    address: start.wrapping_add(offset.into()),
-                    kind: kind.into(),
-                    section: section.in_part(start),
+                symbols.run(run).filter_map(move |entry| {
+                    let section = symbols.record(&entry)?;
+                    let Entry { offset, kind, name, .. } = entry;
+                    Some(Kallsym {
+                        name,
+                        address: start.wrapping_add(offset.into()),
+                        kind: if kind == 0 { section.kind } else { kind }.into(),
+                        section: section.in_part(start),
+                    })
                 })
             })
         })
     }
 
-    /// The symbol that an address belongs to.
-    pub(crate) fn symbolize(&self, address: u64) -> Option<Symbolized<'_>> {
+    /// The symbol of its own that an address belongs to; see [`Loader::symbolize`](crate::Loader::symbolize).
+    pub fn symbolize(&self, address: u64) -> Option<Symbolized<'_>> {
         let in_part = |range: core::ops::Range<u64>, part| {
             range.contains(&address).then_some((part, range.start))
         };
         let (part, start) = in_part(self.core(), Part::Core)
             .or_else(|| self.init().and_then(|init| in_part(init, Part::Init)))?;
         let offset = u32::try_from(address.wrapping_sub(start)).ok()?;
-        let (Entry { offset, name, section, .. }, size) =
+        let (Entry { offset, name, .. }, section, size) =
             self.content().kallsyms.find(part, offset)?;
         Some(Symbolized {
             address,
@@ -739,9 +748,8 @@ mod tests {
             of += image.symbols().table_size();
             count += 1;
             if which == Kallsyms::TextOnly {
-                let kinds =
-                    (0..RUNS.len()).flat_map(|run| symbols.run(run)).map(|entry| entry.kind);
-                assert!(kinds.into_iter().all(|kind| kind == b't' || kind == b'w'), "{path:?}");
+                let mut all = (0..RUNS.len()).flat_map(|run| symbols.run(run));
+                assert!(all.all(|entry| symbols.record(&entry).unwrap().kind == b't'), "{path:?}");
             }
         }
         (kept as f64 / of as f64, count)

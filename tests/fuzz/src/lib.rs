@@ -7,6 +7,6 @@ mod mutate;
 pub mod seeds;
 mod work;
 
-pub use load::{Target, run};
+pub use load::{Target, run, run_with_names};
 pub use mutate::mutate;
 pub use work::bounded;

@@ -161,7 +161,7 @@ const LIMIT: u64 = 2000;
 const ROOM: usize = 512 << 20;
 
 /// What is measured, in order.
-const MEASURED: [&str; 11] = [
+const MEASURED: &[&str] = &[
     "find, there",
     "find, not there",
     "symbol, kernel's",
@@ -171,6 +171,10 @@ const MEASURED: [&str; 11] = [
     "symbol, too long",
     "locate, there",
     "locate, not there",
+    #[cfg(feature = "kallsyms")]
+    "symbolize, there",
+    #[cfg(feature = "kallsyms")]
+    "symbolize, not there",
     "try_get and put",
     "clone and drop of an Arc",
 ];
@@ -332,6 +336,13 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
     drop(black_box(measured_clone(&arc)));
 
     let has_symbol = |name: &str| loader.symbol(name.as_bytes()).is_some();
+    // The last of a block, if there is one with as many, beside the longest names.
+    #[cfg(feature = "kallsyms")]
+    let named = loader.find(last.as_bytes()).map_or(0, |module| {
+        let symbols = module.kallsyms().enumerate();
+        let symbols = symbols.filter(|(index, _)| index % 16 == 15);
+        symbols.max_by_key(|(_, one)| one.name.len()).map_or(0, |(_, one)| one.address)
+    });
     let questions: [(&dyn Fn() -> bool, bool); MEASURED.len()] = [
         (&|| loader.find(last.as_bytes()).is_some(), there),
         (&|| loader.find(missing.as_bytes()).is_some(), false),
@@ -342,6 +353,10 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
         (&|| has_symbol(&too_long), false),
         (&|| loader.locate(address).is_some(), there),
         (&|| loader.locate(address + (1 << 40)).is_some(), false),
+        #[cfg(feature = "kallsyms")]
+        (&|| loader.symbolize(named, |one| one.offset() == 0).is_some(), named != 0),
+        #[cfg(feature = "kallsyms")]
+        (&|| loader.symbolize(address, |_| ()).is_some(), false),
         (&|| handle.as_ref().and_then(Handle::try_get).is_some(), there),
         (&|| Arc::strong_count(&black_box(arc.clone())) == 2, true),
     ];

@@ -20,6 +20,7 @@ fn main() -> io::Result<()> {
     // Of real modules alone: what this target checks of each string takes as long as the section.
     let modinfos: Vec<_> = modules.iter().filter_map(|file| modinfo(file)).collect();
     write(&folder.join("modinfo"), &modinfos)?;
+    write(&folder.join("kallsyms"), &[&modules[..], &dense].concat())?;
     write(&folder.join("image"), &[modules, dense, seeds::objects()].concat())?;
     let tables = tables::<X86_64>()?.into_iter().chain(tables::<I386>()?).chain(tables::<M68k>()?);
     // In order, and the other way round.
