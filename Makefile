@@ -19,8 +19,8 @@ with_tools := .ci/setup/with-tools
 corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 # All is tested without the features, and what they concern with all.
-features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers,modlink/parameters,modlink/exceptions,modlink/kallsyms
-concerned := --lib $(addprefix --test ,contexts exceptions failures faults lifecycle notifiers once proc references rejections stack taints)
+features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers,modlink/parameters,modlink-host/parameters,modlink/exceptions,modlink/kallsyms
+concerned := --lib $(addprefix --test ,contexts exceptions failures faults lifecycle notifiers once parameters proc references rejections stack taints)
 
 .PHONY: help
 help: ## This list
@@ -57,11 +57,11 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
 	$(with_rust) cargo fmt --check --manifest-path qemu/modules/counter/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
-	for feature in versions proc; do \
+	for feature in versions proc parameters; do \
 		$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
 			--features $$feature,modlink-host/$$feature -- -D warnings; \
 	done
-	for feature in notifiers parameters exceptions kallsyms; do \
+	for feature in notifiers exceptions kallsyms; do \
 		$(with_rust) cargo clippy --quiet --package modlink --all-targets --features $$feature -- -D warnings; \
 	done
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings

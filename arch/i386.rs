@@ -25,6 +25,7 @@ impl Arch for I386 {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 350, delete_module: 129 };
+    const DATA_ALIGN: usize = 4;
     const TYPES: u32 = R_386_GOT32X + 1;
     const NAMES: Names = Names {
         prefix: "R_386_",

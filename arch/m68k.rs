@@ -24,6 +24,7 @@ impl Arch for M68k {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Absolute;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 128, finit_module: 348, delete_module: 129 };
+    const DATA_ALIGN: usize = 2;
     const TYPES: u32 = R_68K_PLT8 + 1;
     const NAMES: Names = Names {
         prefix: "R_68K_",

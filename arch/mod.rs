@@ -54,6 +54,8 @@ pub trait Arch: Copy + fmt::Debug + Send + Sync + 'static {
     const KSYMTAB: KsymtabFormat;
     /// The numbers of the module system calls in this architecture's table.
     const SYSCALLS: SyscallNumbers;
+    /// The strictest alignment in bytes that a number in memory has by the psABI.
+    const DATA_ALIGN: usize;
     /// One more than the highest relocation type that modules can have.
     const TYPES: u32;
     /// The psABI's names of all relocation types, of those too that modules cannot have.

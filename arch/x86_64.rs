@@ -27,6 +27,7 @@ impl Arch for X86_64 {
     const KSYMTAB: KsymtabFormat = KsymtabFormat::Relative;
     const SYSCALLS: SyscallNumbers =
         SyscallNumbers { init_module: 175, finit_module: 313, delete_module: 176 };
+    const DATA_ALIGN: usize = 8;
     const TYPES: u32 = R_X86_64_CODE_6_GOTPCRELX + 1;
     const NAMES: Names = Names {
         prefix: "R_X86_64_",

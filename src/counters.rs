@@ -26,7 +26,7 @@ pub enum Reason {
     Memory,
     /// A symbol that it uses or exports.
     Symbol,
-    /// Its arguments could not be read.
+    /// Its arguments could not be read, or set a parameter to what it cannot be.
     Arguments,
     /// Its init function has failed or faulted.
     Init,
@@ -90,6 +90,10 @@ impl From<&LoadError> for Reason {
             | LoadError::Export(_)
             | LoadError::Duplicate { .. } => Self::Symbol,
             LoadError::Arguments(_) => Self::Arguments,
+            #[cfg(feature = "parameters")]
+            LoadError::Parameters(_) => Self::Format,
+            #[cfg(feature = "parameters")]
+            LoadError::Parameter { .. } => Self::Arguments,
             #[cfg(feature = "notifiers")]
             LoadError::Notifier(_) => Self::Policy,
             #[cfg(feature = "exceptions")]

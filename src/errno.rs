@@ -54,6 +54,8 @@ errnos! {
     EAGAIN = 11,
     /// Out of memory.
     ENOMEM = 12,
+    /// Permission denied.
+    EACCES = 13,
     /// Bad address.
     EFAULT = 14,
     /// The module is coming or going, or cannot be unloaded.
@@ -72,6 +74,12 @@ errnos! {
     ETXTBSY = 26,
     /// The file is too large.
     EFBIG = 27,
+    /// No room left.
+    ENOSPC = 28,
+    /// Read-only.
+    EROFS = 30,
+    /// Out of range.
+    ERANGE = 34,
     /// No such system call.
     ENOSYS = 38,
     /// The signature is damaged.

@@ -11,6 +11,8 @@ use crate::module::{EntryProblem, ModInfoProblem};
 #[cfg(feature = "versions")]
 use crate::module::{Unversioned, VersionsProblem};
 use crate::name::Name;
+#[cfg(feature = "parameters")]
+use crate::parameters::{ParameterError, ParameterProblem, Unset};
 use crate::platform::{AllocateError, Refusal};
 use crate::symbols::{ExportProblem, KsymtabError};
 use core::fmt;
@@ -110,6 +112,19 @@ pub enum LoadError {
     Exceptions(TableProblem),
     /// Its arguments could not be read from the calling process.
     Arguments(Errno),
+    /// Its table of parameters is not what it should be.
+    #[cfg(feature = "parameters")]
+    Parameters(ParameterProblem),
+    /// A parameter of it could not be set: of several the last.
+    #[cfg(feature = "parameters")]
+    Parameter {
+        /// The parameter.
+        parameter: Name,
+        /// What it was to be set to; empty if the parameter is named alone.
+        value: Name,
+        /// Why it could not be.
+        error: ParameterError,
+    },
     /// Its memory could not be protected.
     Protect,
     /// One who listens to what becomes of modules has rejected it
@@ -232,6 +247,10 @@ impl LoadError {
             Self::UnknownSymbols(_) => Errno::ENOENT,
             Self::Import { problem, .. } => problem.errno(),
             Self::Arguments(errno) => *errno,
+            #[cfg(feature = "parameters")]
+            Self::Parameters(_) => Errno::ENOEXEC,
+            #[cfg(feature = "parameters")]
+            Self::Parameter { error, .. } => error.errno(),
             #[cfg(feature = "notifiers")]
             Self::Notifier(errno) => *errno,
             Self::Init(EEXIST) => Errno::EBUSY,
@@ -330,6 +349,10 @@ impl fmt::Display for LoadError {
             #[cfg(feature = "exceptions")]
             Self::Exceptions(problem) => problem.fmt(f),
             Self::Arguments(errno) => write!(f, "cannot read its arguments: {errno}"),
+            #[cfg(feature = "parameters")]
+            Self::Parameters(problem) => problem.fmt(f),
+            #[cfg(feature = "parameters")]
+            Self::Parameter { parameter, value, error } => Unset(parameter, value, *error).fmt(f),
             Self::Protect => f.write_str("cannot protect its memory"),
             #[cfg(feature = "notifiers")]
             Self::Notifier(errno) => write!(f, "a notifier has rejected it: {errno}"),
@@ -467,6 +490,15 @@ impl From<TableProblem> for LoadError {
     #[inline(never)]
     fn from(problem: TableProblem) -> Self {
         Self::Exceptions(problem)
+    }
+}
+
+#[cfg(feature = "parameters")]
+impl From<ParameterProblem> for LoadError {
+    #[cold]
+    #[inline(never)]
+    fn from(problem: ParameterProblem) -> Self {
+        Self::Parameters(problem)
     }
 }
 

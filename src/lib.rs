@@ -45,6 +45,8 @@
 //!   reject one that is coming (`Loader::register_notifier`).
 //! - `exceptions`: where code of a module goes on after a fault that it expects, for a handler of faults
 //!   (`Loader::exception`); and the same search in the kernel's own table (the module `exceptions`).
+//! - `parameters`: the parameters of modules are set by the arguments of a load and by the kernel's boot line,
+//!   and can be read and set afterwards (the module `parameters`).
 //!
 //! # Example
 //!
@@ -219,6 +221,8 @@ pub mod module;
 mod name;
 #[cfg(feature = "notifiers")]
 pub mod notifiers;
+#[cfg(feature = "parameters")]
+pub mod parameters;
 pub mod platform;
 mod registry;
 pub mod symbols;

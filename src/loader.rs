@@ -28,6 +28,8 @@ use crate::module::{Identity, Statistics};
 use crate::name::ModuleName;
 #[cfg(feature = "notifiers")]
 use crate::notifiers::{Notifier, Notifiers, Registration};
+#[cfg(feature = "parameters")]
+use crate::parameters::Parameters;
 use crate::platform::{Event, Faulted, Level, Platform, Protected, WaitError, page_size};
 #[cfg(feature = "proc")]
 use crate::registry::Listing;
@@ -229,6 +231,8 @@ impl<P: Platform> Loader<P> {
         #[cfg(feature = "versions")]
         taints.set(Taints::FORCED_MODULE, imports.is_forced());
         let (uses, statistics) = imports.into_uses()?;
+        #[cfg(feature = "parameters")]
+        let parameters = Parameters::check(&self.platform, &image, &plan, &placed, &uses)?;
 
         // Before anybody finds it: exports are read where they are, which nobody may write any more.
         let Memory { core, init } =
@@ -243,6 +247,8 @@ impl<P: Platform> Loader<P> {
             last_load: AtomicU32::new(0),
             statistics: LinkStatistics { relocations, ..statistics },
             exports,
+            #[cfg(feature = "parameters")]
+            parameters,
             core,
             #[cfg(feature = "kallsyms")]
             kallsyms,
@@ -333,6 +339,12 @@ impl<P: Platform> Loader<P> {
         both.map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then))
     }
 
+    /// The modules.
+    #[cfg(feature = "parameters")]
+    pub(crate) fn registry(&self) -> &Registry<P> {
+        &self.registry
+    }
+
     /// The files that are being loaded.
     pub(crate) fn files(&self) -> &Files {
         &self.files
@@ -402,6 +414,10 @@ impl<P: Platform> Loader<P> {
             module.content().core.free_init(init);
             return Err(error);
         }
+        #[cfg(feature = "parameters")]
+        if let Err(error) = self.set_parameters(module, init.as_ref()) {
+            return Err(self.leave_unset(coming, reference, init, error));
+        }
         let status = match entry {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
             Some(entry) => match unsafe { self.platform.call_init(entry) } {
@@ -415,6 +431,12 @@ impl<P: Platform> Loader<P> {
             // As Linux: who asks at `Going` finds the references of others alone.
             drop(reference);
             self.tell(Event::Going, module);
+            #[cfg(feature = "parameters")]
+            if self.free_parameters(module).is_err() {
+                core::mem::forget(init);
+                coming.stay();
+                return Err(LoadError::Faulted);
+            }
             module.content().core.free_init(init);
             return Err(LoadError::Init(status));
         }
@@ -435,6 +457,28 @@ impl<P: Platform> Loader<P> {
         self.tell(Event::InitFreed, module);
         coming.stay();
         Ok(reference)
+    }
+
+    /// Ends the load of a module that has a parameter that could not be set.
+    #[cfg(feature = "parameters")]
+    #[cold]
+    #[inline(never)]
+    fn leave_unset(
+        &self,
+        coming: Listed<'_, P>,
+        reference: Reference<P>,
+        init: Option<Protected<P>>,
+        error: LoadError,
+    ) -> LoadError {
+        let module = coming.module();
+        if error == LoadError::Faulted || self.free_parameters(module).is_err() {
+            return self.leave_faulted(coming, reference, init);
+        }
+        module.count().fail();
+        drop(reference);
+        self.tell(Event::Going, module);
+        module.content().core.free_init(init);
+        error
     }
 
     /// Leaves a module whose init function has faulted as it is: what has begun there may be going on.
@@ -526,6 +570,11 @@ impl<P: Platform> Loader<P> {
             }
         }
         self.tell(Event::Going, module);
+        #[cfg(feature = "parameters")]
+        if self.free_parameters(module).is_err() {
+            going.stay();
+            return Err(UnloadError::Faulted);
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 #[cfg(not(loom))]
 pub(crate) use core::hint::spin_loop;
-#[cfg(all(not(loom), feature = "proc"))]
+#[cfg(all(not(loom), any(feature = "parameters", feature = "proc")))]
 pub(crate) use core::sync::atomic::AtomicUsize;
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU32, Ordering};

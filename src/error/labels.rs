@@ -9,6 +9,8 @@ use modlink::exceptions::TableProblem;
 use modlink::image::{Error as ImageError, HeaderProblem, SectionProblem, SymbolProblem};
 use modlink::link::{Error as LinkError, Part, Problem};
 use modlink::module::{EntryProblem, ModInfoProblem};
+#[cfg(feature = "parameters")]
+use modlink::parameters::ParameterProblem;
 use modlink::platform::AllocateError;
 use modlink::symbols::ExportProblem;
 use modlink::{ImportProblem, LoadError, UnloadError};
@@ -171,6 +173,24 @@ labels! { load_label, LOAD, LoadError:
     #[cfg(feature = "exceptions")]
     LoadError::Exceptions(TableProblem::Fixup { .. }) => "load: exceptions Fixup",
     LoadError::Arguments(_) => "load: Arguments",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Table(_)) => "load: parameters Table",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Repeated) => "load: parameters Repeated",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Name(_)) => "load: parameter Name",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Operations(_)) => "load: parameter Operations",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Function(_)) => "load: parameter Function",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Description(_)) => "load: parameter Description",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Element(_)) => "load: parameter Element",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameters(ParameterProblem::Variable(_)) => "load: parameter Variable",
+    #[cfg(feature = "parameters")]
+    LoadError::Parameter { .. } => "load: Parameter",
     LoadError::Protect => "load: Protect",
     #[cfg(feature = "notifiers")]
     LoadError::Notifier(_) => "load: Notifier",

@@ -215,11 +215,16 @@ const VERSIONS: KnownSections = if cfg!(feature = "versions") {
 /// Rejected in the table, and handled where a fault goes on as an exception table says.
 const EXCEPTIONS: KnownSections =
     if cfg!(feature = "exceptions") { KnownSections::of(["__ex_table"]) } else { KnownSections(0) };
-const HANDLED: KnownSections =
-    KnownSections(KnownSections::treated(Treatment::Handled).0 | VERSIONS.0 | EXCEPTIONS.0);
+/// Reported in the table, and handled where parameters are set.
+const PARAMETERS: KnownSections =
+    if cfg!(feature = "parameters") { KnownSections::of(["__param"]) } else { KnownSections(0) };
+const HANDLED: KnownSections = KnownSections(
+    KnownSections::treated(Treatment::Handled).0 | VERSIONS.0 | EXCEPTIONS.0 | PARAMETERS.0,
+);
 const HARMLESS: KnownSections =
     KnownSections(KnownSections::treated(Treatment::Harmless).0 & !VERSIONS.0);
-const REPORTED: KnownSections = KnownSections::treated(Treatment::Reported);
+const REPORTED: KnownSections =
+    KnownSections(KnownSections::treated(Treatment::Reported).0 & !PARAMETERS.0);
 
 impl KnownSections {
     /// Those of these names.

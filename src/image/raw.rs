@@ -68,12 +68,12 @@ impl<'a, A: Arch> Fields<'a, A> {
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         self.take().map(u8::from_ne_bytes)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn half(&mut self) -> Option<u16> {
+    pub fn half(&mut self) -> Option<u16> {
         let bytes = self.take()?;
         Some(match A::ORDER {
             ByteOrder::Little => u16::from_le_bytes(bytes),

@@ -12,13 +12,13 @@ use core::ops::Range;
 #[must_use = "dropping it frees the core part"]
 #[derive(Debug)]
 pub(crate) struct CoreMemory<M> {
-    pub(super) memory: M,
-    pub(super) size: u32,
-    pub(super) init_size: u32,
+    pub(crate) memory: M,
+    pub(crate) size: u32,
+    pub(crate) init_size: u32,
     /// The address of the init part, whether or not it is still there.
-    pub(super) init: u64,
+    pub(crate) init: u64,
     /// Whether both parts are one block, so that the init part stays.
-    pub(super) contiguous: bool,
+    pub(crate) contiguous: bool,
     init_is_freed: AtomicBool,
 }
 

@@ -65,6 +65,8 @@ pub use versions::{Unversioned, Versions, VersionsProblem};
 
 use crate::image::KnownSection;
 use crate::name::Name;
+#[cfg(feature = "parameters")]
+use crate::parameters::Parameters;
 use crate::platform::{Platform, Protected, ProtectedMemory};
 use crate::symbols::{ExportTables, Exports, Symbol};
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, Ordering};
@@ -124,6 +126,8 @@ pub(crate) struct Content<P: Platform> {
     /// None if it exports nothing.
     pub exports: Option<Box<Exports<P::Arch>>>,
     pub uses: Uses<P>,
+    #[cfg(feature = "parameters")]
+    pub parameters: Parameters,
     /// The highest number of a load that has used it.
     pub last_load: AtomicU32,
     pub core: CoreMemory<Protected<P>>,

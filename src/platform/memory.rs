@@ -12,6 +12,7 @@
 //! too, so that they neither wait nor allocate.
 
 use core::ops::{Range, RangeInclusive};
+use core::ptr::NonNull;
 
 /// Memory that holds a module, or its init part, while it is linked. Dropping it frees it.
 ///
@@ -76,6 +77,16 @@ pub unsafe trait ProtectedMemory: Send + Sync {
     /// [`Protection::ReadOnly`]; [`ReadOnlyPages`] can tell. An implementation makes the reference
     /// to these bytes alone: one to the whole memory is wrong even if it is cut at once.
     fn read_only(&self, range: Range<usize>) -> Option<&[u8]>;
+
+    /// A pointer to the bytes in `range`, from the start, if [`ModuleMemory::protect`] left all of their
+    /// pages [`Protection::ReadWrite`]. It is for volatile accesses, as the module's own are that runs
+    /// meanwhile: reads, and writes unless the pages have been [made
+    /// read-only](Self::make_read_only) since, which the loader knows. Asked for where parameters are set
+    /// and read (feature `parameters`), which none can be by default.
+    fn data(&self, range: Range<usize>) -> Option<NonNull<u8>> {
+        let _ = range;
+        None
+    }
 
     /// Makes pages that the module could write [`Protection::ReadOnly`], now that its init function
     /// has returned. `pages` are whole pages in bytes from the start.

@@ -30,7 +30,11 @@ use crate::module::Module;
 use crate::module::Unversioned;
 #[cfg(feature = "kallsyms")]
 use crate::module::{Kallsyms, Symbolized};
+#[cfg(feature = "parameters")]
+use crate::parameters::Operations;
 use crate::symbols::{KsymtabError, Symbol};
+#[cfg(feature = "parameters")]
+use core::ffi::{CStr, c_char};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -201,6 +205,93 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
         // SAFETY: the caller promises that it is such a function, which is at no null address.
         let init: extern "C" fn() -> i32 = unsafe { core::mem::transmute(entry) };
         Ok(init())
+    }
+
+    /// The kernel's boot line (Linux: `/proc/cmdline`), of which a word `module.parameter=value` sets a
+    /// parameter of the module of that name when it is loaded, before the arguments of the load do. By
+    /// default there is none. Asked once a load, with no lock held.
+    #[cfg(feature = "parameters")]
+    fn boot_line(&self) -> &[u8] {
+        b""
+    }
+
+    /// The operations of a type of parameters that is the kernel's own, by the address of what it exports as
+    /// its `struct kernel_param_ops`; `None` if there is no such type. By default there is none but Linux's,
+    /// which are known by the names of what the kernel exports (`param_ops_int`). Asked by a load, with no
+    /// lock held, and when a parameter of that type is set or read.
+    #[cfg(feature = "parameters")]
+    fn parameter_type(&self, operations: u64) -> Option<Operations> {
+        let _ = operations;
+        None
+    }
+
+    /// Calls a function `int f(const char *value, const struct kernel_param *parameter)` of a module, or of
+    /// the kernel if the module says so, that sets a parameter: by default as
+    /// [`call_init`](Platform::call_init) does. Without a value, that is a null pointer.
+    ///
+    /// # Errors
+    /// [`Faulted`].
+    ///
+    /// # Safety
+    /// `function` is the address of such a function, and `parameter` that of such a structure.
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_set(
+        &self,
+        function: u64,
+        value: Option<&CStr>,
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        let function = core::ptr::with_exposed_provenance::<()>(function as usize);
+        let value = value.map_or(core::ptr::null(), CStr::as_ptr);
+        let parameter = core::ptr::with_exposed_provenance::<u8>(parameter as usize);
+        // SAFETY: the caller promises that it is such a function, which is at no null address.
+        let set: extern "C" fn(*const c_char, *const u8) -> i32 =
+            unsafe { core::mem::transmute(function) };
+        Ok(set(value, parameter))
+    }
+
+    /// Calls a function `int f(char *buffer, const struct kernel_param *parameter)`, as
+    /// [`call_parameter_set`](Platform::call_parameter_set) does, that writes the text of a parameter to
+    /// `buffer`, which has [`TEXT_BUFFER`](crate::parameters::TEXT_BUFFER) bytes; it returns how many they
+    /// are.
+    ///
+    /// # Errors
+    /// [`Faulted`].
+    ///
+    /// # Safety
+    /// As for [`call_parameter_set`](Platform::call_parameter_set).
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_get(
+        &self,
+        function: u64,
+        buffer: &mut [u8],
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        let function = core::ptr::with_exposed_provenance::<()>(function as usize);
+        let parameter = core::ptr::with_exposed_provenance::<u8>(parameter as usize);
+        // SAFETY: as above.
+        let get: extern "C" fn(*mut u8, *const u8) -> i32 =
+            unsafe { core::mem::transmute(function) };
+        Ok(get(buffer.as_mut_ptr(), parameter))
+    }
+
+    /// Calls a function `void f(void *argument)`, as [`call_parameter_set`](Platform::call_parameter_set)
+    /// does, that frees what a module has for a parameter: after the exit function, or when the load has
+    /// failed.
+    ///
+    /// # Errors
+    /// [`Faulted`].
+    ///
+    /// # Safety
+    /// As for [`call_parameter_set`](Platform::call_parameter_set).
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_free(&self, function: u64, argument: u64) -> Result<(), Faulted> {
+        let function = core::ptr::with_exposed_provenance::<()>(function as usize);
+        let argument = core::ptr::with_exposed_provenance_mut::<u8>(argument as usize);
+        // SAFETY: as above.
+        let free: extern "C" fn(*mut u8) = unsafe { core::mem::transmute(function) };
+        free(argument);
+        Ok(())
     }
 
     /// Calls a function `void f(void)` of a module, its exit function, by default as

@@ -92,7 +92,7 @@ impl<P: Platform> Registry<P> {
 
     /// What `look` makes of the module in whose memory an address lies. For any context in which `look`
     /// can be called.
-    #[cfg(any(feature = "exceptions", feature = "kallsyms"))]
+    #[cfg(any(feature = "exceptions", feature = "kallsyms", feature = "parameters"))]
     pub fn module_at<T>(&self, address: u64, look: impl FnOnce(&Module<P>) -> T) -> Option<T> {
         let pin = self.modules.pin();
         let (module, _) = pin.get()?.locate(address)?;

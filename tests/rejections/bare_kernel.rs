@@ -11,6 +11,7 @@ use modlink::symbols::{KsymtabError, Symbol};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex};
 
 /// The bytes of one piece of memory.
@@ -23,6 +24,9 @@ const PIECES: u64 = 4;
 pub struct BareKernel<A> {
     on: Architecture,
     imports: &'static [String],
+    /// What else it exports.
+    #[cfg(feature = "parameters")]
+    more: &'static [&'static str],
     free: Pool,
     arch: PhantomData<A>,
 }
@@ -31,6 +35,7 @@ type Pool = Arc<Mutex<Vec<Piece>>>;
 
 struct Piece {
     address: u64,
+    gives_data: bool,
     bytes: Box<[u8]>,
 }
 
@@ -45,14 +50,32 @@ pub struct Memory {
 }
 
 impl<A: Arch> BareKernel<A> {
+    /// The same kernel exporting these too, with access to the data of modules or without it.
+    #[cfg(feature = "parameters")]
+    pub fn exporting(on: Architecture, more: &[&'static str], gives_data: bool) -> Self {
+        let kernel = Self { more: more.to_vec().leak(), ..Self::new(on) };
+        for piece in &mut *kernel.free.lock().unwrap() {
+            piece.gives_data = gives_data;
+        }
+        kernel
+    }
+
     /// A kernel that exports what the real module needs.
     pub fn new(on: Architecture) -> Self {
         let piece = |number| Piece {
             address: on.core() + number * PIECE,
             bytes: vec![0; PIECE as usize].into_boxed_slice(),
+            gives_data: false,
         };
         let free = Arc::new(Mutex::new((0..PIECES).map(piece).collect()));
-        Self { on, imports: on.imports(), free, arch: PhantomData }
+        Self {
+            on,
+            imports: on.imports(),
+            #[cfg(feature = "parameters")]
+            more: &[],
+            free,
+            arch: PhantomData,
+        }
     }
 
     /// How many pieces of memory modules have.
@@ -78,8 +101,13 @@ unsafe impl<A: Arch> Platform for BareKernel<A> {
         Ok(Memory { piece: Some(piece), size, read_only, home })
     }
 
-    fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
-        let name = self.imports.iter().find(|import| import.as_bytes() == name);
+    fn symbol(&self, wanted: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
+        let name = self.imports.iter().find(|import| import.as_bytes() == wanted);
+        #[cfg(feature = "parameters")]
+        if let Some(index) = self.more.iter().position(|more| more.as_bytes() == wanted) {
+            let address = self.on.kernel() + 0x100 + index as u64;
+            return Ok(Some(Symbol::new(self.more[index].as_bytes(), address)));
+        }
         let address = self.on.kernel();
         Ok(name.map(|name| Symbol::new(name.as_bytes(), address)))
     }
@@ -135,6 +163,13 @@ unsafe impl ProtectedMemory for Memory {
 
     fn read_only(&self, range: Range<usize>) -> Option<&[u8]> {
         if self.read_only.contain(&range) { self.piece().bytes.get(range) } else { None }
+    }
+
+    fn data(&self, range: Range<usize>) -> Option<NonNull<u8>> {
+        let piece = self.piece();
+        let bytes = piece.gives_data.then(|| piece.bytes.get(range)).flatten()?;
+        // Nobody else looks at the bytes that a test writes so.
+        NonNull::new(bytes.as_ptr().cast_mut())
     }
 
     fn make_read_only(&self, _pages: Range<usize>) -> Result<(), ProtectError> {

@@ -52,7 +52,7 @@ fn compile(on: Architecture, language: &str, source: &str) -> Vec<u8> {
 }
 
 /// The same with more options.
-fn compile_with(on: Architecture, more: &[&str], language: &str, source: &str) -> Vec<u8> {
+pub fn compile_with(on: Architecture, more: &[&str], language: &str, source: &str) -> Vec<u8> {
     let (compiler, options) = match on {
         Architecture::X86_64 => ("gcc", &["-mcmodel=kernel", "-mno-red-zone"][..]),
         Architecture::I386 => ("i686-linux-gnu-gcc", &[][..]),

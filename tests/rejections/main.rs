@@ -20,6 +20,8 @@ mod link;
 mod messages;
 mod modinfo;
 mod out_of_memory;
+#[cfg(feature = "parameters")]
+mod parameters;
 mod real;
 mod relocations;
 mod sections;

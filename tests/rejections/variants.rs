@@ -45,6 +45,8 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
     #[cfg(feature = "exceptions")]
     produced.extend(crate::exceptions::errors(on).iter().map(load_label));
     produced.extend(out_of_memory::errors(on).iter().map(load_label));
+    #[cfg(feature = "parameters")]
+    produced.extend(crate::parameters::errors(on).iter().map(load_label));
     produced.extend([Part::Core, Part::Init].map(|part| link_label(&LinkError::Block(part))));
     produced
 }

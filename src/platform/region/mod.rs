@@ -178,8 +178,8 @@ impl<F> Mapped<F> {
         Self { written: start, seen: start, frames }
     }
 
-    /// Memory that is written at `written` until it is protected, and read at `seen` once it is
-    /// [`Protection::ReadOnly`]: both are the first byte, and may have other addresses than those
+    /// Memory that is written at `written` until it is protected, and at `seen` read once it is
+    /// [`Protection::ReadOnly`], and read and written where it stays [`Protection::ReadWrite`]: both are the first byte, and may have other addresses than those
     /// at which the module sees it.
     pub const fn through(written: NonNull<u8>, seen: NonNull<u8>, frames: F) -> Self {
         Self { written, seen, frames }
@@ -376,6 +376,14 @@ unsafe impl<P: Pages> ProtectedMemory for Protected<'_, P> {
             let start = self.block.seen.as_ptr().add(range.start);
             Some(slice::from_raw_parts(start, range.len()))
         }
+    }
+
+    fn data(&self, range: Range<usize>) -> Option<NonNull<u8>> {
+        if range.start > range.end || range.end > self.block.len() {
+            return None;
+        }
+        // SAFETY: it is within the block, which is mapped there until it is dropped.
+        Some(unsafe { self.block.seen.add(range.start) })
     }
 
     fn make_read_only(&self, pages: Range<usize>) -> Result<(), ProtectError> {

@@ -4,6 +4,8 @@ use crate::context::needs_a_thread;
 use crate::failures::{Failures, Operation};
 use crate::files::{File, FileKind, Files};
 use crate::memory::{HostMemory, Memory, NotAllowed};
+#[cfg(feature = "parameters")]
+use crate::parameters::ParameterCall;
 use crate::snapshot::{ModuleRow, Snapshot};
 use crate::trace::Step;
 use crate::user::User;
@@ -71,6 +73,8 @@ pub struct HostKernel<A: Arch> {
     /// The calls that fault.
     faults: Mutex<Vec<Step>>,
     watchers: Mutex<Vec<Watcher<A>>>,
+    #[cfg(feature = "parameters")]
+    parameters: crate::parameters::Parameters,
     arch: PhantomData<A>,
 }
 
@@ -135,6 +139,8 @@ impl<A: Arch> HostKernel<A> {
             queue: Queue::default(),
             faults: Mutex::default(),
             watchers: Mutex::default(),
+            #[cfg(feature = "parameters")]
+            parameters: crate::parameters::Parameters::default(),
             arch: PhantomData,
         }
     }
@@ -203,6 +209,41 @@ impl<A: Arch> HostKernel<A> {
     pub fn never_force(mut self) -> Self {
         self.versions.never_forces = true;
         self
+    }
+
+    /// The same kernel, started with this boot line.
+    #[cfg(feature = "parameters")]
+    pub fn with_boot_line(mut self, line: &str) -> Self {
+        self.parameters.boot_line = line.into();
+        self
+    }
+
+    /// The same kernel, which exports under that name the operations of a type of its own.
+    #[cfg(feature = "parameters")]
+    pub fn with_parameter_type(
+        mut self,
+        name: &str,
+        operations: modlink::parameters::Operations,
+    ) -> Self {
+        self = self.export(name);
+        self.parameters.types.insert(self.address_of(name), operations);
+        self
+    }
+
+    /// When a function is called that sets a parameter, `set` runs instead; without it, the value is kept as
+    /// what a function that shows the parameter writes.
+    #[cfg(feature = "parameters")]
+    pub fn on_parameter(
+        &self,
+        set: impl Fn(&ParameterCall) -> Result<i32, Faulted> + Send + Sync + 'static,
+    ) {
+        self.parameters.set_by(set);
+    }
+
+    /// The functions that have been called to set, show and free parameters since the last call of this.
+    #[cfg(feature = "parameters")]
+    pub fn take_parameter_calls(&self) -> Vec<ParameterCall> {
+        self.parameters.take_calls()
     }
 
     /// The same kernel, which lets modules lie at other addresses than the architecture does. Room
@@ -531,6 +572,14 @@ impl<A: Arch> HostKernel<A> {
         }
     }
 
+    /// It is the kernel's, or where a module's code can run.
+    #[cfg(feature = "parameters")]
+    fn can_run(&self, function: u64) {
+        let runs = self.kernel.contains(&function)
+            || self.protection(function) == Some(Protection::Execute);
+        assert!(runs, "{function:#x} is called and cannot run");
+    }
+
     fn remember(&self, module: &Module<Self>) {
         let name = text(module.name());
         let mut ranges = self.ranges.lock().unwrap();
@@ -656,6 +705,50 @@ unsafe impl<A: Arch> Platform for HostKernel<A> {
     fn force_load(&self, _: modlink::module::Unversioned) -> bool {
         needs_a_thread("force_load");
         !self.versions.never_forces
+    }
+
+    #[cfg(feature = "parameters")]
+    fn boot_line(&self) -> &[u8] {
+        needs_a_thread("boot_line");
+        self.parameters.boot_line.as_bytes()
+    }
+
+    #[cfg(feature = "parameters")]
+    fn parameter_type(&self, operations: u64) -> Option<modlink::parameters::Operations> {
+        needs_a_thread("parameter_type");
+        self.parameters.types.get(&operations).copied()
+    }
+
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_set(
+        &self,
+        function: u64,
+        value: Option<&std::ffi::CStr>,
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        needs_a_thread("call_parameter_set");
+        self.can_run(function);
+        let value = value.map(|value| value.to_string_lossy().into_owned());
+        self.parameters.call_set(function, value, parameter)
+    }
+
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_get(
+        &self,
+        function: u64,
+        buffer: &mut [u8],
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        needs_a_thread("call_parameter_get");
+        self.can_run(function);
+        self.parameters.call_get(function, buffer, parameter)
+    }
+
+    #[cfg(feature = "parameters")]
+    unsafe fn call_parameter_free(&self, function: u64, argument: u64) -> Result<(), Faulted> {
+        needs_a_thread("call_parameter_free");
+        self.can_run(function);
+        self.parameters.call_free(function, argument)
     }
 
     fn section(&self, name: &str) -> Provision {

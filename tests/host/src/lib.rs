@@ -33,6 +33,8 @@ mod guarded;
 mod kernel;
 mod memory;
 mod module_file;
+#[cfg(feature = "parameters")]
+mod parameters;
 mod snapshot;
 pub mod sparse;
 pub mod stack;
@@ -50,6 +52,8 @@ pub use gate::Gate;
 pub use kernel::{HostKernel, HostLoader, OUT_OF_REACH};
 pub use memory::{HostMemory, HostProtected, NotAllowed};
 pub use module_file::{FUNCTION, ModuleFile, Seen, address_in};
+#[cfg(feature = "parameters")]
+pub use parameters::ParameterCall;
 pub use snapshot::{BlockRow, ModuleRow, Snapshot};
 pub use trace::Step;
 pub use trial::Trial;

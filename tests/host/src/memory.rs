@@ -12,6 +12,7 @@ use modlink::platform::{
 };
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex};
 
 /// What new memory holds, so that bytes which the loader forgets to clear are seen.
@@ -304,6 +305,29 @@ unsafe impl ProtectedMemory for HostProtected {
         // SAFETY: `UnsafeCell<u8>` has the layout of `u8`, and nobody writes these bytes: their
         // pages are read-only and stay so. Those around them are cells, of which this slice has none.
         Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) })
+    }
+
+    fn data(&self, range: Range<usize>) -> Option<NonNull<u8>> {
+        if range.start > range.end || range.end > self.held.block.bytes.len() {
+            return None;
+        }
+        let pages = self.held.block.pages.lock().unwrap();
+        let is_data = |index: usize, page: &Page| match page {
+            Page::Protected(Protection::ReadWrite) => true,
+            // Since the init function has returned.
+            Page::Protected(Protection::ReadOnly) => {
+                let start = index * PAGE as usize;
+                !self.read_only.contain(&(start..start + 1))
+            }
+            Page::Fresh | Page::Protected(Protection::Execute) => false,
+        };
+        for (index, page) in pages.iter().enumerate().skip(range.start / PAGE as usize) {
+            if index * PAGE as usize >= range.end {
+                break;
+            }
+            assert!(is_data(index, page), "{range:x?}: page {index} is {page:?} and no data");
+        }
+        NonNull::new(self.held.block.bytes[range].as_ptr() as *mut u8)
     }
 
     fn make_read_only(&self, pages: Range<usize>) -> Result<(), ProtectError> {

@@ -104,6 +104,14 @@ unsafe impl ProtectedMemory for SparseMemory {
         })
     }
 
+    fn data(&self, range: Range<usize>) -> Option<NonNull<u8>> {
+        if range.start > range.end || range.end > self.layout.size() {
+            return None;
+        }
+        // SAFETY: these bytes were allocated.
+        Some(unsafe { self.bytes.add(range.start) })
+    }
+
     fn make_read_only(&self, _: Range<usize>) -> Result<(), ProtectError> {
         Ok(())
     }
