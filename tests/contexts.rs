@@ -80,6 +80,8 @@ fn public() -> Vec<String> {
         include_str!("../src/loader/kallsyms.rs"),
         include_str!("../src/notifiers.rs"),
         include_str!("../src/exceptions.rs"),
+        include_str!("../src/parameters/load.rs"),
+        include_str!("../src/parameters/mod.rs"),
         include_str!("../src/module/mod.rs"),
         include_str!("../src/module/references.rs"),
         include_str!("../src/symbols/builtin.rs"),

@@ -927,3 +927,85 @@ fn each_parameter_of_modules_built_for_m68k_is_set_read_back_and_refused_once() 
     let tally = each_module_of_the_corpus::<modlink::arch::M68k>();
     assert!(tally.modules >= 2, "{tally:?}");
 }
+
+/// Files of parameters below /sys/module.
+#[cfg(feature = "proc")]
+mod files {
+    use super::*;
+    use modlink::text::Addresses;
+    use modlink::text::sys::{Error, Kind, Path};
+
+    fn file<A: Arch>(loader: &HostLoader<A>, path: &str) -> Result<String, Error> {
+        let mut text = String::new();
+        let path = Path::parse(path.as_bytes()).ok_or(Error::NotFound)?;
+        path.write(loader, Addresses::Shown, &mut text)?;
+        Ok(text)
+    }
+
+    fn write<A: Arch>(loader: &HostLoader<A>, path: &str, text: &[u8]) -> Result<(), Error> {
+        Path::parse(path.as_bytes()).ok_or(Error::NotFound)?.store(loader, text)
+    }
+
+    fn list<A: Arch>(loader: &HostLoader<A>, path: &str) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        let path = Path::parse(path.as_bytes()).ok_or(Error::NotFound)?;
+        path.list(loader, &mut |_, name| found.push(String::from_utf8_lossy(name).into_owned()))?;
+        found.sort();
+        Ok(found)
+    }
+
+    on_every_architecture! {
+        fn each_parameter_with_permissions_has_a_file<A>() {
+            let loader = boot::<A>();
+            let module = load(&loader, "");
+            assert!(list(&loader, "parameters").unwrap().contains(&"parameters".into()));
+            let names = list(&loader, "parameters/parameters").unwrap();
+            assert_eq!(names.len(), 23, "{names:?}");
+            let hidden = ["hidden", "for_init"].map(String::from);
+            assert!(hidden.iter().all(|name| !names.contains(name)));
+            for name in &names {
+                let path = format!("parameters/parameters/{name}");
+                let kind = Path::parse(path.as_bytes()).unwrap().kind(&loader);
+                assert_eq!(kind, Ok(Kind::File));
+                let text = file(&loader, &path);
+                assert_eq!(text, Ok(read(&loader, &module, name).unwrap() + "\n"), "{name}");
+                assert_eq!(list(&loader, &path), Err(Error::NotDirectory));
+            }
+            for path in ["hidden", "none", "int-", "", "int_/x"] {
+                let path = format!("parameters/parameters/{path}");
+                assert_eq!(file(&loader, &path), Err(Error::NotFound), "{path}");
+                assert_eq!(write(&loader, &path, b"1"), Err(Error::NotFound), "{path}");
+            }
+            assert_eq!(file(&loader, "parameters/parameters"), Err(Error::IsDirectory));
+            assert_eq!(write(&loader, "parameters/parameters", b""), Err(Error::IsDirectory));
+            drop(module);
+            loader.unload(b"parameters", false).unwrap();
+            assert_eq!(list(&loader, "parameters/parameters"), Err(Error::NotFound));
+            // A module without any has no folder.
+            loader.load(&modlink_host::ModuleFile::<A>::new("bare").build()).unwrap();
+            assert_eq!(list(&loader, "bare/parameters"), Err(Error::NotFound));
+            assert!(!list(&loader, "bare").unwrap().contains(&"parameters".into()));
+        }
+
+        fn a_file_can_be_written_if_its_permissions_allow_it<A>() {
+            let loader = boot::<A>();
+            let _module = load(&loader, "");
+            let at = |name: &str| format!("parameters/parameters/{name}");
+            assert_eq!(write(&loader, &at("int_"), b"-77\n"), Ok(()));
+            assert_eq!(file(&loader, &at("int_")).as_deref(), Ok("-77\n"));
+            assert_eq!(write(&loader, &at("charp"), b"a line\n"), Ok(()));
+            assert_eq!(file(&loader, &at("charp")).as_deref(), Ok("a line\n"));
+            assert_eq!(write(&loader, &at("charp"), b"\xff\xc3\xa4"), Ok(()));
+            assert_eq!(file(&loader, &at("charp")).as_deref(), Ok("\\xff\u{e4}\n"));
+            let wrong = Error::Parameter(ParameterError::Invalid);
+            assert_eq!(write(&loader, &at("int_"), b"x"), Err(wrong));
+            assert_eq!(wrong.errno(), Errno::EINVAL);
+            let denied = Error::Parameter(ParameterError::Permission);
+            assert_eq!(write(&loader, &at("charps"), b"x"), Err(denied));
+            assert_eq!(write(&loader, "parameters/taint", b"x"), Err(denied));
+            assert_eq!(denied.errno(), Errno::EACCES);
+            assert_eq!(write(&loader, &at("ints"), b"3,2,1\n"), Ok(()));
+            assert_eq!(file(&loader, &at("ints")).as_deref(), Ok("3,2,1\n"));
+        }
+    }
+}

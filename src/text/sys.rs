@@ -3,8 +3,9 @@
 //! In each are `coresize`, `initsize`, `initstate`, `refcnt`, `taint`, `version` and `srcversion` if the
 //! module has these, the folder `holders` with a link to each module that uses it, and the folder
 //! `sections` with a file for each [section](crate::Module::sections) that it keeps account of, which
-//! has its address ([`Platform::keep_all_sections`]). Linux has
-//! `parameters`, `notes`, `drivers` and `uevent` too, and folders of what is built in.
+//! has its address ([`Platform::keep_all_sections`]). With the feature `parameters` the folder `parameters`,
+//! if there are any, has a file for each that has permissions, which can be read and [written](Path::store).
+//! Linux has `notes`, `drivers` and `uevent` too, and folders of what is built in.
 //!
 //! As in Linux, a slash in a module's name is an exclamation mark here. A name that no file can have
 //! is not here: `.` and `..`, and what of a section's is empty or has a slash or a NUL.
@@ -14,12 +15,18 @@ use crate::errno::Errno;
 use crate::loader::Loader;
 use crate::module::{Module, State};
 use crate::name::ModuleName;
+#[cfg(feature = "parameters")]
+use crate::parameters::{Parameter, ParameterError};
 use crate::platform::Platform;
 use crate::registry::Listing;
 use core::fmt::{self, Write};
 
+#[cfg(feature = "parameters")]
+mod parameters;
+
 /// What a path may lead to: from a name alone it is not known that there is such a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Path<'p> {
     /// `/sys/module` itself.
     Root,
@@ -35,6 +42,12 @@ pub enum Path<'p> {
     Sections(&'p [u8]),
     /// The file of one of those.
     Section(&'p [u8], &'p [u8]),
+    /// The folder of its parameters.
+    #[cfg(feature = "parameters")]
+    Parameters(&'p [u8]),
+    /// The file of one of those.
+    #[cfg(feature = "parameters")]
+    Parameter(&'p [u8], &'p [u8]),
 }
 
 /// A file in a module's folder.
@@ -80,6 +93,9 @@ pub enum Error {
     NotDirectory,
     /// `out` failed.
     Write,
+    /// The parameter cannot be read, or set so.
+    #[cfg(feature = "parameters")]
+    Parameter(ParameterError),
 }
 
 impl Error {
@@ -90,6 +106,8 @@ impl Error {
             Self::IsDirectory => Errno::EISDIR,
             Self::NotDirectory => Errno::ENOTDIR,
             Self::Write => Errno::EIO,
+            #[cfg(feature = "parameters")]
+            Self::Parameter(error) => error.errno(),
         }
     }
 }
@@ -110,6 +128,8 @@ impl From<fmt::Error> for Error {
 
 const HOLDERS: &[u8] = b"holders";
 const SECTIONS: &[u8] = b"sections";
+#[cfg(feature = "parameters")]
+const PARAMETERS: &[u8] = b"parameters";
 
 impl Attribute {
     /// All of them, by name.
@@ -177,6 +197,10 @@ impl<'p> Path<'p> {
             (HOLDERS, Some(user)) => Self::Holder(module, user),
             (SECTIONS, None) => Self::Sections(module),
             (SECTIONS, Some(section)) => Self::Section(module, section),
+            #[cfg(feature = "parameters")]
+            (PARAMETERS, None) => Self::Parameters(module),
+            #[cfg(feature = "parameters")]
+            (PARAMETERS, Some(parameter)) => Self::Parameter(module, parameter),
             (name, None) => {
                 let named = |one: &Attribute| one.name().as_bytes() == name;
                 Self::Attribute(module, Attribute::ALL.into_iter().find(named)?)
@@ -208,6 +232,14 @@ impl<'p> Path<'p> {
                     && listing.users(find(listing, name)?).any(|one| is_called(one, user)),
                 Kind::Link,
             ),
+            #[cfg(feature = "parameters")]
+            Self::Parameters(name) => {
+                there(files(find(listing, name)?).next().is_some(), Kind::Directory)
+            }
+            #[cfg(feature = "parameters")]
+            Self::Parameter(name, parameter) => {
+                there(files(find(listing, name)?).any(|one| one.name == parameter), Kind::File)
+            }
             Self::Section(name, section) => there(
                 is_name(section) && find(listing, name)?.section(section).is_some(),
                 Kind::File,
@@ -249,6 +281,10 @@ impl<'p> Path<'p> {
                     }
                 }
                 visit(Kind::Directory, HOLDERS);
+                #[cfg(feature = "parameters")]
+                if files(module).next().is_some() {
+                    visit(Kind::Directory, PARAMETERS);
+                }
                 visit(Kind::Directory, SECTIONS);
             }
             Self::Holders(name) => {
@@ -260,6 +296,15 @@ impl<'p> Path<'p> {
             Self::Sections(name) => {
                 let sections = module(name)?.sections().map(|section| section.name);
                 sections.filter(|name| is_name(name)).for_each(|name| visit(Kind::File, name));
+            }
+            #[cfg(feature = "parameters")]
+            Self::Parameters(name) => {
+                files(module(name)?).for_each(|parameter| visit(Kind::File, parameter.name));
+            }
+            #[cfg(feature = "parameters")]
+            Self::Parameter(..) => {
+                self.kind_in(listing).ok_or(Error::NotFound)?;
+                return Err(Error::NotDirectory);
             }
             Self::Attribute(..) | Self::Holder(..) | Self::Section(..) => {
                 self.kind_in(listing).ok_or(Error::NotFound)?;
@@ -280,6 +325,10 @@ impl<'p> Path<'p> {
         addresses: Addresses,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
+        #[cfg(feature = "parameters")]
+        if let Self::Parameter(module, name) = self {
+            return parameters::read(loader, module, name, out);
+        }
         loader.listing(|listing| {
             if self.kind_in(&listing).ok_or(Error::NotFound)? == Kind::Directory {
                 return Err(Error::IsDirectory);
@@ -296,10 +345,18 @@ impl<'p> Path<'p> {
                     writeln!(out, "{}", Address::<P>::new(section.address, addresses))?;
                 }
                 Self::Root | Self::Module(_) | Self::Holders(_) | Self::Sections(_) => {}
+                #[cfg(feature = "parameters")]
+                Self::Parameters(_) | Self::Parameter(..) => {}
             }
             Ok(())
         })
     }
+}
+
+/// The parameters of a module that have files: of several with one name the first.
+#[cfg(feature = "parameters")]
+fn files<P: Platform>(module: &Module<P>) -> impl Iterator<Item = Parameter<'_>> {
+    module.parameters().filter(|one| one.permissions != 0 && is_name(one.name))
 }
 
 /// What stands before the first slash, and what after it.

@@ -46,14 +46,14 @@ const CASES: &[Case] = &[
     (
         "static char name[] = \"name\"; static int v;
          static const struct kernel_param p __attribute__((section(\"__param\"), used)) = {
-             .name = name, .ops = &param_ops_int, { .argument = &v } };",
+             .name = name, .ops = &param_ops_int, .argument = &v };",
         |_| ParameterProblem::Name(0),
         "parameter 0 has no name in the module's constants",
     ),
     (
         "static const char name[300] = { [0 ... 255] = 'n' }; static int v;
          static const struct kernel_param p __attribute__((section(\"__param\"), used)) = {
-             .name = name, .ops = &param_ops_int, { .argument = &v } };",
+             .name = name, .ops = &param_ops_int, .argument = &v };",
         |_| ParameterProblem::Name(0),
         "parameter 0 has no name in the module's constants",
     ),
@@ -272,7 +272,7 @@ fn every_allocation_for_a_string_may_fail_and_the_old_one_stays() {
         assert!(text.starts_with(if nth == 0 { "old," } else { "" }), "{text}");
         if !has_failed {
             assert_eq!((result, text), (Ok(()), all));
-            assert!(nth > 64, "{nth}");
+            assert!(nth >= 64, "{nth}");
             break;
         }
         assert_eq!(result, Err(ParameterError::OutOfMemory));

@@ -4,6 +4,7 @@ pub mod dense;
 mod elf;
 mod load;
 mod mutate;
+pub mod parameters;
 pub mod seeds;
 mod work;
 

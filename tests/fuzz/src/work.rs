@@ -8,6 +8,7 @@
 //! with each before it are 45 blocks a byte.
 
 use modlink_host::work;
+pub use modlink_host::work::done;
 use std::sync::Once;
 
 /// Basic blocks that any input may take, four times as many as the smallest modules.
@@ -32,6 +33,14 @@ pub fn bounded<T>(bytes: usize, run: impl FnOnce() -> T) -> T {
 /// # Panics
 /// If it was more than such an input may be, or nothing is counted.
 pub fn check(bytes: usize, blocks: u64) {
+    check_against(bytes, blocks, PER_BYTE, CONSTANT);
+}
+
+/// As [`check`], against another bound.
+///
+/// # Panics
+/// As [`check`].
+pub fn check_against(bytes: usize, blocks: u64, per_byte: u64, constant: u64) {
     if !work::CAN_BE_COUNTED {
         static SAID: Once = Once::new();
         SAID.call_once(|| eprintln!("nobody counts the work of an input on this machine"));
@@ -41,6 +50,6 @@ pub fn check(bytes: usize, blocks: u64) {
         work::done() > 0,
         "nothing is counted: tests/fuzz/run compiles the targets so that it is"
     );
-    let most = CONSTANT + PER_BYTE * bytes as u64;
+    let most = constant + per_byte * bytes as u64;
     assert!(blocks <= most, "{bytes} bytes take {blocks} basic blocks, {most} at most");
 }

@@ -1,12 +1,22 @@
 //! `seeds FOLDER`: writes the files to start from into a folder for each target.
 
 use modlink::arch::{Arch, I386, M68k, X86_64};
-use modlink_fuzz::{dense, seeds};
+use modlink_fuzz::{dense, parameters, seeds};
 use object::{Object, ObjectSection};
 use std::path::Path;
 use std::{fs, io};
 
 type Files = Vec<Vec<u8>>;
+
+/// Lines of parameters.
+const LINES: [&str; 6] = [
+    "index=1,2 id=\"a b\",c enable=y,n model=emu10k1",
+    "\"id=a b\" fake_buffer=off -- rest",
+    "pcm_devs=0x10,010,+3 pcm_substreams=-1",
+    "dyndbg=+p async_probe unknown=1 hrtimer",
+    "mixer_volume_level_min=-2147483648 mixer_volume_level_max=2147483648",
+    "index=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33",
+];
 
 fn main() -> io::Result<()> {
     let folder = std::env::args_os().nth(1).ok_or_else(|| io::Error::other("seeds FOLDER"))?;
@@ -29,6 +39,13 @@ fn main() -> io::Result<()> {
         [table, turned].map(|table| [&0xffff_ffff_c000_0000_u64.to_le_bytes()[..], &table].concat())
     });
     write(&folder.join("ex_table"), &tables.collect::<Vec<_>>())?;
+    let of_parameters = [
+        [&[0][..], &parameters::seed::<X86_64>()].concat(),
+        [&[1][..], &parameters::seed::<I386>()].concat(),
+        [&[2][..], &parameters::seed::<M68k>()].concat(),
+    ];
+    write(&folder.join("param_table"), &of_parameters)?;
+    write(&folder.join("parameters"), &LINES.map(|line| line.as_bytes().to_vec()))?;
     // Structured numbers: libFuzzer finds them by itself.
     write(&folder.join("syscalls"), &[vec![0; 64], vec![0x55; 256]])
 }
