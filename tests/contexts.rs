@@ -110,7 +110,7 @@ fn public() -> Vec<String> {
 #[test]
 fn the_table_of_contexts_has_each_function_of_the_loader_once() {
     let listed = listed();
-    let internal = ["Content::", "Entries::", "Extra::", "Notifiers::"];
+    let internal = ["Content::", "Entries::", "Extra::", "Notifiers::", "Parameters::"];
     let is_internal = |name: &&str| internal.iter().any(|of| name.starts_with(of));
     let public = public();
     assert!(public.len() > 35, "{public:?}");
@@ -355,7 +355,7 @@ fn used<A: Arch>(loader: &HostLoader<A>) -> Reference<HostKernel<A>> {
 
 /// What the table has of features that this is compiled without.
 fn absent() -> Vec<&'static str> {
-    let of_features: [(bool, &[&str]); 4] = [
+    let of_features: [(bool, &[&str]); 5] = [
         (
             cfg!(feature = "exceptions"),
             &[
@@ -380,6 +380,7 @@ fn absent() -> Vec<&'static str> {
                 "Symbolized::offset",
             ],
         ),
+        (cfg!(feature = "parameters"), &["Module::parameters", "Module::parameter"]),
         (cfg!(feature = "versions"), &["Module::is_forced"]),
         (
             cfg!(feature = "proc"),
@@ -446,6 +447,11 @@ on_every_architecture! {
                 assert_eq!(call!(called, Module::license(&again)), Some(&b"GPL"[..]));
                 assert_eq!(call!(called, Module::imported_namespaces(&again)).count(), 0);
                 assert_eq!(call!(called, Loader::counters(loader)).loads, 2);
+            }
+            #[cfg(feature = "parameters")]
+            {
+                assert_eq!(call!(called, Module::parameters(&again)).count(), 0);
+                assert!(call!(called, Module::parameter(&again, b"x")).is_none());
             }
             assert_eq!(call!(called, Loader::taint(loader, Taints::WARN)), Taints::WARN);
             assert_eq!(call!(called, Loader::taints(loader)), Taints::WARN);

@@ -115,7 +115,7 @@ impl<P: Platform> Load<'_, P> {
             let mut indices = Vec::new();
             indices.try_reserve_exact(space.count())?;
             indices.extend(0..space.count() as u32);
-            indices.sort_unstable_by(order);
+            sort(&mut indices, &|a, b| order(a, b).is_lt());
             self.by_name = Some(indices);
         }
         let name = || name.iter().map(|byte| line::underscored(*byte));
@@ -150,6 +150,35 @@ impl<P: Platform> Load<'_, P> {
     fn say(&self, level: Level, what: fmt::Arguments<'_>) {
         let name = self.module.name();
         self.loader.platform().log(level, format_args!("{name}: {what}"));
+    }
+}
+
+/// Sorts indices: a heap, which takes a tenth of the code of a sort of the standard library's and for these
+/// few no more time.
+fn sort(indices: &mut [u32], is_less: &dyn Fn(&u32, &u32) -> bool) {
+    let count = indices.len();
+    (0..count / 2).rev().for_each(|root| sink(indices, root, is_less));
+    for end in (1..count).rev() {
+        indices.swap(0, end);
+        sink(indices.get_mut(..end).unwrap_or_default(), 0, is_less);
+    }
+}
+
+/// Puts the index at `root` where none below it is greater.
+fn sink(heap: &mut [u32], mut root: usize, is_less: &dyn Fn(&u32, &u32) -> bool) {
+    loop {
+        let left = root.wrapping_mul(2).wrapping_add(1);
+        let (Some(above), Some(first)) = (heap.get(root), heap.get(left)) else { return };
+        let right = left.wrapping_add(1);
+        let child = match heap.get(right) {
+            Some(second) if is_less(first, second) => right,
+            _ => left,
+        };
+        if heap.get(child).is_none_or(|below| !is_less(above, below)) {
+            return;
+        }
+        heap.swap(root, child);
+        root = child;
     }
 }
 
@@ -353,5 +382,23 @@ impl<P: Platform> Loader<P> {
 impl From<Faulted> for UnloadError {
     fn from(_: Faulted) -> Self {
         Self::Faulted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_are_sorted_whatever_their_order() {
+        for count in 0..40_u32 {
+            for step in [1, 7, 23] {
+                let mut indices: Vec<u32> = (0..count).map(|index| index * step % 41).collect();
+                let mut expected = indices.clone();
+                expected.sort_unstable();
+                sort(&mut indices, &|a, b| a < b);
+                assert_eq!(indices, expected);
+            }
+        }
     }
 }

@@ -299,6 +299,7 @@ impl<'p> Path<'p> {
             }
             #[cfg(feature = "parameters")]
             Self::Parameters(name) => {
+                self.kind_in(listing).ok_or(Error::NotFound)?;
                 files(module(name)?).for_each(|parameter| visit(Kind::File, parameter.name));
             }
             #[cfg(feature = "parameters")]

@@ -8,6 +8,7 @@ use modlink::arch::Arch;
 use modlink::parameters::{ParameterError, ParameterProblem};
 use modlink::{Errno, LoadError, Loader, Name};
 use modlink_host::HostKernel;
+use std::sync::OnceLock;
 
 /// A module that has what `rest` says.
 fn module(on: Architecture, rest: &str) -> Vec<u8> {
@@ -161,8 +162,16 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// What comes of the modules above, and of one with an argument that its parameter cannot have.
-fn outcomes<A: Arch>(on: Architecture) -> Vec<(LoadError, ParameterProblem, &'static str)> {
+/// What comes of one of the modules above, what should, and in what words.
+type Outcome = (LoadError, ParameterProblem, &'static str);
+
+/// What comes of the modules above.
+fn outcomes<A: Arch>(on: Architecture) -> &'static [Outcome] {
+    static OUTCOMES: [OnceLock<Vec<Outcome>>; 3] = [const { OnceLock::new() }; 3];
+    OUTCOMES[on as usize].get_or_init(|| compile_and_load::<A>(on))
+}
+
+fn compile_and_load<A: Arch>(on: Architecture) -> Vec<Outcome> {
     let load = |(source, problem, text): &Case| {
         let file = module(on, source);
         let kernel = HostKernel::<A>::new().export_all_for(&file, &["strange"]).export("strange");
@@ -181,7 +190,7 @@ pub fn errors(on: Architecture) -> Vec<LoadError> {
         let file = module(on, "static int p; PARAMETER(int, p, 0);");
         let loader = HostKernel::<A>::new().export("param_ops_int").boot();
         let wrong = loader.load_with(&file, b"p=x").expect_err("it is no number");
-        outcomes::<A>(on).into_iter().map(|(error, ..)| error).chain([wrong]).collect()
+        outcomes::<A>(on).iter().map(|(error, ..)| error.clone()).chain([wrong]).collect()
     })
 }
 
@@ -198,7 +207,9 @@ fn a_table_of_parameters_that_is_not_what_it_should_be_is_rejected() {
                 ) => {
                     assert_ne!(size, 0);
                 }
-                (error, problem) => assert_eq!(error, LoadError::Parameters(problem), "{on:?}"),
+                (error, problem) => {
+                    assert_eq!(*error, LoadError::Parameters(problem.clone()), "{on:?}");
+                }
             }
         }
     }
