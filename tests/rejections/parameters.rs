@@ -205,7 +205,7 @@ fn a_table_of_parameters_that_is_not_what_it_should_be_is_rejected() {
                     LoadError::Parameters(ParameterProblem::Table(size)),
                     ParameterProblem::Table(_),
                 ) => {
-                    assert_ne!(size, 0);
+                    assert_ne!(*size, 0);
                 }
                 (error, problem) => {
                     assert_eq!(*error, LoadError::Parameters(problem.clone()), "{on:?}");

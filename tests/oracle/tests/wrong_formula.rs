@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 use modlink::arch::{
-    Addends, Arch, ByteOrder, Encoding, Handler, Howto, I386, M68k, Names, OverflowError,
-    SyscallNumbers, Word, X86_64,
+    Addends, Arch, ByteOrder, Encoding, ExtableFormat, Handler, Howto, I386, M68k, Names,
+    OverflowError, SyscallNumbers, Word, X86_64,
 };
 use modlink::symbols::KsymtabFormat;
 use modlink_host::corpus;
@@ -36,6 +36,8 @@ impl<A: Arch, const TYPE: u32> Arch for OffByOne<A, TYPE> {
     const RELA_TARGET_IS_ZERO: bool = A::RELA_TARGET_IS_ZERO;
     const SLOT_OF_GOT_IS_GOT: bool = A::SLOT_OF_GOT_IS_GOT;
     const KSYMTAB: KsymtabFormat = A::KSYMTAB;
+    const EXTABLE: ExtableFormat = A::EXTABLE;
+    const DATA_ALIGN: usize = A::DATA_ALIGN;
     const SYSCALLS: SyscallNumbers = A::SYSCALLS;
     const TYPES: u32 = A::TYPES;
     const NAMES: Names = A::NAMES;
