@@ -156,8 +156,8 @@ bench: setup corpus-amd64 corpus-i386 corpus-m68k ## Loads, lookups and memory a
 .PHONY: test-instructions
 test_parts += test-instructions
 test-instructions: setup corpus-amd64 ## What an interrupt may ask takes 2,000 instructions at most, and twice as much of a file less than 2.2 times as many
-	@$(bench) registry --features kallsyms
-	@$(bench) registry --features kallsyms -- --doublings
+	@$(bench) registry --features exceptions,kallsyms
+	@$(bench) registry --features exceptions,kallsyms -- --doublings
 bench-size: setup ## What modlink adds to a kernel of each architecture, and its lines of code
 	@$(with_rust) cargo build --quiet --release --locked --bin ld-ir2c $(ir2c) \
 		--target-dir qemu/m68k/ir2c/target

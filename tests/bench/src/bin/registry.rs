@@ -77,7 +77,7 @@ const fn rejected(
     Dimension { name, rejected: true, module }
 }
 
-const DIMENSIONS: [Dimension; 17] = [
+const DIMENSIONS: &[Dimension] = &[
     loads("exports", |_, count| grown(count, |file, name| file.exports(name))),
     // They take long to find.
     rejected("exports of one hash, 10 and 20", |_, count| {
@@ -137,6 +137,15 @@ const DIMENSIONS: [Dimension; 17] = [
     loads("imports of one namespace", |_, count| {
         grown(count, |file, _| file.says("import_ns", "namespace"))
     }),
+    // n log n: the more there are, the less the logarithm adds.
+    #[cfg(feature = "exceptions")]
+    loads("eight times as many entries of an exception table, in the wrong order", |_, count| {
+        let count = 8 * count;
+        let file = File::new("last").section(".text.more", SectionKind::Text, &vec![0; count], 1);
+        let entry =
+            |file: File, at: usize| file.exception((".text.more", at as u64), (".text", 0), 1);
+        Ok((0..count).rev().fold(file, entry))
+    }),
 ];
 
 const DATA: SectionKind = SectionKind::Data;
@@ -177,7 +186,15 @@ const MEASURED: &[&str] = &[
     "symbolize, not there",
     "try_get and put",
     "clone and drop of an Arc",
+    #[cfg(feature = "exceptions")]
+    "exception, there",
+    #[cfg(feature = "exceptions")]
+    "exception, not there",
 ];
+
+/// How many entries the exception table of a module has, as some of Debian's do.
+#[cfg(feature = "exceptions")]
+const ENTRIES: u64 = 1000;
 
 /// What callgrind counts.
 #[inline(never)]
@@ -313,6 +330,15 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
     let symvers = symvers::read(&arguments.symvers)?;
     let kernels = symvers.kernel[symvers.kernel.len() / 2].name;
     let loader = Kernel::boot(Arena::map(ROOM)?, ksymtab(symvers.kernel));
+    #[cfg(feature = "exceptions")]
+    let fault = {
+        let code = vec![0x90; ENTRIES as usize];
+        let file = ModuleFile::new("faults").section(".text.faults", SectionKind::Text, &code, 16);
+        let entry = |file: File, at| file.exception((".text.faults", at), (".text", 0), 1);
+        let file = (0..ENTRIES).step_by(2).fold(file, entry);
+        load(&loader, file.exports_at(".text.faults", 0, "faults"))?;
+        loader.symbol(b"faults").map_or(0, |faults| faults.address)
+    };
     // The names share all that they can, for whoever compares them.
     let name = |number: usize| format!("{}_{number:06}", "m".repeat(48));
     for number in 0..modules {
@@ -343,7 +369,7 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
         let symbols = symbols.filter(|(index, _)| index % 16 == 15);
         symbols.max_by_key(|(_, one)| one.name.len()).map_or(0, |(_, one)| one.address)
     });
-    let questions: [(&dyn Fn() -> bool, bool); MEASURED.len()] = [
+    let questions: &[(&dyn Fn() -> bool, bool)] = &[
         (&|| loader.find(last.as_bytes()).is_some(), there),
         (&|| loader.find(missing.as_bytes()).is_some(), false),
         (&|| has_symbol(kernels), true),
@@ -359,8 +385,13 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
         (&|| loader.symbolize(address, |_| ()).is_some(), false),
         (&|| handle.as_ref().and_then(Handle::try_get).is_some(), there),
         (&|| Arc::strong_count(&black_box(arc.clone())) == 2, true),
+        #[cfg(feature = "exceptions")]
+        (&|| loader.exception(fault + ENTRIES - 2).is_some(), true),
+        #[cfg(feature = "exceptions")]
+        (&|| loader.exception(fault + 1).is_some(), false),
     ];
-    for (number, (question, expected)) in questions.into_iter().enumerate() {
+    ensure!(questions.len() == MEASURED.len(), "each has a name");
+    for (number, (question, expected)) in questions.iter().copied().enumerate() {
         // Once before, for what the dynamic linker does at the first call.
         question();
         let mut question = || question();
