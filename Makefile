@@ -247,6 +247,10 @@ test-proc: setup corpus-x86_64 corpus-i386 ## /proc/modules of 30 modules, in th
 		$(with_rust) $(MAKE) --no-print-directory -C qemu test-proc ARCH=$$arch; \
 	done
 
+.PHONY: kallsyms
+kallsyms: setup corpus-$(ARCH) ## The names of symbols of MODULES="name …" in the test kernel and in Debian's Linux, under QEMU [ARCH=]
+	@$(with_rust) $(MAKE) --no-print-directory -C qemu kallsyms $(if $(MODULES),MODULES='$(MODULES)')
+
 .PHONY: test-setup
 test-setup: ## Set-up and boots on fresh machines: bare, with packages in the way, without root (long; as root)
 	tests/setup/run $(CASES)

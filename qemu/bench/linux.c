@@ -6,6 +6,7 @@
  *   time FILE NAME TIMES  one to measure, and to unload by NAME
  *   calibrate COUNT       a loop of COUNT times two instructions
  *   unload NAME           a module to unload
+ *   names                 the lines of /proc/kallsyms about modules, between `begin` and `end`
  *   show                  /proc/modules between `begin` and `end`, and /proc/sys/kernel/tainted
  */
 #include <errno.h>
@@ -85,12 +86,35 @@ static int copy(const char *file)
 	return fclose(from);
 }
 
+static int mount_proc(void)
+{
+	mkdir("/proc", 0755);
+	return mount("proc", "/proc", "proc", 0, NULL) < 0 && errno != EBUSY ? -1 : 0;
+}
+
+static int names(void)
+{
+	char line[1024];
+	FILE *from;
+
+	if (mount_proc())
+		return -1;
+	from = fopen("/proc/kallsyms", "r");
+	if (!from)
+		return -1;
+	printf("begin\n");
+	while (fgets(line, sizeof(line), from))
+		if (strchr(line, '['))
+			fputs(line, stdout);
+	printf("end\n");
+	return fclose(from);
+}
+
 static int show(void)
 {
 	int failed;
 
-	mkdir("/proc", 0755);
-	if (mount("proc", "/proc", "proc", 0, NULL) < 0 && errno != EBUSY)
+	if (mount_proc())
 		return -1;
 	printf("begin\n");
 	failed = copy("/proc/modules");
@@ -117,6 +141,9 @@ static int follow(FILE *plan)
 		} else if (!strcmp(name, "unload") && fscanf(plan, "%63s", file) == 1) {
 			if (syscall(SYS_delete_module, file, O_NONBLOCK) < 0)
 				printf("%s: %s\n", file, strerror(errno));
+		} else if (!strcmp(name, "names")) {
+			if (names())
+				return -1;
 		} else if (!strcmp(name, "show")) {
 			if (show())
 				return -1;

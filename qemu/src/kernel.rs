@@ -11,7 +11,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use modlink::module::Unversioned;
+use modlink::module::{Kallsyms, Unversioned};
 use modlink::platform::{
     AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal, WaitError,
 };
@@ -91,6 +91,10 @@ impl ModuleFile for File {
 unsafe impl Platform for TestKernel {
     type Arch = <This as Machine>::Arch;
     type Memory = Memory;
+
+    // As in Debian's kernels.
+    const KALLSYMS: Kallsyms =
+        if cfg!(target_arch = "x86") { Kallsyms::TextOnly } else { Kallsyms::All };
 
     fn kernel(&self) -> RangeInclusive<u64> {
         let kernel = This::kernel();

@@ -2,9 +2,14 @@
 
 use crate::kernel::LOADER;
 
-/// Prints whose an address is, `module+offset`; nothing if it is no module's.
+/// Prints what there is at an address: `name+0x12/0x40 [module]`, or `module+0x12` where no symbol's name is
+/// kept; nothing if it is no module's. From any context.
 pub fn print(address: usize) {
-    if let Some((module, offset)) = LOADER.locate(address as u64) {
+    let address = address as u64;
+    if LOADER.symbolize(address, |symbol| print!("{symbol}")).is_some() {
+        return;
+    }
+    if let Some((module, offset)) = LOADER.locate(address) {
         print!("{module}+{offset:#x}");
     }
 }

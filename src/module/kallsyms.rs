@@ -638,7 +638,33 @@ impl<'k> Entries<'k> {
         Some(Record { kind, offset, size, name: self.take(length.into())? })
     }
 
+    #[inline(always)]
     fn entry(&mut self) -> Option<Entry<'k>> {
+        // As most are: without a flag, a short name, not far from the one before.
+        match self.bytes.get(self.at..)?.first_chunk()? {
+            [head, low, _] if *head < LONG && *low < 0x80 => {
+                self.named(2, 0, (*low).into(), (*head).into())
+            }
+            [head, low, high] if *head < LONG && *high < 0x80 => {
+                let distance = u32::from(low & 0x7f) | u32::from(*high) << 7;
+                self.named(3, 0, distance, (*head).into())
+            }
+            _ => self.rare(),
+        }
+    }
+
+    /// The entry whose name is so many bytes from here, and so long.
+    #[inline(always)]
+    fn named(&mut self, at: usize, kind: u8, distance: u32, length: usize) -> Option<Entry<'k>> {
+        self.at = self.at.wrapping_add(at);
+        self.offset = self.offset.wrapping_add(distance);
+        let name = self.take(length)?;
+        Some(Entry { offset: self.offset, kind, name, section: self.section })
+    }
+
+    /// Any entry.
+    #[inline(never)]
+    fn rare(&mut self) -> Option<Entry<'k>> {
         let first = self.byte()?;
         let length = match first & LONG {
             LONG => u16::from_ne_bytes(*self.take(2)?.first_chunk()?),
@@ -656,9 +682,8 @@ impl<'k> Entries<'k> {
             };
         }
         let kind = if first & SAYS_KIND != 0 { self.byte()? } else { 0 };
-        self.offset = self.offset.wrapping_add(self.number()?);
-        let name = self.take(length.into())?;
-        Some(Entry { offset: self.offset, kind, name, section: self.section })
+        let distance = self.number()?;
+        self.named(0, kind, distance, length.into())
     }
 }
 

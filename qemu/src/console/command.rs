@@ -51,9 +51,16 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "cat",
         arguments: "[--hidden] PATH",
-        help: "show /proc/modules, /proc/sys/kernel/tainted or a file below /sys/module, with\n\
-               --hidden as who may not see addresses reads them",
+        help: "show /proc/modules, /proc/kallsyms, /proc/sys/kernel/tainted or a file below\n\
+               /sys/module, with --hidden as who may not see addresses reads them",
         run: |_, words| proc::cat(words),
+    },
+    Command {
+        name: "kallsyms",
+        arguments: "[NAME|0xADDRESS]",
+        help: "show /proc/kallsyms, or the address of a symbol of a module, also as MODULE:NAME,\n\
+               or what there is at an address",
+        run: |_, words| proc::kallsyms(words),
     },
     Command {
         name: "ls",

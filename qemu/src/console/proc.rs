@@ -1,8 +1,10 @@
 //! Looking at modules as processes of Linux do: by files.
 
 use super::failure::Failure;
+use super::integer;
 use super::words::Words;
 use crate::kernel::LOADER;
+use crate::names;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -32,6 +34,7 @@ pub fn cat(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
     match path {
         "/proc/modules" => show(|text| text::modules(&LOADER, addresses, text)),
+        "/proc/kallsyms" => show(|text| text::kallsyms(&LOADER, [], addresses, text)),
         "/proc/sys/kernel/tainted" => show(|text| text::tainted(&LOADER, text)),
         path => {
             let path = below_sys_module(path)?;
@@ -45,6 +48,25 @@ pub fn cat(words: &mut Words<'_>) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// `kallsyms [NAME|ADDRESS]`
+pub fn kallsyms(words: &mut Words<'_>) -> Result<(), Failure> {
+    let Some(word) = words.bare()? else {
+        return show(|text| text::kallsyms(&LOADER, [], Addresses::Shown, text));
+    };
+    words.end()?;
+    let address = match word.strip_prefix("0x") {
+        Some(_) => integer::bits(word, usize::BITS)? as usize,
+        None => {
+            let found = LOADER.lookup_name(word.as_bytes());
+            found.ok_or(Failure::Errno(Errno::ENOENT))? as usize
+        }
+    };
+    print!("{address:#x} ");
+    names::print(address);
+    println!();
+    Ok(())
 }
 
 /// `ls PATH`
