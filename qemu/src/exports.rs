@@ -137,6 +137,17 @@ functions! {
         assert!(put, "a module has put a symbol that it has not got");
     }
 
+    /// Linux's function of that name: the lock of the parameters of a module, by its `struct module`.
+    fn kernel_param_lock(module: Address) {
+        modlink::parameters::native::kernel_param_lock(&LOADER, module.cast());
+    }
+
+    /// Linux's function of that name.
+    fn kernel_param_unlock(module: Address) {
+        // SAFETY: modules are trusted to give back what they have taken.
+        unsafe { modlink::parameters::native::kernel_param_unlock(&LOADER, module.cast()) };
+    }
+
     /// What code compiled with GCC's stack protector calls when its stack has been overwritten.
     fn __stack_chk_fail() {
         panic!("a module has overwritten its stack");

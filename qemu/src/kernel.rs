@@ -3,10 +3,11 @@
 use crate::context::forbid_in_interrupt;
 use crate::files;
 use crate::initrd::File;
-use crate::machine::{Machine, This};
+use crate::machine::{Argument, Machine, This};
 use crate::memory::region::{Memory, REGION};
 use crate::memory::user;
 use crate::{audit, policy, report, stubs, timer};
+use core::ffi::CStr;
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +52,11 @@ pub fn install_exports() -> usize {
 /// The versions of what the kernel exports of which this takes the place.
 pub fn versions() -> &'static [(&'static str, u32)] {
     BUILD.versions
+}
+
+/// Arguments of a word each.
+fn words<const N: usize>(words: [usize; N]) -> [Argument; N] {
+    words.map(Argument::Word)
 }
 
 /// Whether the kernel itself exports a symbol of that name.
@@ -142,6 +148,44 @@ unsafe impl Platform for TestKernel {
         // SAFETY: the loader vouches for the function, which takes no arguments.
         let returned = unsafe { This::call(entry as usize, &[]) };
         returned.map(drop).inspect_err(|_| timer::note_fault(entry))
+    }
+
+    fn boot_line(&self) -> &[u8] {
+        forbid_in_interrupt("Platform::boot_line");
+        policy::boot_line().as_bytes()
+    }
+
+    unsafe fn call_parameter_set(
+        &self,
+        function: u64,
+        value: Option<&CStr>,
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        forbid_in_interrupt("Platform::call_parameter_set");
+        let value = value.map_or(0, |value| value.as_ptr().expose_provenance());
+        // SAFETY: the loader vouches for the function and its arguments.
+        Ok(unsafe { This::call(function as usize, &words([value, parameter as usize])) }.word
+            as i32)
+    }
+
+    unsafe fn call_parameter_get(
+        &self,
+        function: u64,
+        buffer: &mut [u8],
+        parameter: u64,
+    ) -> Result<i32, Faulted> {
+        forbid_in_interrupt("Platform::call_parameter_get");
+        let buffer = buffer.as_mut_ptr().expose_provenance();
+        // SAFETY: as above.
+        Ok(unsafe { This::call(function as usize, &words([buffer, parameter as usize])) }.word
+            as i32)
+    }
+
+    unsafe fn call_parameter_free(&self, function: u64, argument: u64) -> Result<(), Faulted> {
+        forbid_in_interrupt("Platform::call_parameter_free");
+        // SAFETY: as above.
+        unsafe { This::call(function as usize, &words([argument as usize])) };
+        Ok(())
     }
 
     fn vermagic(&self) -> Option<&str> {

@@ -24,6 +24,7 @@ mod kernel;
 mod machine;
 mod memory;
 mod names;
+mod parameters;
 mod policy;
 mod printk;
 mod report;

@@ -1,12 +1,14 @@
 //! What the kernel lets modules do, as the console says.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use modlink::image::{KnownSection, signature};
 use spin::Mutex;
 
 static DENIED: Mutex<&str> = Mutex::new("");
+static BOOT_LINE: Mutex<&str> = Mutex::new("");
 static ACCEPTED_LOSSES: Mutex<Vec<KnownSection>> = Mutex::new(Vec::new());
 
 static TELLS_SIGNED: AtomicBool = AtomicBool::new(false);
@@ -48,6 +50,16 @@ pub fn keeps_sections() -> bool {
 pub fn deny(names: &str) {
     let mut denied = DENIED.lock();
     *denied = format!("{denied},{names}").leak();
+}
+
+/// Lets this be the kernel's boot line from now on.
+pub fn set_boot_line(line: &str) {
+    *BOOT_LINE.lock() = String::from(line).leak();
+}
+
+/// The kernel's boot line.
+pub fn boot_line() -> &'static str {
+    *BOOT_LINE.lock()
 }
 
 /// The names on that list, separated by commas.

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::words::Words;
-use super::{Console, buffers, calls, integer, modules, notifier, proc, usage};
+use super::{Console, buffers, calls, integer, modules, notifier, parameters, proc, usage};
 use crate::stubs::{self, NoStub};
 use crate::{files, kernel, policy, timer};
 use alloc::format;
@@ -40,6 +40,22 @@ const COMMANDS: &[Command] = &[
                no exit function, or that somebody has references to; -w: wait so long for\n\
                these to be put",
         run: |_, words| modules::rmmod(words),
+    },
+    Command {
+        name: "param",
+        arguments: "MODULE [NAME [VALUE]]",
+        help: "show all parameters of a module with their types and permissions, or one; set one",
+        run: |_, words| parameters::param(words),
+    },
+    Command {
+        name: "bootline",
+        arguments: "[WORDS]",
+        help: "let this be the kernel's boot line from now on, of which MODULE.NAME=VALUE sets\n\
+               parameters of modules that are loaded",
+        run: |_, words| {
+            policy::set_boot_line(words.rest());
+            Ok(())
+        },
     },
     Command {
         name: "lsmod",

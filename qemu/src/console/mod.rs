@@ -8,6 +8,7 @@ mod integer;
 mod line;
 mod modules;
 mod notifier;
+mod parameters;
 mod proc;
 mod usage;
 mod words;

@@ -132,10 +132,13 @@ pub fn modinfo(words: &mut Words<'_>) -> Result<(), Failure> {
         println!("error: {}: {error}", file.name);
         Failure::Errno(error.errno())
     })?;
-    for (key, value) in image.modinfo().iter() {
+    let modinfo = image.modinfo();
+    let is_of_parameter = |key: &[u8]| [&b"parm"[..], b"parmtype"].contains(&key);
+    for (key, value) in modinfo.iter().filter(|(key, _)| !is_of_parameter(key)) {
         let (key, value) = (key.escape_ascii(), value.escape_ascii());
         println!("{:12} {value}", format!("{key}:"));
     }
+    super::parameters::stated(modinfo);
     Ok(())
 }
 
