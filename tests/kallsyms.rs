@@ -39,14 +39,14 @@ fn expected<H: FileHeader<Endian = Endianness>>(file: &[u8], addresses: &[u64]) 
         .map(|section| {
             let name = sections.section_name(endian, section).unwrap();
             let flags = section.sh_flags(endian).0;
-            let loaded = flags & u64::from(SHF_ALLOC.0) != 0 && !is_for_the_loader(name);
+            let loaded = flags & SHF_ALLOC.0 != 0 && !is_for_the_loader(name);
             let size: u64 = section.sh_size(endian).into();
             let address = loaded.then(|| *addresses.next().expect("as many as are loaded"))?;
             let kind = match section.sh_type(endian) {
                 _ if name == b".data..percpu" => 'a',
-                _ if flags & u64::from(SHF_EXECINSTR.0) != 0 => 't',
+                _ if flags & SHF_EXECINSTR.0 != 0 => 't',
                 SHT_NOBITS => 'b',
-                _ if flags & u64::from(SHF_WRITE.0) != 0 => 'd',
+                _ if flags & SHF_WRITE.0 != 0 => 'd',
                 _ => 'r',
             };
             Some((kind, (name.to_vec(), address, size)))
