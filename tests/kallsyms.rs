@@ -216,6 +216,26 @@ on_every_architecture! {
         assert_eq!(loader.lookup_name(b"first"), None);
     }
 
+    fn the_end_of_a_section_names_nothing_of_the_next_one<A>() {
+        for order in [["end", "start"], ["start", "end"]] {
+            let section = |file: ModuleFile<A>, name| {
+                file.section(name, SectionKind::Data, b"12345678", 1)
+            };
+            let file = section(section(ModuleFile::new("m"), ".data.x"), ".data.y");
+            let file = order.iter().fold(file, |file, name| match *name {
+                "end" => file.exports_at(".data.x", 8, "end"),
+                _ => file.exports_at(".data.y", 0, "start"),
+            });
+            let loader = HostKernel::<A>::new().boot();
+            let module = loader.load(&file.build()).unwrap();
+            let [end, start] = [&b"end"[..], b"start"].map(|name| loader.lookup_name(name).unwrap());
+            assert_eq!(end, start, "one is right after the other");
+            let found = module.symbolize(start).expect("it starts there");
+            assert_eq!((found.name, found.size), (&b"start"[..], 8));
+            assert_eq!(module.symbolize(end - 1).map(|found| found.name.to_vec()), None);
+        }
+    }
+
     fn names_that_share_their_bytes_are_not_kept_without_end<A>() {
         // Many symbols of one long name.
         let long = "x".repeat(600);
