@@ -57,13 +57,11 @@ lint: setup ## Formatting, clippy and the boot scripts' heads, warnings are erro
 	$(with_rust) cargo fmt --check --manifest-path qemu/Cargo.toml
 	$(with_rust) cargo fmt --check --manifest-path qemu/modules/counter/Cargo.toml
 	$(with_rust) cargo clippy --quiet --workspace --all-targets -- -D warnings
-	for feature in versions proc parameters; do \
-		$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
-			--features $$feature,modlink-host/$$feature -- -D warnings; \
+	for feature in versions proc notifiers parameters exceptions kallsyms; do \
+		$(with_rust) cargo clippy --quiet --package modlink --features $$feature -- -D warnings; \
 	done
-	for feature in notifiers exceptions kallsyms; do \
-		$(with_rust) cargo clippy --quiet --package modlink --all-targets --features $$feature -- -D warnings; \
-	done
+	$(with_rust) cargo clippy --quiet --package modlink --package modlink-host --all-targets \
+		--features $(features) -- -D warnings
 	$(with_rust) cargo clippy --quiet --all-targets $(ir2c) -- -D warnings
 	$(MAKE) --no-print-directory -C qemu test-boot-tool
 
