@@ -10,6 +10,7 @@
 
 use crate::arch::{Arch, Class, ExtableFormat};
 use crate::image::raw::{Fields, wrap};
+use crate::sort::{Sortable, heap_sort};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -231,7 +232,7 @@ impl<'t, A: Arch> Table<'t, A> {
             entries.check_distances()?;
             rebase::<A>(bytes, Rebase::ToTable);
         }
-        heap_sort::<A>(bytes, address, count);
+        heap_sort(&mut Unordered { bytes: &mut *bytes, address, arch: PhantomData::<A> }, count);
         if A::EXTABLE == ExtableFormat::Relative {
             rebase::<A>(bytes, Rebase::ToFields);
         }
@@ -417,50 +418,35 @@ fn rebase<A: Arch>(bytes: &mut [u8], rebase: Rebase) {
     }
 }
 
-/// Sorts entries whose distances are from the start of the table, which is at `address`.
-fn heap_sort<A: Arch>(bytes: &mut [u8], address: u64, count: usize) {
-    for root in (0..count / 2).rev() {
-        sift_down::<A>(bytes, address, root, count);
-    }
-    for end in (1..count).rev() {
-        swap::<A>(bytes, 0, end);
-        sift_down::<A>(bytes, address, 0, end);
+/// Entries whose distances are from the start of the table, which is at `address`.
+struct Unordered<'t, A> {
+    bytes: &'t mut [u8],
+    address: u64,
+    arch: PhantomData<A>,
+}
+
+impl<A: Arch> Unordered<'_, A> {
+    /// The address of the instruction of an entry.
+    fn key(&self, index: usize) -> u64 {
+        let start = index.wrapping_mul(entry_size::<A>());
+        let mut fields = Fields::<A>::new(self.bytes.get(start..).unwrap_or_default());
+        let entries = Entries::<A> { bytes: self.bytes, address: self.address, arch: PhantomData };
+        entries.reference(&mut fields, 0).unwrap_or_default()
     }
 }
 
-/// Lets an entry sink to where none of those below it comes after it, in a heap that ends at `end`.
-fn sift_down<A: Arch>(bytes: &mut [u8], address: u64, mut root: usize, end: usize) {
-    loop {
-        let left = root.saturating_mul(2).saturating_add(1);
-        if left >= end {
-            return;
+impl<A: Arch> Sortable for Unordered<'_, A> {
+    fn is_less(&self, one: usize, other: usize) -> bool {
+        self.key(one) < self.key(other)
+    }
+
+    fn swap(&mut self, first: usize, second: usize) {
+        let size = entry_size::<A>();
+        let (first, second) = (first.wrapping_mul(size), second.wrapping_mul(size));
+        let Some((front, back)) = self.bytes.split_at_mut_checked(second) else { return };
+        let front = front.get_mut(first..).unwrap_or_default();
+        for (a, b) in front.iter_mut().zip(back).take(size) {
+            core::mem::swap(a, b);
         }
-        let right = left.saturating_add(1);
-        let is_less = |a, b| key::<A>(bytes, address, a) < key::<A>(bytes, address, b);
-        let child = if right < end && is_less(left, right) { right } else { left };
-        if !is_less(root, child) {
-            return;
-        }
-        swap::<A>(bytes, root, child);
-        root = child;
-    }
-}
-
-/// The address of the instruction of an entry whose distances are from the start of the table.
-fn key<A: Arch>(bytes: &[u8], address: u64, index: usize) -> u64 {
-    let start = index.wrapping_mul(entry_size::<A>());
-    let mut fields = Fields::<A>::new(bytes.get(start..).unwrap_or_default());
-    let entries = Entries::<A> { bytes, address, arch: PhantomData };
-    entries.reference(&mut fields, 0).unwrap_or_default()
-}
-
-/// Swaps two entries, of which the second is the later one.
-fn swap<A: Arch>(bytes: &mut [u8], first: usize, second: usize) {
-    let size = entry_size::<A>();
-    let (first, second) = (first.wrapping_mul(size), second.wrapping_mul(size));
-    let Some((front, back)) = bytes.split_at_mut_checked(second) else { return };
-    let front = front.get_mut(first..).unwrap_or_default();
-    for (a, b) in front.iter_mut().zip(back).take(size) {
-        core::mem::swap(a, b);
     }
 }

@@ -225,6 +225,8 @@ pub mod notifiers;
 pub mod parameters;
 pub mod platform;
 mod registry;
+#[cfg(any(feature = "exceptions", feature = "parameters"))]
+mod sort;
 pub mod symbols;
 mod sync;
 pub mod syscall;

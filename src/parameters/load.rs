@@ -9,6 +9,7 @@ use crate::loader::Loader;
 use crate::module::{Module, Reference, State, Taints};
 use crate::name::Name;
 use crate::platform::{Faulted, Level, Platform, Protected, WaitError};
+use crate::sort::{Sortable, heap_sort};
 use alloc::vec::Vec;
 use core::fmt;
 use line::{Argument, Line};
@@ -115,7 +116,7 @@ impl<P: Platform> Load<'_, P> {
             let mut indices = Vec::new();
             indices.try_reserve_exact(space.count())?;
             indices.extend(0..space.count() as u32);
-            sort(&mut indices, &|a, b| order(a, b).is_lt());
+            sort(&mut indices, &|a, b| order(&a, &b).is_lt());
             self.by_name = Some(indices);
         }
         let name = || name.iter().map(|byte| line::underscored(*byte));
@@ -153,33 +154,25 @@ impl<P: Platform> Load<'_, P> {
     }
 }
 
-/// Sorts indices: a heap, which takes a tenth of the code of a sort of the standard library's and for these
-/// few no more time.
-fn sort(indices: &mut [u32], is_less: &dyn Fn(&u32, &u32) -> bool) {
-    let count = indices.len();
-    (0..count / 2).rev().for_each(|root| sink(indices, root, is_less));
-    for end in (1..count).rev() {
-        indices.swap(0, end);
-        sink(indices.get_mut(..end).unwrap_or_default(), 0, is_less);
+/// Indices, and which of two comes first.
+struct Indices<'i>(&'i mut [u32], &'i dyn Fn(u32, u32) -> bool);
+
+impl Sortable for Indices<'_> {
+    fn is_less(&self, one: usize, other: usize) -> bool {
+        let both = self.0.get(one).zip(self.0.get(other));
+        both.is_some_and(|(one, other)| (self.1)(*one, *other))
+    }
+
+    fn swap(&mut self, first: usize, second: usize) {
+        if let Ok([first, second]) = self.0.get_disjoint_mut([first, second]) {
+            core::mem::swap(first, second);
+        }
     }
 }
 
-/// Puts the index at `root` where none below it is greater.
-fn sink(heap: &mut [u32], mut root: usize, is_less: &dyn Fn(&u32, &u32) -> bool) {
-    loop {
-        let left = root.wrapping_mul(2).wrapping_add(1);
-        let (Some(above), Some(first)) = (heap.get(root), heap.get(left)) else { return };
-        let right = left.wrapping_add(1);
-        let child = match heap.get(right) {
-            Some(second) if is_less(first, second) => right,
-            _ => left,
-        };
-        if heap.get(child).is_none_or(|below| !is_less(above, below)) {
-            return;
-        }
-        heap.swap(root, child);
-        root = child;
-    }
+fn sort(indices: &mut [u32], is_less: &dyn Fn(u32, u32) -> bool) {
+    let count = indices.len();
+    heap_sort(&mut Indices(indices, is_less), count);
 }
 
 /// Says as Linux does that a parameter could not be set.
