@@ -164,8 +164,9 @@ unsafe impl Platform for TestKernel {
         forbid_in_interrupt("Platform::call_parameter_set");
         let value = value.map_or(0, |value| value.as_ptr().expose_provenance());
         // SAFETY: the loader vouches for the function and its arguments.
-        Ok(unsafe { This::call(function as usize, &words([value, parameter as usize])) }.word
-            as i32)
+        let returned =
+            unsafe { This::call(function as usize, &words([value, parameter as usize])) };
+        returned.map(|returned| returned.word as i32)
     }
 
     unsafe fn call_parameter_get(
@@ -177,15 +178,15 @@ unsafe impl Platform for TestKernel {
         forbid_in_interrupt("Platform::call_parameter_get");
         let buffer = buffer.as_mut_ptr().expose_provenance();
         // SAFETY: as above.
-        Ok(unsafe { This::call(function as usize, &words([buffer, parameter as usize])) }.word
-            as i32)
+        let returned =
+            unsafe { This::call(function as usize, &words([buffer, parameter as usize])) };
+        returned.map(|returned| returned.word as i32)
     }
 
     unsafe fn call_parameter_free(&self, function: u64, argument: u64) -> Result<(), Faulted> {
         forbid_in_interrupt("Platform::call_parameter_free");
         // SAFETY: as above.
-        unsafe { This::call(function as usize, &words([argument as usize])) };
-        Ok(())
+        unsafe { This::call(function as usize, &words([argument as usize])) }.map(drop)
     }
 
     fn vermagic(&self) -> Option<&str> {

@@ -487,6 +487,23 @@ macro_rules! each_parameter_function {
 /// `param_array_ops` has no functions: the loader alone sets and shows arrays.
 #[macro_export]
 macro_rules! export_parameter_operations {
+    // With the macro's path in brackets, so that it is one token.
+    (@all $function:tt [$($name:ident $set:ident $get:ident $($with:ident $($free:ident)?)?;)*]) => {$(
+        $crate::export_parameter_operations! { @one $function $name $set $get $($with $($free)?)? }
+    )*};
+    (@one $function:tt $name:ident $set:ident $get:ident $($with:ident $($free:ident)?)?) => {
+        const _: () = {
+            static OPERATIONS: $crate::parameters::native::KernelParamOps =
+                $crate::parameters::native::KernelParamOps::new(
+                    $crate::export_parameter_operations!(@address $function $set),
+                    $crate::export_parameter_operations!(@address $function $get),
+                ) $(.$with($($crate::export_parameter_operations!(@address $function $free))?))?;
+            $crate::export!(static $name = OPERATIONS);
+        };
+    };
+    (@address [$($function:tt)+] $name:ident) => {
+        $($function)+!($name)
+    };
     ($($function:tt)+) => {
         $crate::export_parameter_operations! { @all [$($function)+] [
             param_ops_byte param_set_byte param_get_byte;
@@ -509,19 +526,6 @@ macro_rules! export_parameter_operations {
             static OPERATIONS: $crate::parameters::native::KernelParamOps =
                 $crate::parameters::native::KernelParamOps::NONE;
             $crate::export!(static param_array_ops = OPERATIONS);
-        };
-    };
-    (@all $function:tt [$($name:ident $set:ident $get:ident $($with:ident $($free:ident)?)?;)*]) => {$(
-        $crate::export_parameter_operations! { @one $function $name $set $get $($with $($free)?)? }
-    )*};
-    (@one [$($function:tt)+] $name:ident $set:ident $get:ident $($with:ident $($free:ident)?)?) => {
-        const _: () = {
-            static OPERATIONS: $crate::parameters::native::KernelParamOps =
-                $crate::parameters::native::KernelParamOps::new(
-                    $($function)+!($set),
-                    $($function)+!($get),
-                ) $(.$with($($($function)+!($free))?))?;
-            $crate::export!(static $name = OPERATIONS);
         };
     };
 }
@@ -561,8 +565,8 @@ macro_rules! export_parameters {
                 // SAFETY: modules are trusted to give back what they have taken.
                 unsafe { $crate::parameters::native::kernel_param_unlock($loader, module) };
             }
-    $crate::export!(fn kernel_param_lock(*mut c_void) = lock);
-    $crate::export!(fn kernel_param_unlock(*mut c_void) = unlock);
+            $crate::export!(fn kernel_param_lock(*mut c_void) = lock);
+            $crate::export!(fn kernel_param_unlock(*mut c_void) = unlock);
         };
     };
 }
