@@ -14,6 +14,8 @@ mod exports;
 mod header;
 mod heap;
 mod identity;
+#[cfg(feature = "kallsyms")]
+mod kallsyms;
 mod kernel;
 mod known;
 mod link;

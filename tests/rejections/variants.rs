@@ -44,6 +44,8 @@ fn produced(on: Architecture) -> BTreeSet<&'static str> {
     }));
     #[cfg(feature = "exceptions")]
     produced.extend(crate::exceptions::errors(on).iter().map(load_label));
+    #[cfg(feature = "kallsyms")]
+    produced.extend(crate::kallsyms::errors(on).iter().map(load_label));
     produced.extend(out_of_memory::errors(on).iter().map(load_label));
     #[cfg(feature = "parameters")]
     produced.extend(crate::parameters::errors(on).iter().map(load_label));
