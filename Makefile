@@ -147,7 +147,7 @@ bench: setup corpus-amd64 corpus-i386 corpus-m68k ## Loads, lookups and memory a
 	@$(bench) loads
 	@$(bench) lookups
 	@$(bench) memory
-	@for features in '' versions proc versions,proc notifiers parameters exceptions parameters,exceptions kallsyms; do $(bench) memory --features "$$features" -- --instructions; done
+	@for features in '' versions proc versions,proc notifiers parameters exceptions parameters,exceptions kallsyms parameters,exceptions,kallsyms; do $(bench) memory --features "$$features" -- --instructions; done
 	@$(bench) stack
 	@$(bench) registry
 	@$(with_rust) cargo bench --quiet --package modlink-bench --bench loads

@@ -529,6 +529,7 @@ on_every_architecture! {
             let symbol = call!(called, KernelSymbol::gpl_only(symbol));
             let _ = call!(called, KernelSymbol::in_namespace(symbol, &"N"));
             assert!(call!(called, Ksymtab::find(&table, b"kernels")).is_some());
+            assert_eq!(call!(called, Ksymtab::iter(&table)).count(), 1);
             assert_eq!(call!(called, Ksymtab::len(&table)), 1);
             assert!(!call!(called, Ksymtab::is_empty(&table)));
             call!(called, Loader::new(another))

@@ -3,14 +3,19 @@
 #![cfg(feature = "kallsyms")]
 
 use modlink::arch::Arch;
-use modlink::module::{Kallsym, Symbolized};
-use modlink::platform::Event;
-use modlink::{LoadError, Module};
-use modlink_host::{HostKernel, ModuleFile, Seen, corpus, on_every_architecture};
+use modlink::module::{Kallsym, Kallsyms, Symbolized};
+use modlink::platform::{AllocateError, Event, Faulted, Level, MemoryRequest, Refusal};
+use modlink::symbols::KsymtabError;
+use modlink::{LoadError, Loader, Module, Platform};
+use modlink_host::{
+    FUNCTION, HostKernel, HostMemory, ModuleFile, Seen, corpus, on_every_architecture,
+};
 use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS};
 use object::read::elf::{FileHeader, SectionHeader, Sym};
 use object::{Endianness, SectionKind, elf};
 use std::collections::HashSet;
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 /// A symbol as the `object` crate reads it, with its address once the module is loaded.
@@ -296,5 +301,193 @@ fn share_names_of<H: FileHeader<Endian = Endianness>>(file: &mut [u8]) {
     for (index, _) in symbols.enumerate().filter(|(_, symbol)| starts(symbol, b"f")) {
         let field = at as usize + index.0 * size_of::<H::Sym>();
         file[field..field + 4].copy_from_slice(&shared);
+    }
+}
+
+/// A kernel that has names for addresses of its own, and keeps the names of all symbols or those in code.
+struct Named<A: Arch, const TEXT_ONLY: bool>(HostKernel<A>);
+
+impl<A: Arch, const TEXT_ONLY: bool> Named<A, TEXT_ONLY> {
+    /// The bytes that have its one name.
+    const SIZE: u64 = 0x40;
+
+    fn boot() -> Loader<Self> {
+        Loader::new(Self(HostKernel::new()))
+    }
+
+    fn start(&self) -> u64 {
+        *self.0.kernel().start()
+    }
+}
+
+// SAFETY: that of a kernel of the host's, and no module's code runs.
+unsafe impl<A: Arch, const TEXT_ONLY: bool> Platform for Named<A, TEXT_ONLY> {
+    type Arch = A;
+    type Memory = HostMemory;
+
+    const KALLSYMS: Kallsyms = if TEXT_ONLY { Kallsyms::TextOnly } else { Kallsyms::All };
+
+    fn kernel(&self) -> RangeInclusive<u64> {
+        self.0.kernel()
+    }
+
+    fn module_range(&self) -> RangeInclusive<u64> {
+        self.0.module_range()
+    }
+
+    fn allocate(&self, request: &MemoryRequest) -> Result<HostMemory, AllocateError> {
+        self.0.allocate(request)
+    }
+
+    fn symbol(&self, _: &[u8]) -> Result<Option<modlink::symbols::Symbol<'_>>, KsymtabError> {
+        Ok(None)
+    }
+
+    fn kernel_symbol(&self, address: u64) -> Option<Symbolized<'_>> {
+        let (start, size) = (self.start(), Self::SIZE);
+        let is_there = (start..start + size).contains(&address);
+        is_there.then(|| Symbolized::of_kernel(address, b"kernels", start, size))
+    }
+
+    fn kernel_symbol_named(&self, name: &[u8]) -> Option<u64> {
+        (name == b"kernels").then(|| self.start())
+    }
+
+    fn verify(&self, _: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn log(&self, _: Level, _: fmt::Arguments<'_>) {}
+
+    unsafe fn call_init(&self, _: u64) -> Result<i32, Faulted> {
+        Ok(0)
+    }
+
+    unsafe fn call_exit(&self, _: u64) -> Result<(), Faulted> {
+        Ok(())
+    }
+}
+
+mod kernels {
+    use super::*;
+
+    on_every_architecture! {
+    fn a_kernel_has_names_of_its_own<A>() {
+        let loader = Named::<A, false>::boot();
+        let file = ModuleFile::<A>::new("m").function(".text.x", "kernels", Seen::Locally);
+        let module = loader.load(&file.function(".text.x", "modules", Seen::Locally).build()).unwrap();
+        let start = loader.platform().start();
+        let shown = |address| loader.symbolize(address, |found| {
+            (found.to_string(), found.module.is_some(), found.section.is_some())
+        });
+        assert_eq!(shown(start), Some(("kernels+0x0/0x40".into(), false, false)));
+        assert_eq!(shown(start + 0x3f), Some(("kernels+0x3f/0x40".into(), false, false)));
+        assert_eq!(shown(start + 0x40), None);
+        assert_eq!(loader.lookup_name(b"kernels"), Some(start), "the kernel's before a module's");
+        let own = loader.lookup_name(b"m:kernels").unwrap();
+        assert!(module.core().contains(&own));
+        assert_eq!(shown(own + 1), Some(("kernels+0x1/0x10 [m]".into(), true, true)));
+        assert_eq!(loader.lookup_name(b"modules"), Some(own + FUNCTION));
+        assert_eq!(loader.lookup_name(b"nobodys"), None);
+        // One that says nothing has those that it exports, by name.
+        let loader = HostKernel::<A>::new().export("exported").boot();
+        let address = loader.platform().address_of("exported");
+        assert_eq!(loader.lookup_name(b"exported"), Some(address));
+        assert!(loader.symbolize(address, |_| ()).is_none());
+    }
+
+    fn of_text_only_nothing_else_has_a_name<A>() {
+        let file = ModuleFile::<A>::new("m").function(".text.x", "code", Seen::Locally);
+        let file = file.function(".init.text.x", "started", Seen::Locally).init();
+        let file = file.datum(".data.x", "data", Seen::Globally).build();
+        let all = Named::<A, false>::boot();
+        let (module, data) = (all.load(&file).unwrap(), all.lookup_name(b"data").unwrap());
+        let offset = data - module.core().start;
+        assert!(all.symbolize(data, |_| ()).is_some());
+
+        let loader = Named::<A, true>::boot();
+        let module = loader.load(&file).unwrap();
+        assert_eq!(loader.lookup_name(b"data"), None);
+        assert_eq!(loader.symbolize(module.core().start + offset, |found| found.to_string()), None);
+        let code = loader.lookup_name(b"code").unwrap();
+        let shown = loader.symbolize(code, |found| found.to_string());
+        assert_eq!(shown.as_deref(), Some("code+0x0/0x10 [m]"));
+        assert!(module.kallsyms().all(|symbol| symbol.kind == 't'));
+        assert!(module.kallsyms().count() > 0);
+    }
+    }
+}
+
+#[cfg(feature = "proc")]
+mod text {
+    use super::*;
+    use modlink::arch::Class;
+    use modlink::text::{Addresses, KernelLine, kallsyms, read_at};
+
+    const KERNEL: [KernelLine<'static>; 2] = [
+        KernelLine { address: 0x1000, kind: 'T', name: b"kernels" },
+        KernelLine { address: 0xfedc_ba98, kind: 'b', name: b"odd one" },
+    ];
+
+    on_every_architecture! {
+        fn proc_kallsyms_has_a_line_for_each_symbol_as_in_linux<A>() {
+            let loader = HostKernel::<A>::new().boot();
+            let first = ModuleFile::<A>::new("first").function(".text.x", "local", Seen::Locally);
+            let first = first.exports("everybodys").exports_gpl("gpls");
+            let first = first.datum(".data.x", "odd \\name", Seen::Globally);
+            let first = loader.load(&first.build()).unwrap();
+            let second = ModuleFile::<A>::new("second").function(".text.x", "later", Seen::Weakly);
+            let second = loader.load(&second.build()).unwrap();
+            let write = |addresses| {
+                let mut text = String::new();
+                kallsyms(&loader, KERNEL, addresses, &mut text).unwrap();
+                text
+            };
+            let digits = if A::CLASS == Class::Elf32 { 8 } else { 16 };
+            let of = |symbol: &str| loader.lookup_name(symbol.as_bytes()).unwrap();
+            let line = |address: u64, rest: &str| format!("{address:0digits$x} {rest}\n");
+            let shown = write(Addresses::Shown);
+            let kernel = line(0x1000, "T kernels") + &line(0xfedc_ba98, "b odd\\x20one");
+            let rest = shown.strip_prefix(&kernel).expect("the kernel's come first");
+            for (address, rest) in [
+                (of("local"), "t local\t[first]"),
+                (of("everybodys"), "T everybodys\t[first]"),
+                (of("gpls"), "t gpls\t[first]"),
+                (of("odd \\name"), "d odd\\x20\\x5cname\t[first]"),
+                (of("later"), "w later\t[second]"),
+            ] {
+                assert_eq!(shown.matches(&line(address, rest)).count(), 1, "{rest}\n{shown}");
+            }
+            // The one loaded last first, and of each what it keeps in that order.
+            let mut lines = rest.lines();
+            for (module, name) in [(&second, "second"), (&first, "first")] {
+                for symbol in module.kallsyms() {
+                    let line = lines.next().expect("a line for each");
+                    assert!(line.starts_with(&format!("{:0digits$x} ", symbol.address)), "{line}");
+                    assert!(line.ends_with(&format!("\t[{name}]")), "{line}");
+                }
+            }
+            assert_eq!(lines.next(), None);
+
+            let hidden = write(Addresses::Hidden);
+            let zeros = "0".repeat(digits);
+            let expected = shown.lines().map(|line| zeros.clone() + &line[digits..] + "\n");
+            assert_eq!(hidden, expected.collect::<String>());
+
+            // A part at a time it is the same.
+            for room in [1, 7, 64, 4096] {
+                let (mut parts, mut buffer) = (Vec::new(), vec![0; room]);
+                loop {
+                    let filled = read_at(parts.len() as u64, &mut buffer, |out| {
+                        kallsyms(&loader, KERNEL, Addresses::Shown, out)
+                    });
+                    if filled == 0 {
+                        break;
+                    }
+                    parts.extend_from_slice(&buffer[..filled]);
+                }
+                assert_eq!(String::from_utf8(parts).unwrap(), shown, "{room}");
+            }
+        }
     }
 }

@@ -8,7 +8,8 @@ const LOAD: usize = if cfg!(debug_assertions) { (16 << 10) + FEATURES } else { 4
 
 /// What the features may add to it in a debug build, which keeps a place for each variable.
 const FEATURES: usize = if cfg!(feature = "versions") { 1 << 10 } else { 0 }
-    + if cfg!(feature = "proc") { 1 << 10 } else { 0 };
+    + if cfg!(feature = "proc") { 1 << 10 } else { 0 }
+    + if cfg!(feature = "kallsyms") { 2 << 10 } else { 0 };
 
 /// What an interrupt may take that looks something up.
 const LOOK_UP: usize = if cfg!(debug_assertions) { 8 << 10 } else { 2 << 10 };

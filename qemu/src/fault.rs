@@ -8,7 +8,7 @@ use modlink::{State, Taints};
 
 /// How much of the stack is searched for return addresses, in words, and how many are shown.
 const SEARCHED: usize = 512;
-const SHOWN: usize = 8;
+const SHOWN: usize = 16;
 
 /// A fault that nobody expected.
 pub struct Fault<'a> {
@@ -53,7 +53,7 @@ fn print_once(label: &str, fault: &Fault<'_>) {
         This::exit(Outcome::Failure);
     }
     print!("{label}: {} at {:#x}", fault.what, fault.instruction);
-    if LOADER.locate(fault.instruction as u64).is_some() {
+    if is_code(fault.instruction) {
         print!(", ");
         names::print(fault.instruction);
     }
@@ -93,18 +93,32 @@ fn print_taints() {
     println!();
 }
 
-/// Prints the words on the stack that are addresses in modules: most are return addresses, but nothing
-/// says which, since modules keep no frame pointers.
+/// Prints what is known when the kernel has given up, unless that was while a fault was being printed.
+pub fn print_panic() {
+    if !REPORTING.swap(true, Ordering::Relaxed) {
+        let here = 0_usize;
+        print_taints();
+        print_callers(core::hint::black_box(&raw const here) as usize);
+        print_modules();
+    }
+}
+
+/// Whether it is an address in the kernel's code or in a module.
+fn is_code(address: usize) -> bool {
+    This::text().contains(&address) || LOADER.locate(address as u64).is_some()
+}
+
+/// Prints the words on the stack that are addresses of code: most are return addresses, but nothing
+/// says which, since there are no frame pointers.
 fn print_callers(stack: usize) {
     let end = *This::kernel().end();
     let words = (stack.next_multiple_of(size_of::<usize>())..end).step_by(size_of::<usize>());
     // SAFETY: the stack is a part of the kernel's data. Where it has run over, this faults.
     let values = words.take(SEARCHED).map(|word| unsafe { (word as *const usize).read_volatile() });
-    let in_modules = values.filter(|value| LOADER.locate(*value as u64).is_some());
     println!("  Call trace:");
-    for address in in_modules.take(SHOWN) {
+    for address in values.filter(|value| is_code(*value)).take(SHOWN) {
         print!("    ? ");
-        names::print(address);
+        names::print_return(address);
         println!();
     }
 }

@@ -6,13 +6,13 @@ use crate::initrd::File;
 use crate::machine::{Argument, Machine, This};
 use crate::memory::region::{Memory, REGION};
 use crate::memory::user;
-use crate::{audit, policy, report, stubs, timer};
+use crate::{audit, names, policy, report, stubs, timer};
 use core::ffi::CStr;
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use modlink::module::{Kallsyms, Unversioned};
+use modlink::module::{Kallsyms, Symbolized, Unversioned};
 use modlink::platform::{
     AllocateError, Event, Faulted, Level, MemoryRequest, Platform, Provision, Refusal, WaitError,
 };
@@ -47,6 +47,11 @@ fn ksymtab() -> Result<&'static Ksymtab, KsymtabError> {
 /// Finds the kernel's exported symbols. Called once. How many they are.
 pub fn install_exports() -> usize {
     ksymtab().unwrap_or_else(|error| panic!("{error}")).len()
+}
+
+/// What it exports.
+pub fn exported() -> impl Iterator<Item = Symbol<'static>> {
+    ksymtab().into_iter().flat_map(|table| table.iter())
 }
 
 /// The versions of what the kernel exports of which this takes the place.
@@ -114,6 +119,10 @@ unsafe impl Platform for TestKernel {
 
     fn symbol(&self, name: &[u8]) -> Result<Option<Symbol<'_>>, KsymtabError> {
         Ok(ksymtab()?.find(name).or_else(|| stubs::find(name)))
+    }
+
+    fn kernel_symbol(&self, address: u64) -> Option<Symbolized<'_>> {
+        names::of_kernel(address)
     }
 
     fn verify(&self, _: &[u8]) -> Result<(), Refusal> {

@@ -82,6 +82,12 @@ pub trait Machine {
     /// The addresses of the kernel's own code and data.
     fn kernel() -> RangeInclusive<usize>;
 
+    /// What of that is code.
+    fn text() -> Range<usize>;
+
+    /// What of that is constants.
+    fn rodata() -> Range<usize>;
+
     /// The address of the page below the kernel's stack, which is never mapped.
     fn stack_guard() -> usize;
 

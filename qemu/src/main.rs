@@ -101,5 +101,6 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         Some(place) => println!("panic: {}: {}", place, info.message()),
         None => println!("panic: {}", info.message()),
     }
+    fault::print_panic();
     This::exit(Outcome::Failure)
 }

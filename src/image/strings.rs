@@ -84,7 +84,7 @@ pub(crate) fn until_nul_within(bytes: &[u8], limit: usize) -> Option<&[u8]> {
 
 /// The lowest bit that is set is the highest of the first byte of the word that is zero.
 #[inline(always)]
-fn zeros(word: usize) -> usize {
+pub(crate) fn zeros(word: usize) -> usize {
     const ONES: usize = usize::MAX / 0xff;
     const HIGHS: usize = ONES << 7;
     word.wrapping_sub(ONES) & !word & HIGHS

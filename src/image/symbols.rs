@@ -73,6 +73,13 @@ impl<'a> Symbol<'a> {
         }
     }
 
+    /// The index of the section that it is defined in, or one that means something else and is no section's.
+    #[cfg(feature = "kallsyms")]
+    #[inline(always)]
+    pub(crate) fn section_index(&self) -> usize {
+        self.section
+    }
+
     /// Its name; that of a section symbol is empty.
     pub fn name(&self) -> &'a [u8] {
         self.strings.get(self.name).unwrap_or_default()
@@ -129,6 +136,12 @@ impl<'a, A: Arch> Symbols<'a, A> {
 
     /// The symbol of that index.
     pub fn get(&self, index: usize) -> Option<Symbol<'a>> {
+        self.entry(index)
+    }
+
+    /// The same where instructions are counted.
+    #[inline(always)]
+    pub(crate) fn entry(&self, index: usize) -> Option<Symbol<'a>> {
         let size = raw::sizes::<A>().symbol;
         let at = index.checked_mul(size)?;
         let entry = raw::symbol::<A>(self.entries.get(at..)?)?;

@@ -3,11 +3,11 @@
 //!
 //! What is kept is one run of bytes, written when the module is loaded and never changed:
 //!
-//! - for each part of the module an index: the offset in that part of every [`BLOCK`]th symbol by
-//!   address, and where its entry stands;
 //! - the entries by address, those that no address is named by apart. An entry is a byte with the length
-//!   of the name and two flags, the distance from the symbol before it, and the name. If it is not in
-//!   that one's section it says in which it is, and what that is the first time; so does the first of a block.
+//!   of the name and two flags, the distance from the symbol before it, and the name. They are in blocks, each
+//!   of at most [`BLOCK`] symbols of one section: the first says in which, and what that is the first time;
+//! - for each part of the module an index: of each block the offset in that part of the first symbol, and
+//!   where its entry stands.
 //!
 //! An address is looked up by halving the index and reading one block. Nothing is read that a module can write.
 
@@ -15,9 +15,9 @@ use super::{LoadedSection, Module};
 use crate::arch::Arch;
 use crate::error::LoadError;
 use crate::heap::{OutOfMemory, exact};
-use crate::image::strings::length;
+use crate::image::strings::{length, zeros};
 use crate::image::{
-    Binding, Definition, Error, Flags, Image, MAX_SYMBOL_NAME, Section, Symbol, SymbolProblem,
+    Binding, Error, Flags, Image, MAX_SYMBOL_NAME, Section, Symbol, SymbolProblem, Symbols,
 };
 use crate::link::{Part, Plan};
 use crate::name::Name;
@@ -91,7 +91,7 @@ impl fmt::Display for Symbolized<'_> {
     }
 }
 
-/// How many symbols are in a block.
+/// The most symbols of a block.
 const BLOCK: usize = 16;
 
 /// The bytes in the index for each block.
@@ -108,12 +108,14 @@ const MOST_TABLES: usize = 2;
 /// The bytes of an entry as most are, for which room is taken first.
 const TYPICAL: usize = 28;
 
-/// The most bytes of an entry beside the name, that of its section included, and what is written beyond
-/// and taken back.
+/// The most bytes of an entry beside the name, that of its section included.
 const MOST_BESIDE_NAME: usize = MAX_SECTION_NAME + 40;
 
+/// The room that is there for an entry.
+const ROOM: usize = MOST_BESIDE_NAME + MAX_SYMBOL_NAME;
+
 /// Of a file no section has this index.
-const NO_SECTION: u32 = u32::MAX;
+const NO_SECTION: usize = usize::MAX;
 
 /// The longest name of a section that is kept: [`Module::sections`] has none that is longer either.
 const MAX_SECTION_NAME: usize = 255;
@@ -123,12 +125,15 @@ const MAX_SECTION_NAME: usize = 255;
 pub(crate) struct KeptSymbols {
     bytes: Box<[u8]>,
     runs: [Run; RUNS.len()],
+    /// Where the index stands, and how many rows of it are of the core part.
+    index: u32,
+    core_rows: u32,
 }
 
 /// The entries of symbols in one part, by address.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
-    /// Where the first stands.
+    /// Where the first stands, or would.
     start: u32,
     count: u32,
 }
@@ -169,7 +174,7 @@ const LONG: u8 = SAYS_KIND - 1;
 /// | 63, 62 | the run |
 /// | 30 to 61 | the offset in the part |
 /// | 29 | that it is not the end of its section: what starts there is that address's |
-/// | 0 to 28 | the number among those kept, the highest first: of several at an address the last is found, the first in the file as in Linux |
+/// | 0 to 28 | the index in the symbol table, the highest first: of several at an address the last is found, the first in the file as in Linux |
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u64);
 
@@ -179,39 +184,41 @@ impl Key {
     const OFFSET: u32 = 30;
     const STARTS: u64 = 1 << 29;
     const NUMBER: u64 = Self::STARTS - 1;
-    /// No symbol's: there is no memory for a part that is so long.
-    const NONE: Self = Self(u64::MAX);
 
     /// What the symbols of a section at that offset in its part have in common.
     fn of_section(part: Part, offset: u32) -> Self {
-        let run = RUNS.iter().position(|run| *run == (part, false)).unwrap_or_default() as u64;
-        Self(run.wrapping_mul(Self::APART) | u64::from(offset) << Self::OFFSET)
+        Self((run_of(part) as u64).wrapping_mul(Self::APART) | u64::from(offset) << Self::OFFSET)
     }
 
-    /// That of a symbol at an offset in the section, which is not beyond its end.
+    /// That of the symbol of an index at an offset in the section, which is not beyond its end.
     #[inline(always)]
-    fn of_symbol(self, offset: u64, apart: bool, starts: bool) -> Self {
+    fn of_symbol(self, offset: u64, apart: bool, starts: bool, index: usize) -> Self {
         let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
         let key = self.0.wrapping_add(offset << Self::OFFSET);
-        Self(key | flag(apart, Self::APART) | flag(starts, Self::STARTS))
-    }
-
-    /// That of the symbol of that number.
-    #[inline(always)]
-    fn with(self, number: usize) -> Self {
-        Self(self.0 | (!(number as u64) & Self::NUMBER))
+        let flags = flag(apart, Self::APART) | flag(starts, Self::STARTS);
+        Self(key | flags | (!(index as u64) & Self::NUMBER))
     }
 
     fn run(self) -> usize {
         (self.0 / Self::APART) as usize
     }
 
+    #[inline(always)]
     fn offset(self) -> u32 {
         (self.0 >> Self::OFFSET) as u32
     }
 
-    fn number(self) -> usize {
+    #[inline(always)]
+    fn symbol(self) -> usize {
         (!self.0 & Self::NUMBER) as usize
+    }
+}
+
+/// The run of the symbols that addresses in a part are named by.
+fn run_of(part: Part) -> usize {
+    match part {
+        Part::Core => 0,
+        Part::Init => 2,
     }
 }
 
@@ -232,27 +239,19 @@ impl KeptSymbols {
             return Err(LoadError::OutOfMemory);
         }
         let mut places = places(image, plan, which)?;
-        let (mut keys, mut names) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
         keys.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
-        names.try_reserve_exact(symbols.len()).map_err(OutOfMemory::from)?;
-        for symbol in symbols.iter() {
-            if let Some((key, name)) = kept(&places, &symbol) {
-                keys.push(key.with(names.len()));
-                names.push(name);
-            }
-        }
+        find_kept(symbols, &places, &mut keys);
         keys.sort_unstable();
-        let mut writer = Writer::new(&keys)?;
         let of_sections = places.len().saturating_mul(MOST_BESIDE_NAME);
         let most = symbols.table_size().saturating_mul(MOST_TABLES).saturating_add(of_sections);
-        for key in &keys {
-            let Some(name) = names.get(key.number()) else { continue };
-            let text = first(name.rest, MAX_SYMBOL_NAME);
-            if !writer.entry(*key, name, text, &mut places, most)? {
-                return Err(shared_names(image, &places, key.number()));
+        let mut writer = Writer::new(&keys, most)?;
+        for run in 0..RUNS.len() {
+            if let Some(symbol) = writer.run(run, symbols, &mut keys, &mut places)? {
+                return Err(shared_names(image, symbol));
             }
         }
-        writer.finish()
+        writer.finish(&keys)
     }
 
     /// The bytes that are kept beside the module's own record.
@@ -267,27 +266,31 @@ impl KeptSymbols {
         Entries::new(&self.bytes, start, count)
     }
 
-    /// The rows of the index of a run, which has one.
-    fn index(&self, run: usize) -> &[[u8; ROW]] {
-        let before = self.runs.iter().take(run).zip(RUNS).filter(|(_, (_, apart))| !apart);
-        let before = before.map(|(run, _)| run.blocks()).fold(0, usize::saturating_add);
-        let blocks = self.runs.get(run).map_or(0, Run::blocks);
-        let (rows, _) = self.bytes.as_chunks();
-        rows.get(before..before.saturating_add(blocks)).unwrap_or_default()
+    /// The rows of the index for a part.
+    fn index(&self, part: Part) -> &[[u8; ROW]] {
+        let (rows, _) = self.bytes.get(self.index as usize..).unwrap_or_default().as_chunks();
+        let (core, init) = rows.split_at_checked(self.core_rows as usize).unwrap_or_default();
+        match part {
+            Part::Core => core,
+            Part::Init => init,
+        }
     }
 
     /// The symbol that an offset in a part belongs to, its section, and how long it is.
     fn find(&self, part: Part, offset: u32) -> Option<(Entry<'_>, Record<'_>, u32)> {
-        let run = RUNS.iter().position(|run| *run == (part, false))?;
-        let index = self.index(run);
-        let block = index.partition_point(|row| split(row).0 <= offset).checked_sub(1)?;
-        let (first, at) = split(index.get(block)?);
-        let before = block.saturating_mul(BLOCK) as u32;
-        let left = self.runs.get(run)?.count.saturating_sub(before);
-        let mut entries = Entries::new(&self.bytes, at, left);
+        let index = self.index(part);
+        let after = index.partition_point(|row| split(row).0 <= offset);
+        let (first, at) = split(index.get(after.checked_sub(1)?)?);
+        // The block ends where the next one starts, or the run of those apart.
+        let next = index.get(after).map(split);
+        let run = run_of(part).wrapping_add(1);
+        let (mut next, end) = match next {
+            Some((offset, at)) => (Some(offset), at),
+            None => (None, self.runs.get(run)?.start),
+        };
+        let mut entries = Entries::new(self.bytes.get(..end as usize)?, at, BLOCK as u32);
         let mut found = entries.next()?;
         (found.offset, entries.offset) = (first, first);
-        let mut next = None;
         for entry in entries {
             if entry.offset > offset {
                 next = Some(entry.offset);
@@ -311,30 +314,16 @@ impl KeptSymbols {
     }
 }
 
-impl Run {
-    fn blocks(&self) -> usize {
-        (self.count as usize).div_ceil(BLOCK)
-    }
-}
-
 /// A section.
 struct Place<'s, 'a> {
-    /// What the keys of its symbols have in common; that of none if no symbol is kept.
+    /// What the keys of its symbols have in common.
     base: Key,
-    offset: u32,
-    size: u32,
+    /// The values of symbols that are kept are smaller: they are in the section, or its end. What is
+    /// elsewhere is nowhere in the module's memory for certain.
+    limit: u64,
     section: &'s Section<'a>,
     /// Where what is kept of it stands; 0, where no entry is, if that has not been written.
     written: u32,
-}
-
-/// A symbol that is kept.
-struct Named<'a> {
-    /// The table of strings from its name on.
-    rest: &'a [u8],
-    section: u32,
-    /// 0 if it is that of the section.
-    kind: u8,
 }
 
 /// The sections by their indices.
@@ -348,61 +337,51 @@ fn places<'s, 'a, A: Arch>(
     places.extend(image.sections().iter().enumerate().map(|(index, section)| {
         let is_text = section.flags.contains(Flags::EXECUTE);
         let location = plan.location(index).filter(|_| is_text || which == Kallsyms::All);
-        let (base, offset, size) = location.map_or((Key::NONE, 0, 0), |location| {
-            let (offset, size) = (location.offset as u32, location.size as u32);
-            (Key::of_section(location.part, offset), offset, size)
+        let (base, limit) = location.map_or((Key(0), 0), |location| {
+            let base = Key::of_section(location.part, location.offset as u32);
+            (base, (location.size as u64).saturating_add(1))
         });
-        Place { base, offset, size, section, written: 0 }
+        Place { base, limit, section, written: 0 }
     }));
     Ok(places)
 }
 
-/// What is kept of a symbol, and what it is sorted by.
-#[inline(always)]
-fn kept<'a>(places: &[Place<'_, '_>], symbol: &Symbol<'a>) -> Option<(Key, Named<'a>)> {
-    let Definition::Section(section) = symbol.definition() else { return None };
-    let Place { base, size, .. } = places.get(section)?;
-    // What is not in its section is nowhere in the module's memory for certain.
-    if *base == Key::NONE || symbol.value > (*size).into() {
-        return None;
+/// The keys of the symbols that are kept, for which there is room. A function of its own, so that the loop
+/// has the registers to itself.
+#[inline(never)]
+fn find_kept<A: Arch>(symbols: &Symbols<'_, A>, places: &[Place<'_, '_>], keys: &mut Vec<Key>) {
+    for (index, symbol) in symbols.iter().enumerate() {
+        // There is no section of the indices that mean something else, and nothing at 0.
+        let Some(Place { base, limit, .. }) = places.get(symbol.section_index()) else { continue };
+        if symbol.value >= *limit {
+            continue;
+        }
+        let name = symbol.name_and_rest();
+        let is_mark = match name.first() {
+            None | Some(0) => continue,
+            Some(first) => *first <= b'.' && is_mark(name),
+        };
+        let starts = symbol.value.wrapping_add(1) < *limit;
+        keys.push(base.of_symbol(symbol.value, is_mark, starts, index));
     }
-    let rest = symbol.name_and_rest();
-    if matches!(rest, [] | [0, ..]) {
-        return None;
-    }
-    let kind = match symbol.binding {
-        Binding::Weak if symbol.kind == STT_OBJECT => b'v',
-        Binding::Weak => b'w',
-        _ => 0,
-    };
-    let starts = symbol.value < (*size).into();
-    let name = Named { rest, section: section as u32, kind };
-    Some((base.of_symbol(symbol.value, is_mark(rest), starts), name))
 }
 
-/// What is told of the symbol that has that number among those that are kept.
+/// What is told of a symbol at which too much has been kept.
 #[cold]
 #[inline(never)]
-fn shared_names<A: Arch>(
-    image: &Image<'_, A>,
-    places: &[Place<'_, '_>],
-    number: usize,
-) -> LoadError {
-    let symbols = image.symbols().iter().enumerate();
-    let mut kept = symbols.filter(|(_, symbol)| kept(places, symbol).is_some());
-    let index = kept.nth(number).map_or(0, |(index, _)| index);
-    let (symbol, problem) = (image.symbol_ref(index), SymbolProblem::SharedNames);
+fn shared_names<A: Arch>(image: &Image<'_, A>, symbol: usize) -> LoadError {
+    let (symbol, problem) = (image.symbol_ref(symbol), SymbolProblem::SharedNames);
     Error::Symbol { symbol, problem }.into()
 }
 
 /// Whether it is a mark of the compiler's, by which Linux names no address: `.L…`, and `$a`, `$d`, `$t`
 /// and `$x`, alone or before a dot.
+#[inline(never)]
 fn is_mark(name: &[u8]) -> bool {
     matches!(name, [b'.', b'L', ..] | [b'$', b'a' | b'd' | b't' | b'x', 0 | b'.', ..])
 }
 
 /// The string at the start of a table; of a longer one the first bytes.
-#[inline(always)]
 fn first(rest: &[u8], most: usize) -> &[u8] {
     let rest = rest.get(..most).unwrap_or(rest);
     rest.get(..length(rest)).unwrap_or(rest)
@@ -433,20 +412,19 @@ fn split(row: &[u8; ROW]) -> (u32, u32) {
 /// Writes what is kept.
 struct Writer {
     bytes: Vec<u8>,
+    /// Where the next byte goes.
+    at: usize,
     runs: [Run; RUNS.len()],
-    /// How many rows of the index have been written.
+    /// How many rows of the index have been written, where the keys were that have been read, and of
+    /// those how many for the core part.
     rows: usize,
-    /// How many entries the block has room for, how many of its run come after it, and the run.
-    in_block: usize,
-    in_run: usize,
-    run: usize,
-    /// The offset of the last symbol, and its section.
-    offset: u32,
-    section: u32,
+    core_rows: usize,
+    /// More bytes than so many are not kept.
+    most: usize,
 }
 
 impl Writer {
-    fn new(keys: &[Key]) -> Result<Self, OutOfMemory> {
+    fn new(keys: &[Key], most: usize) -> Result<Self, OutOfMemory> {
         let mut runs = [Run::default(); RUNS.len()];
         let mut rest = keys;
         for (number, run) in runs.iter_mut().enumerate() {
@@ -454,127 +432,193 @@ impl Writer {
             run.count = count as u32;
             rest = rest.get(count..).unwrap_or_default();
         }
-        let indexed = runs.iter().zip(RUNS).filter(|(_, (_, apart))| !apart);
-        let blocks = indexed.map(|(run, _)| run.blocks()).fold(0, usize::saturating_add);
-        // A byte more, so that nothing stands at 0.
-        let index = blocks.saturating_mul(ROW).saturating_add(1);
         let mut bytes = Vec::new();
-        let entries = keys.len().saturating_mul(TYPICAL).saturating_add(MOST_BESIDE_NAME);
-        bytes.try_reserve(index.saturating_add(entries))?;
-        bytes.resize(index, 0);
-        let (in_block, in_run, run) = (0, 0, 0);
-        Ok(Self { bytes, runs, rows: 0, in_block, in_run, run, offset: 0, section: NO_SECTION })
+        let length = keys.len().saturating_mul(TYPICAL).saturating_add(ROOM);
+        bytes.try_reserve(length)?;
+        bytes.resize(length, 0);
+        // Nothing stands at 0.
+        Ok(Self { bytes, at: 1, runs, rows: 0, core_rows: 0, most })
     }
 
-    /// Begins a block with the symbol of that key.
+    /// Writes the entries of a run. The index of a symbol, if there it has become too much: that is looked at
+    /// once a block.
     #[inline(never)]
-    fn begin_block(&mut self, key: Key) {
-        let at = self.bytes.len() as u32;
-        self.section = NO_SECTION;
-        if self.in_run == 0 {
-            (self.run, self.offset) = (key.run(), 0);
-            if let Some(run) = self.runs.get_mut(self.run) {
-                (run.start, self.in_run) = (at, run.count as usize);
-            }
-        }
-        self.in_block = self.in_run.min(BLOCK);
-        self.in_run = self.in_run.saturating_sub(BLOCK);
-        if RUNS.get(self.run).is_some_and(|(_, apart)| !apart) {
-            let row = u64::from(key.offset()) << 32 | u64::from(at);
-            let (rows, _) = self.bytes.as_chunks_mut::<ROW>();
-            if let Some(place) = rows.get_mut(self.rows) {
-                *place = row.to_ne_bytes();
-            }
-            self.rows = self.rows.saturating_add(1);
-        }
-    }
-
-    /// Writes the next entry, unless more than `most` bytes have been written: that is looked at once a
-    /// block.
-    #[inline(always)]
-    fn entry(
+    fn run<A: Arch>(
         &mut self,
-        key: Key,
-        name: &Named<'_>,
-        text: &[u8],
+        number: usize,
+        symbols: &Symbols<'_, A>,
+        keys: &mut [Key],
         places: &mut [Place<'_, '_>],
-        most: usize,
-    ) -> Result<bool, OutOfMemory> {
-        self.bytes.try_reserve(MOST_BESIDE_NAME.saturating_add(text.len()))?;
-        if self.in_block == 0 {
-            if self.bytes.len() > most {
-                return Ok(false);
+    ) -> Result<Option<usize>, OutOfMemory> {
+        let before = self.runs.iter().take(number).map(|run| run.count as usize);
+        let start = before.fold(0, usize::saturating_add);
+        let Some(run) = self.runs.get_mut(number) else { return Ok(None) };
+        run.start = self.at as u32;
+        let end = start.saturating_add(run.count as usize);
+        let is_apart = RUNS.get(number).is_some_and(|(_, apart)| *apart);
+        // What is read and written each time, where no function that is called can change it.
+        let (mut at, mut offset, mut section, mut left) = (self.at, 0, NO_SECTION, 0_usize);
+        for position in start..end {
+            let Some(key) = keys.get(position).copied() else { break };
+            let Some(symbol) = symbols.entry(key.symbol()) else { break };
+            let name = symbol.name_and_rest();
+            let distance = key.offset().wrapping_sub(offset);
+            offset = key.offset();
+            let section_before = section;
+            section = symbol.section_index();
+            left = left.wrapping_sub(1);
+            if section == section_before && left < BLOCK && symbol.binding != Binding::Weak {
+                if let Some(end) = short(&mut self.bytes, at, distance, name) {
+                    at = end;
+                    continue;
+                }
             }
-            self.begin_block(key);
+            self.at = at;
+            let begins = section != section_before || left >= BLOCK;
+            if begins {
+                if self.at > self.most {
+                    return Ok(Some(key.symbol()));
+                }
+                left = BLOCK.wrapping_sub(1);
+                if !is_apart {
+                    self.row(offset, keys);
+                }
+            }
+            self.any(&symbol, distance, places.get_mut(section).filter(|_| begins))?;
+            at = self.at;
         }
-        self.in_block = self.in_block.wrapping_sub(1);
-        let distance = key.offset().wrapping_sub(self.offset);
-        self.offset = key.offset();
-        if name.section == self.section && name.kind == 0 && text.len() < LONG.into() {
-            let (distance, length) = packed(distance);
-            self.some_of(distance << 8 | text.len() as u64, length.wrapping_add(1));
-        } else {
-            self.rare(name, text.len() as u16, distance, places);
+        self.at = at;
+        if number == run_of(Part::Core) {
+            self.core_rows = self.rows;
         }
-        self.bytes.extend_from_slice(text);
-        Ok(true)
+        Ok(None)
     }
 
-    /// What is before the name of an entry, whatever it says. There is room.
-    #[inline(never)]
-    fn rare(&mut self, name: &Named<'_>, length: u16, distance: u32, places: &mut [Place<'_, '_>]) {
-        let says_section = self.section != name.section;
-        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        let flags = flag(says_section, SAYS_SECTION) | flag(name.kind != 0, SAYS_KIND);
-        self.bytes.push(flags | length.min(LONG.into()) as u8);
-        if length >= LONG.into() {
-            self.bytes.extend_from_slice(&length.to_ne_bytes());
+    /// Writes the row of a block that begins here with a symbol at that offset.
+    fn row(&mut self, offset: u32, keys: &mut [Key]) {
+        if let Some(place) = keys.get_mut(self.rows) {
+            *place = Key(u64::from(offset) << 32 | self.at as u64);
         }
-        if says_section && let Some(place) = places.get_mut(name.section as usize) {
-            self.section = name.section;
+        self.rows = self.rows.wrapping_add(1);
+    }
+
+    /// Writes an entry, whatever it says; its section if that is given.
+    #[inline(never)]
+    fn any(
+        &mut self,
+        symbol: &Symbol<'_>,
+        distance: u32,
+        section: Option<&mut Place<'_, '_>>,
+    ) -> Result<(), OutOfMemory> {
+        if self.bytes.len().saturating_sub(self.at) < ROOM {
+            let more = self.bytes.len().max(ROOM);
+            self.bytes.try_reserve(more)?;
+            self.bytes.resize(self.bytes.len().saturating_add(more), 0);
+        }
+        let name = first(symbol.name_and_rest(), MAX_SYMBOL_NAME);
+        let kind = match symbol.binding {
+            Binding::Weak if symbol.kind == STT_OBJECT => b'v',
+            Binding::Weak => b'w',
+            _ => 0,
+        };
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(section.is_some(), SAYS_SECTION) | flag(kind != 0, SAYS_KIND);
+        self.put(&[flags | name.len().min(LONG.into()) as u8]);
+        if name.len() >= LONG.into() {
+            self.put(&(name.len() as u16).to_ne_bytes());
+        }
+        if let Some(place) = section {
             self.section(place);
         }
-        if name.kind != 0 {
-            self.bytes.push(name.kind);
+        if kind != 0 {
+            self.put(&[kind]);
         }
         self.number(distance);
+        self.put(name);
+        Ok(())
     }
 
-    /// Says in which section the next symbol is: how far before here what is kept of it stands; 0 if it
-    /// stands right after that. There is room.
+    /// Says in which section the next symbols are: how far before here what is kept of it stands; 0 if it
+    /// stands right after that.
     fn section(&mut self, place: &mut Place<'_, '_>) {
-        let at = self.bytes.len() as u32;
+        let at = self.at as u32;
         if place.written != 0 {
             self.number(at.wrapping_sub(place.written));
             return;
         }
         place.written = at.wrapping_add(1);
-        self.bytes.extend_from_slice(&[0, kind_of(place.section)]);
-        self.number(place.offset);
-        self.number(place.size);
+        self.put(&[0, kind_of(place.section)]);
+        self.number(place.base.offset());
+        self.number(place.limit.saturating_sub(1) as u32);
         let name = first(place.section.name.rest(), MAX_SECTION_NAME);
-        self.bytes.push(name.len() as u8);
-        self.bytes.extend_from_slice(name);
+        self.put(&[name.len() as u8]);
+        self.put(name);
     }
 
     fn number(&mut self, number: u32) {
         let (packed, length) = packed(number);
-        self.some_of(packed, length);
+        self.put(packed.to_le_bytes().get(..length).unwrap_or_default());
     }
 
-    /// The first bytes of eight. There is room.
-    #[inline(always)]
-    fn some_of(&mut self, bytes: u64, length: usize) {
-        let end = self.bytes.len().wrapping_add(length);
-        self.bytes.extend_from_slice(&bytes.to_le_bytes());
-        self.bytes.truncate(end);
+    /// Writes bytes for which there is room.
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.at.wrapping_add(bytes.len());
+        if let Some(room) = self.bytes.get_mut(self.at..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.at = end;
     }
 
-    fn finish(self) -> Result<KeptSymbols, LoadError> {
+    /// What has been written, and after it the index, without room for more.
+    fn finish(self, keys: &[Key]) -> Result<KeptSymbols, LoadError> {
+        let entries = self.bytes.get(..self.at).unwrap_or_default();
+        let rows = keys.get(..self.rows).unwrap_or_default();
+        let length = entries.len().saturating_add(rows.len().saturating_mul(ROW));
         // So that no place in it has been cut.
-        u32::try_from(self.bytes.len()).map_err(|_| OutOfMemory)?;
-        Ok(KeptSymbols { bytes: exact(self.bytes)?, runs: self.runs })
+        u32::try_from(length).map_err(|_| OutOfMemory)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(OutOfMemory::from)?;
+        bytes.extend_from_slice(entries);
+        rows.iter().for_each(|row| bytes.extend_from_slice(&row.0.to_ne_bytes()));
+        let (index, core_rows) = (self.at as u32, self.core_rows as u32);
+        Ok(KeptSymbols { bytes: exact(bytes)?, runs: self.runs, index, core_rows })
     }
+}
+
+/// The longest name that [`short`] looks at, and its NUL.
+const SHORT: usize = LONG as usize + 1;
+const WORD: usize = size_of::<usize>();
+
+/// Writes an entry that says nothing but its distance and a name shorter than [`LONG`]; where the next one
+/// stands. `None`, and nothing that stays, if the name is longer, or there is not room for the longest,
+/// or the strings end before that.
+#[inline(always)]
+fn short(bytes: &mut [u8], at: usize, distance: u32, name: &[u8]) -> Option<usize> {
+    let entry: &mut [u8; 8 + SHORT] = bytes.get_mut(at..)?.first_chunk_mut()?;
+    let name: &[u8; SHORT] = name.first_chunk()?;
+    let (distance, before) = match distance {
+        ..0x80 => (distance.into(), 1),
+        0x80..0x4000 => (u64::from(distance & 0x7f | 0x80 | (distance & 0x3f80) << 1), 2),
+        _ => packed(distance),
+    };
+    *entry.first_chunk_mut()? = (distance << 8).to_le_bytes();
+    let before = before.wrapping_add(1);
+    let to: &mut [u8; SHORT] = entry.get_mut(before..)?.first_chunk_mut()?;
+    let mut length = 0_usize;
+    for (from, to) in name.as_chunks::<WORD>().0.iter().zip(to.as_chunks_mut().0) {
+        *to = *from;
+        let zeros = zeros(usize::from_le_bytes(*from));
+        if zeros != 0 {
+            length = length.wrapping_add(zeros.trailing_zeros() as usize / 8);
+            break;
+        }
+        length = length.wrapping_add(WORD);
+    }
+    if length >= LONG.into() {
+        return None;
+    }
+    *entry.first_mut()? = length as u8;
+    Some(at.wrapping_add(before).wrapping_add(length))
 }
 
 /// A number, seven bits a byte, the lowest first; the highest bit says that there are more. The bytes, the

@@ -309,16 +309,27 @@ impl Ksymtab {
 
     /// The symbol of that name.
     pub fn find(&self, name: &[u8]) -> Option<Symbol<'static>> {
-        let (_position, symbol) = self.position(name, hash(name))?;
+        let (position, symbol) = self.position(name, hash(name))?;
+        Some(self.symbol(position, symbol))
+    }
+
+    /// All symbols, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = Symbol<'static>> {
+        let symbols = self.symbols.iter().enumerate().filter(|(_, symbol)| !symbol.is_none());
+        symbols.map(|(position, symbol)| self.symbol(position, symbol))
+    }
+
+    #[inline(always)]
+    fn symbol(&self, _position: usize, symbol: &KernelSymbol) -> Symbol<'static> {
         let KernelSymbol { address, name, namespace, gpl_only } = symbol;
-        Some(Symbol {
+        Symbol {
             name: name.as_bytes(),
             address: *address as usize as u64,
             gpl_only: *gpl_only,
             namespace: namespace.map_or(b"", |namespace| namespace.as_bytes()),
             #[cfg(feature = "versions")]
             crc: self.versions.get(_position).copied().flatten(),
-        })
+        }
     }
 
     fn find_hashed(&self, name: &[u8], hash: u32) -> Option<&'static KernelSymbol> {

@@ -34,7 +34,7 @@ pub fn cat(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
     match path {
         "/proc/modules" => show(|text| text::modules(&LOADER, addresses, text)),
-        "/proc/kallsyms" => show(|text| text::kallsyms(&LOADER, [], addresses, text)),
+        "/proc/kallsyms" => show(|text| text::kallsyms(&LOADER, names::kernel_lines(), addresses, text)),
         "/proc/sys/kernel/tainted" => show(|text| text::tainted(&LOADER, text)),
         path => {
             let path = below_sys_module(path)?;
@@ -53,7 +53,7 @@ pub fn cat(words: &mut Words<'_>) -> Result<(), Failure> {
 /// `kallsyms [NAME|ADDRESS]`
 pub fn kallsyms(words: &mut Words<'_>) -> Result<(), Failure> {
     let Some(word) = words.bare()? else {
-        return show(|text| text::kallsyms(&LOADER, [], Addresses::Shown, text));
+        return show(|text| text::kallsyms(&LOADER, names::kernel_lines(), Addresses::Shown, text));
     };
     words.end()?;
     let address = match word.strip_prefix("0x") {

@@ -39,6 +39,14 @@ impl Machine for M68k {
         layout::text().start..=layout::kernel_end() - 1
     }
 
+    fn text() -> Range<usize> {
+        layout::text()
+    }
+
+    fn rodata() -> Range<usize> {
+        layout::rodata()
+    }
+
     fn stack_guard() -> usize {
         layout::stack_guard()
     }

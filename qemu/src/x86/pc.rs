@@ -55,6 +55,14 @@ impl<P: Processor> Machine for Pc<P> {
         layout::text().start..=layout::kernel_end() - 1
     }
 
+    fn text() -> Range<usize> {
+        layout::text()
+    }
+
+    fn rodata() -> Range<usize> {
+        layout::rodata()
+    }
+
     fn stack_guard() -> usize {
         layout::stack_guard()
     }

@@ -115,6 +115,9 @@ fn instructions(arguments: &Arguments) -> Result<()> {
         ("versions", cfg!(feature = "versions")),
         ("proc", cfg!(feature = "proc")),
         ("notifiers", cfg!(feature = "notifiers")),
+        ("parameters", cfg!(feature = "parameters")),
+        ("exceptions", cfg!(feature = "exceptions")),
+        ("kallsyms", cfg!(feature = "kallsyms")),
     ];
     let on: Vec<_> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
     println!(

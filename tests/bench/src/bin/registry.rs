@@ -183,6 +183,10 @@ const MEASURED: &[&str] = &[
     #[cfg(feature = "kallsyms")]
     "symbolize, there",
     #[cfg(feature = "kallsyms")]
+    "symbolize, longest names, weak, of one section",
+    #[cfg(feature = "kallsyms")]
+    "symbolize, longest names, a section each",
+    #[cfg(feature = "kallsyms")]
     "symbolize, not there",
     "try_get and put",
     "clone and drop of an Arc",
@@ -191,6 +195,10 @@ const MEASURED: &[&str] = &[
     #[cfg(feature = "exceptions")]
     "exception, not there",
 ];
+
+/// How many of the longest names a module has.
+#[cfg(feature = "kallsyms")]
+const NAMES: usize = 1024;
 
 /// How many entries the exception table of a module has, as some of Debian's do.
 #[cfg(feature = "exceptions")]
@@ -362,13 +370,30 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
     drop(black_box(measured_clone(&arc)));
 
     let has_symbol = |name: &str| loader.symbol(name.as_bytes()).is_some();
-    // The last of a block, if there is one with as many, beside the longest names.
     #[cfg(feature = "kallsyms")]
-    let named = loader.find(last.as_bytes()).map_or(0, |module| {
-        let symbols = module.kallsyms().enumerate();
-        let symbols = symbols.filter(|(index, _)| index % 16 == 15);
-        symbols.max_by_key(|(_, one)| one.name.len()).map_or(0, |(_, one)| one.address)
-    });
+    let (named, longest, alone) = {
+        let find = |module: &str, which: &dyn Fn(usize) -> bool| {
+            loader.find(module.as_bytes()).map_or(0, |module| {
+                let symbols = module.kallsyms().enumerate().filter(|(index, _)| which(*index));
+                symbols.max_by_key(|(_, one)| one.name.len()).map_or(0, |(_, one)| one.address)
+            })
+        };
+        // Of the longest names so many in one section, the last of which is the last of a block; and each
+        // in a section of its own, so that so do the blocks' sections.
+        let name = |number: usize| format!("{}{number:06}", "n".repeat(505));
+        let names = (0..NAMES).map(name);
+        let one = |file: File, name: String| file.function(".text.names", &name, Seen::Weakly);
+        load(&loader, names.clone().fold(ModuleFile::new("names_of_one"), one))?;
+        let own = |file: File, name: String| {
+            file.function(&format!(".text.{}", &name[270..]), &name, Seen::Weakly)
+        };
+        load(&loader, names.fold(ModuleFile::new("names_of_many"), own))?;
+        (
+            find(&last, &|index| index % 16 == 15),
+            find("names_of_one", &|index| index == NAMES - 1),
+            find("names_of_many", &|index| index == NAMES / 2),
+        )
+    };
     let questions: &[(&dyn Fn() -> bool, bool)] = &[
         (&|| loader.find(last.as_bytes()).is_some(), there),
         (&|| loader.find(missing.as_bytes()).is_some(), false),
@@ -381,6 +406,10 @@ fn watched(arguments: &Arguments, modules: usize, exports: usize) -> Result<()> 
         (&|| loader.locate(address + (1 << 40)).is_some(), false),
         #[cfg(feature = "kallsyms")]
         (&|| loader.symbolize(named, |one| one.offset() == 0).is_some(), named != 0),
+        #[cfg(feature = "kallsyms")]
+        (&|| loader.symbolize(longest, |one| one.name.len() == 511).is_some(), true),
+        #[cfg(feature = "kallsyms")]
+        (&|| loader.symbolize(alone, |one| one.name.len() == 511).is_some(), true),
         #[cfg(feature = "kallsyms")]
         (&|| loader.symbolize(address, |_| ()).is_some(), false),
         (&|| handle.as_ref().and_then(Handle::try_get).is_some(), there),
