@@ -144,7 +144,7 @@ impl<'a, A: Arch> Symbols<'a, A> {
     pub(crate) fn entry(&self, index: usize) -> Option<Symbol<'a>> {
         let size = raw::sizes::<A>().symbol;
         let at = index.checked_mul(size)?;
-        let entry = raw::symbol::<A>(self.entries.get(at..)?)?;
+        let entry = raw::symbol::<A>(self.entries.get(at..)?.get(..size)?)?;
         Some(checked(&entry, self.strings))
     }
 }

@@ -17,7 +17,7 @@ use crate::error::LoadError;
 use crate::heap::{OutOfMemory, exact};
 use crate::image::strings::{length, zeros};
 use crate::image::{
-    Binding, Error, Flags, Image, MAX_SYMBOL_NAME, Section, Symbol, SymbolProblem, Symbols,
+    Binding, Error, Flags, Image, MAX_SYMBOL_NAME, Section, SymbolProblem, Symbols,
 };
 use crate::link::{Part, Plan};
 use crate::name::Name;
@@ -108,7 +108,8 @@ const MOST_TABLES: usize = 2;
 /// The bytes of an entry as most are, for which room is taken first.
 const TYPICAL: usize = 28;
 
-/// The most bytes of an entry beside the name, that of its section included.
+/// The most bytes of an entry beside the name, that of its section included, and what is written beyond
+/// a number.
 const MOST_BESIDE_NAME: usize = MAX_SECTION_NAME + 40;
 
 /// The room that is there for an entry.
@@ -484,7 +485,7 @@ impl Writer {
                     self.row(offset, keys);
                 }
             }
-            self.any(&symbol, distance, places.get_mut(section).filter(|_| begins))?;
+            self.any(symbols, key.symbol(), distance, places.get_mut(section).filter(|_| begins))?;
             at = self.at;
         }
         self.at = at;
@@ -502,19 +503,19 @@ impl Writer {
         self.rows = self.rows.wrapping_add(1);
     }
 
-    /// Writes an entry, whatever it says; its section if that is given.
+    /// Writes the entry of a symbol, whatever it says; its section if that is given.
     #[inline(never)]
-    fn any(
+    fn any<A: Arch>(
         &mut self,
-        symbol: &Symbol<'_>,
+        symbols: &Symbols<'_, A>,
+        index: usize,
         distance: u32,
         section: Option<&mut Place<'_, '_>>,
     ) -> Result<(), OutOfMemory> {
         if self.bytes.len().saturating_sub(self.at) < ROOM {
-            let more = self.bytes.len().max(ROOM);
-            self.bytes.try_reserve(more)?;
-            self.bytes.resize(self.bytes.len().saturating_add(more), 0);
+            self.grow()?;
         }
+        let Some(symbol) = symbols.entry(index) else { return Ok(()) };
         let name = first(symbol.name_and_rest(), MAX_SYMBOL_NAME);
         let kind = match symbol.binding {
             Binding::Weak if symbol.kind == STT_OBJECT => b'v',
@@ -523,7 +524,7 @@ impl Writer {
         };
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         let flags = flag(section.is_some(), SAYS_SECTION) | flag(kind != 0, SAYS_KIND);
-        self.put(&[flags | name.len().min(LONG.into()) as u8]);
+        self.some_of((flags | name.len().min(LONG.into()) as u8).into(), 1);
         if name.len() >= LONG.into() {
             self.put(&(name.len() as u16).to_ne_bytes());
         }
@@ -531,15 +532,25 @@ impl Writer {
             self.section(place);
         }
         if kind != 0 {
-            self.put(&[kind]);
+            self.some_of(kind.into(), 1);
         }
         self.number(distance);
         self.put(name);
         Ok(())
     }
 
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
+        let more = self.bytes.len().max(ROOM);
+        self.bytes.try_reserve(more)?;
+        self.bytes.resize(self.bytes.len().saturating_add(more), 0);
+        Ok(())
+    }
+
     /// Says in which section the next symbols are: how far before here what is kept of it stands; 0 if it
     /// stands right after that.
+    #[inline(always)]
     fn section(&mut self, place: &mut Place<'_, '_>) {
         let at = self.at as u32;
         if place.written != 0 {
@@ -547,20 +558,32 @@ impl Writer {
             return;
         }
         place.written = at.wrapping_add(1);
-        self.put(&[0, kind_of(place.section)]);
+        self.some_of(u64::from(kind_of(place.section)) << 8, 2);
         self.number(place.base.offset());
         self.number(place.limit.saturating_sub(1) as u32);
         let name = first(place.section.name.rest(), MAX_SECTION_NAME);
-        self.put(&[name.len() as u8]);
+        self.some_of(name.len() as u64, 1);
         self.put(name);
     }
 
+    #[inline(always)]
     fn number(&mut self, number: u32) {
         let (packed, length) = packed(number);
-        self.put(packed.to_le_bytes().get(..length).unwrap_or_default());
+        self.some_of(packed, length);
+    }
+
+    /// Writes the first bytes of eight. There is room.
+    #[inline(always)]
+    fn some_of(&mut self, bytes: u64, length: usize) {
+        let room = self.bytes.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut);
+        if let Some(room) = room {
+            *room = bytes.to_le_bytes();
+        }
+        self.at = self.at.wrapping_add(length);
     }
 
     /// Writes bytes for which there is room.
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         let end = self.at.wrapping_add(bytes.len());
         if let Some(room) = self.bytes.get_mut(self.at..end) {
@@ -596,11 +619,7 @@ const WORD: usize = size_of::<usize>();
 fn short(bytes: &mut [u8], at: usize, distance: u32, name: &[u8]) -> Option<usize> {
     let entry: &mut [u8; 8 + SHORT] = bytes.get_mut(at..)?.first_chunk_mut()?;
     let name: &[u8; SHORT] = name.first_chunk()?;
-    let (distance, before) = match distance {
-        ..0x80 => (distance.into(), 1),
-        0x80..0x4000 => (u64::from(distance & 0x7f | 0x80 | (distance & 0x3f80) << 1), 2),
-        _ => packed(distance),
-    };
+    let (distance, before) = packed(distance);
     *entry.first_chunk_mut()? = (distance << 8).to_le_bytes();
     let before = before.wrapping_add(1);
     let to: &mut [u8; SHORT] = entry.get_mut(before..)?.first_chunk_mut()?;
@@ -625,6 +644,10 @@ fn short(bytes: &mut [u8], at: usize, distance: u32, name: &[u8]) -> Option<usiz
 /// first in the lowest, and how many they are.
 #[inline(always)]
 fn packed(mut number: u32) -> (u64, usize) {
+    if number < 0x4000 {
+        let low = u64::from(number & 0x7f | (number & 0x3f80) << 1);
+        return if number < 0x80 { (low, 1) } else { (low | 0x80, 2) };
+    }
     let (mut bytes, mut length) = (0, 0_usize);
     while number >= 0x80 {
         bytes |= u64::from(number & 0x7f | 0x80) << (length & 7).wrapping_mul(8);
