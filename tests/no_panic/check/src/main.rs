@@ -18,11 +18,17 @@ const HANDLER: &str = "__rustc::rust_begin_unwind";
 const MACHINERY: &str = "core::panicking::";
 
 /// The functions that may panic, with the reason for which they do not.
-const KNOWN: [(&str, &str); 1] = [(
-    "alloc::raw_vec::capacity_overflow",
-    "a vector outgrows isize::MAX bytes: the pushes into room that `try_reserve` has found keep \
-     the way there, and nothing takes it",
-)];
+const KNOWN: [(&str, &str); 2] = [
+    (
+        "alloc::raw_vec::capacity_overflow",
+        "a vector outgrows isize::MAX bytes: the pushes into room that `try_reserve` has found keep \
+         the way there, and nothing takes it",
+    ),
+    (
+        "core::slice::sort::shared::smallsort::panic_on_ord_violation",
+        "an order is none: that of the numbers by which symbols are sorted is one",
+    ),
+];
 
 /// Functions and who refers to them.
 struct References {
