@@ -20,7 +20,7 @@ corpus := $(CACHE)/corpus
 ir2c := --manifest-path qemu/m68k/ir2c/Cargo.toml
 # All is tested without the features, and what they concern with all.
 features := modlink/versions,modlink-host/versions,modlink/proc,modlink-host/proc,modlink/notifiers,modlink/parameters,modlink-host/parameters,modlink/exceptions,modlink/kallsyms
-concerned := --lib $(addprefix --test ,contexts exceptions failures faults kallsyms lifecycle notifiers once parameters proc references rejections stack taints)
+concerned := --lib $(addprefix --test ,contexts exceptions failures faults kallsyms lifecycle notifiers once parameter_races parameters proc references rejections stack taints)
 
 .PHONY: help
 help: ## This list

@@ -422,7 +422,7 @@ impl<P: Platform> Loader<P> {
             // SAFETY: the entry is that of a linked module whose memory is protected by now.
             Some(entry) => match unsafe { self.platform.call_init(entry) } {
                 Ok(status) => status,
-                Err(Faulted) => return Err(self.leave_faulted(coming, reference, init)),
+                Err(Faulted) => return Err(self.leave_faulted(coming, Some(reference), init)),
             },
             None => 0,
         };
@@ -433,9 +433,7 @@ impl<P: Platform> Loader<P> {
             self.tell(Event::Going, module);
             #[cfg(feature = "parameters")]
             if self.free_parameters(module).is_err() {
-                core::mem::forget(init);
-                coming.stay();
-                return Err(LoadError::Faulted);
+                return Err(self.leave_faulted(coming, None, init));
             }
             module.content().core.free_init(init);
             return Err(LoadError::Init(status));
@@ -470,24 +468,27 @@ impl<P: Platform> Loader<P> {
         init: Option<Protected<P>>,
         error: LoadError,
     ) -> LoadError {
-        let module = coming.module();
-        if error == LoadError::Faulted || self.free_parameters(module).is_err() {
-            return self.leave_faulted(coming, reference, init);
+        if error == LoadError::Faulted {
+            return self.leave_faulted(coming, Some(reference), init);
         }
+        let module = coming.module();
         module.count().fail();
         drop(reference);
         self.tell(Event::Going, module);
+        if self.free_parameters(module).is_err() {
+            return self.leave_faulted(coming, None, init);
+        }
         module.content().core.free_init(init);
         error
     }
 
-    /// Leaves a module whose init function has faulted as it is: what has begun there may be going on.
+    /// Leaves a module of which a function has faulted as it is: what has begun there may be going on.
     #[cold]
     #[inline(never)]
     fn leave_faulted(
         &self,
         coming: Listed<'_, P>,
-        reference: Reference<P>,
+        reference: Option<Reference<P>>,
         init: Option<Protected<P>>,
     ) -> LoadError {
         // Not counted as put, so that it is in use as in Linux.

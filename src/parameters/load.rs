@@ -1,8 +1,9 @@
 //! When parameters are set and read: by the boot line and the arguments of a load, by the kernel when
 //! it likes, and by the module itself.
 
+use super::lock::{Patience, Taken, Try};
 use super::set::Space;
-use super::{Lock, ParameterError, ParameterFlags, line};
+use super::{ParameterError, ParameterFlags, line};
 use crate::error::{LoadError, UnloadError};
 use crate::heap::OutOfMemory;
 use crate::loader::Loader;
@@ -83,7 +84,8 @@ impl<P: Platform> Load<'_, P> {
             }
             Ok(Some(index)) => {
                 let Some(space) = &self.space else { return Ok(()) };
-                let set = self.loader.set_in(self.module, space, index, value);
+                let who = Patience::Endless;
+                let set = self.loader.set_in(self.module, space, index, value, who);
                 let Err(error) = set else { return Ok(()) };
                 error
             }
@@ -228,8 +230,9 @@ impl<P: Platform> Loader<P> {
         space: &Space<'_, P>,
         index: usize,
         value: Option<&[u8]>,
+        patience: Patience,
     ) -> Result<(), ParameterError> {
-        let _taken = module.content().parameters.lock().take(self.platform())?;
+        let _taken = self.take_parameters(module, patience)?;
         if let Some((raw, _)) = space.parameter(index)
             && ParameterFlags::from_bits_truncate(raw.flags).contains(ParameterFlags::UNSAFE)
         {
@@ -244,6 +247,19 @@ impl<P: Platform> Loader<P> {
             let _ = self.taint(Taints::DIE);
         }
         set
+    }
+
+    /// The lock of the parameters of a module that is neither going nor faulted once it is had.
+    fn take_parameters<'m>(
+        &'m self,
+        module: &'m Module<P>,
+        patience: Patience,
+    ) -> Result<Taken<'m, P>, ParameterError> {
+        let taken = module.content().parameters.lock().take(self.platform(), patience)?;
+        match module.state() {
+            State::Coming | State::Live => Ok(taken),
+            State::Going | State::Faulted => Err(ParameterError::Gone),
+        }
     }
 
     /// Sets a parameter of a module, as the arguments of a load do: by its name, in which `-` and `_` are
@@ -262,8 +278,20 @@ impl<P: Platform> Loader<P> {
         name: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), ParameterError> {
-        let (space, index) = self.parameter_of(module, name)?;
-        self.set_in(module, &space, index, value)
+        let index = module.parameter(name).ok_or(ParameterError::NotFound)?.index;
+        self.set_parameter_at(module, index, value)
+    }
+
+    /// As [`set_parameter`](Self::set_parameter), of that index in the table.
+    pub(crate) fn set_parameter_at(
+        &self,
+        module: &Reference<P>,
+        index: usize,
+        value: Option<&[u8]>,
+    ) -> Result<(), ParameterError> {
+        let space = Space::new(self.platform(), module.content(), None, false);
+        let space = space.ok_or(ParameterError::NotFound)?;
+        self.set_in(module, &space, index, value, Patience::GivesUp)
     }
 
     /// The text of a parameter of a module, as Linux shows it, without the line feed at its end.
@@ -277,21 +305,23 @@ impl<P: Platform> Loader<P> {
         module: &Reference<P>,
         name: &[u8],
     ) -> Result<Vec<u8>, ParameterError> {
-        let mut text = self.parameter_text(module, name)?;
+        let index = module.parameter(name).ok_or(ParameterError::NotFound)?.index;
+        let mut text = self.parameter_text(module, index)?;
         if text.last() == Some(&b'\n') {
             text.pop();
         }
         Ok(text)
     }
 
-    /// The text of a parameter of a module, as it is in a file of Linux's.
+    /// The text of the parameter of that index in the table of a module, as it is in a file of Linux's.
     pub(crate) fn parameter_text(
         &self,
         module: &Reference<P>,
-        name: &[u8],
+        index: usize,
     ) -> Result<Vec<u8>, ParameterError> {
-        let (space, index) = self.parameter_of(module, name)?;
-        let _taken = module.content().parameters.lock().take(self.platform())?;
+        let space = Space::new(self.platform(), module.content(), None, false);
+        let space = space.ok_or(ParameterError::NotFound)?;
+        let _taken = self.take_parameters(module, Patience::GivesUp)?;
         // SAFETY: this thread has the lock, and the module is linked and stays.
         let text = unsafe { space.get(index) };
         if text == Err(ParameterError::Faulted) {
@@ -300,25 +330,8 @@ impl<P: Platform> Loader<P> {
         text
     }
 
-    fn parameter_of<'m>(
-        &'m self,
-        module: &'m Reference<P>,
-        name: &[u8],
-    ) -> Result<(Space<'m, P>, usize), ParameterError> {
-        // Its functions are called no more.
-        if !matches!(module.state(), State::Coming | State::Live) {
-            return Err(ParameterError::Gone);
-        }
-        let space = Space::new(self.platform(), module.content(), None, false);
-        let space = space.ok_or(ParameterError::NotFound)?;
-        let index = (0..space.count()).find(|index| {
-            let parameter = space.parameter(*index);
-            parameter.is_some_and(|(raw, _)| line::is_same(raw.name, name))
-        });
-        Ok((space, index.ok_or(ParameterError::NotFound)?))
-    }
-
-    /// Lets a module that is gone free what its own functions have for its parameters.
+    /// Lets a module that is going free what its own functions have for its parameters, once none of
+    /// those runs: from then on none is called.
     ///
     /// # Errors
     /// One of them has faulted.
@@ -326,9 +339,9 @@ impl<P: Platform> Loader<P> {
     pub(crate) fn free_parameters(&self, module: &Module<P>) -> Result<(), Faulted> {
         let space = Space::new(self.platform(), module.content(), None, false);
         let Some(space) = space else { return Ok(()) };
+        module.content().parameters.lock().close(self.platform());
         for index in 0..space.count() {
-            // SAFETY: nobody gets a reference to the module, so that nobody else is here unless it is
-            // unloaded by force; its memory is there.
+            // SAFETY: nobody else has the lock, nor gets it any more; the module's memory is there.
             unsafe { space.free(index) }.inspect_err(|Faulted| {
                 let _ = self.taint(Taints::DIE);
             })?;
@@ -344,15 +357,16 @@ impl<P: Platform> Loader<P> {
     /// # Errors
     /// [`WaitError`], if the kernel cannot wait or the wait was interrupted.
     pub fn lock_parameters(&self, address: u64) -> Result<bool, WaitError> {
-        let lock = |try_it: fn(&Lock) -> bool| {
-            self.registry().module_at(address, |module| try_it(module.content().parameters.lock()))
+        let registry = self.registry();
+        let is_to_be_tried = || {
+            let look = |module: &Module<P>| module.content().parameters.lock().is_to_be_tried();
+            registry.module_at(address, look) != Some(false)
         };
         loop {
-            match lock(Lock::try_take) {
-                Some(false) => {
-                    self.platform().wait(&|| lock(Lock::is_free) != Some(false), None)?;
-                }
-                taken => return Ok(taken.is_some()),
+            let try_it = |module: &Module<P>| module.content().parameters.lock().try_take();
+            match registry.module_at(address, try_it) {
+                Some(Try::Wait) => self.platform().wait(&is_to_be_tried, None)?,
+                tried => return Ok(tried == Some(Try::Taken)),
             }
         }
     }

@@ -11,6 +11,8 @@ const FREE: u32 = 0;
 const TAKEN: u32 = 1;
 /// Taken, and somebody may wait for it.
 const AWAITED: u32 = 2;
+/// Nobody gets it any more: the module's functions are called no more.
+const CLOSED: u32 = 3;
 
 /// Whether a thread has it.
 #[derive(Debug)]
@@ -22,28 +24,55 @@ impl Lock {
     }
 
     /// Takes it, or says that somebody waits for it.
-    pub fn try_take(&self) -> bool {
-        let taken =
-            self.0.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        taken || self.0.swap(AWAITED, Ordering::Acquire) == FREE
+    pub fn try_take(&self) -> Try {
+        let change = |word| match word {
+            FREE => Some(TAKEN),
+            TAKEN => Some(AWAITED),
+            _ => None,
+        };
+        match self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, change) {
+            Ok(FREE) => Try::Taken,
+            Err(CLOSED) => Try::Closed,
+            _ => Try::Wait,
+        }
     }
 
-    pub fn is_free(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == FREE
+    /// Whether who waits for it is to try again. It may have been taken by another thread meanwhile, who
+    /// does not know that somebody waits unless that one tries.
+    pub fn is_to_be_tried(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != AWAITED
     }
 
     /// Takes it once nobody else has it.
     ///
     /// # Errors
-    /// [`ParameterError::Busy`], [`ParameterError::Interrupted`].
+    /// [`ParameterError::Busy`], [`ParameterError::Interrupted`], unless `patience` is that of who has no
+    /// way to give up; [`ParameterError::Gone`].
     pub fn take<'l, P: Platform>(
         &'l self,
         platform: &'l P,
+        patience: Patience,
     ) -> Result<Taken<'l, P>, ParameterError> {
-        while !self.try_take() {
-            platform.wait(&|| self.is_free(), None).map_err(ParameterError::from)?;
+        loop {
+            match self.try_take() {
+                Try::Taken => return Ok(Taken { lock: self, platform }),
+                Try::Closed => return Err(ParameterError::Gone),
+                Try::Wait => match platform.wait(&|| self.is_to_be_tried(), None) {
+                    Err(_) if patience == Patience::Endless => core::hint::spin_loop(),
+                    waited => waited.map_err(ParameterError::from)?,
+                },
+            }
         }
-        Ok(Taken { lock: self, platform })
+    }
+
+    /// Lets nobody take it any more, once nobody has it.
+    pub fn close<P: Platform>(&self, platform: &P) {
+        if let Ok(taken) = self.take(platform, Patience::Endless) {
+            core::mem::forget(taken);
+            if self.0.swap(CLOSED, Ordering::AcqRel) == AWAITED {
+                platform.wake();
+            }
+        }
     }
 
     /// Gives it back; whether somebody may wait for it, and is to be woken.
@@ -51,6 +80,23 @@ impl Lock {
     pub fn put(&self) -> bool {
         self.0.swap(FREE, Ordering::Release) == AWAITED
     }
+}
+
+/// What has come of trying to take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Try {
+    Taken,
+    Wait,
+    Closed,
+}
+
+/// Whether who cannot wait, or is interrupted, gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    GivesUp,
+    /// As of a load, which Linux lets no signal end here either. Where the kernel cannot wait, the
+    /// processor does.
+    Endless,
 }
 
 impl From<WaitError> for ParameterError {

@@ -60,6 +60,8 @@ pub struct Parameter<'m> {
     pub permissions: u16,
     /// What else is to be known of it.
     pub flags: ParameterFlags,
+    /// Its place in the table.
+    pub(crate) index: usize,
 }
 
 bitflags! {
@@ -183,7 +185,8 @@ impl<P: Platform> Content<P> {
 impl<P: Platform> Module<P> {
     /// Its parameters, in the order of its table. Of several with one name the first counts.
     pub fn parameters(&self) -> impl Iterator<Item = Parameter<'_>> {
-        self.content().raw_parameters().map(|(raw, kind)| Parameter {
+        self.content().raw_parameters().enumerate().map(|(index, (raw, kind))| Parameter {
+            index,
             name: raw.name,
             kind,
             permissions: raw.permissions,

@@ -137,7 +137,8 @@ unsafe fn set(
     // SAFETY: the caller's promise.
     let (value, argument) = unsafe { (string(value), (*parameter).argument) };
     let value = match value {
-        None if kind.takes_no_value() => b"1",
+        // Linux's function for the opposite of a bool takes none either, though its type does not say so.
+        None if kind.takes_no_value() || kind == Type::InvBool => b"1",
         value => value.ok_or(ParameterError::NoValue)?,
     };
     let number = kind.parse(value, LONG)?;
@@ -151,10 +152,38 @@ unsafe fn set(
             1 => argument.cast::<u8>().write_volatile(number as u8),
             2 => argument.cast::<u16>().write_volatile(number as u16),
             4 => argument.cast::<u32>().write_volatile(number as u32),
-            _ => argument.cast::<u64>().write_volatile(number),
+            _ => argument.cast::<Wide>().write_volatile(wide(number)),
         }
     }
     Ok(())
+}
+
+/// A variable of 64 bits, which on some processors is aligned as one of 32, whatever Rust takes it for there.
+#[cfg(target_pointer_width = "64")]
+type Wide = u64;
+#[cfg(not(target_pointer_width = "64"))]
+type Wide = [u32; 2];
+
+#[cfg(target_pointer_width = "64")]
+const fn wide(number: u64) -> Wide {
+    number
+}
+
+#[cfg(target_pointer_width = "64")]
+const fn number(wide: Wide) -> u64 {
+    wide
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+const fn wide(number: u64) -> Wide {
+    let (high, low) = ((number >> 32) as u32, number as u32);
+    if cfg!(target_endian = "big") { [high, low] } else { [low, high] }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+const fn number([first, second]: Wide) -> u64 {
+    let (high, low) = if cfg!(target_endian = "big") { (first, second) } else { (second, first) };
+    (high as u64) << 32 | low as u64
 }
 
 /// Writes the text of a parameter of that type.
@@ -169,7 +198,7 @@ unsafe fn get(kind: Type, buffer: *mut c_char, parameter: *const KernelParam) ->
             1 => argument.cast::<u8>().read_volatile().into(),
             2 => argument.cast::<u16>().read_volatile().into(),
             4 => argument.cast::<u32>().read_volatile().into(),
-            _ => argument.cast::<u64>().read_volatile(),
+            _ => number(argument.cast::<Wide>().read_volatile()),
         }
     };
     let mut page = Page { start: buffer.cast(), length: 0 };
@@ -565,8 +594,8 @@ macro_rules! export_parameters {
                 // SAFETY: modules are trusted to give back what they have taken.
                 unsafe { $crate::parameters::native::kernel_param_unlock($loader, module) };
             }
-            $crate::export!(fn kernel_param_lock(*mut c_void) = lock);
-            $crate::export!(fn kernel_param_unlock(*mut c_void) = unlock);
+    $crate::export!(fn kernel_param_lock(*mut c_void) = lock);
+    $crate::export!(fn kernel_param_unlock(*mut c_void) = unlock);
         };
     };
 }

@@ -191,6 +191,7 @@ impl<'s, P: Platform> Space<'s, P> {
     ) -> Result<(), ParameterError> {
         let array = self.constants.array(raw.argument).ok_or(ParameterError::NotFound)?;
         let mut count = 0_u32;
+        self.set_count(&array, count)?;
         let mut set = || {
             for text in value.split(|byte| *byte == b',') {
                 if count >= array.most {
@@ -199,14 +200,20 @@ impl<'s, P: Platform> Space<'s, P> {
                 // SAFETY: the caller's promise.
                 unsafe { self.set_element(raw, &array, (element, count), text) }?;
                 count = count.saturating_add(1);
+                self.set_count(&array, count)?;
             }
             Ok(())
         };
-        let result = set();
-        if array.count != 0 {
-            self.store(&self.find(array.count, 4)?, 4, count.into())?;
+        set()
+    }
+
+    /// Tells the module how many elements have been set, after each as Linux does: a function of its own
+    /// may look.
+    fn set_count(&self, array: &Array, count: u32) -> Result<(), ParameterError> {
+        match array.count {
+            0 => Ok(()),
+            address => self.store(&self.find(address, 4)?, 4, count.into()),
         }
-        result
     }
 
     unsafe fn set_element(

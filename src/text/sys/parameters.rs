@@ -38,9 +38,9 @@ impl Path<'_> {
                 _ => ParameterError::Permission.into(),
             });
         };
-        let module = module_with(loader, module, name, WRITABLE)?;
+        let (module, index) = module_with(loader, module, name, WRITABLE)?;
         let value = text.strip_suffix(b"\n").unwrap_or(text);
-        Ok(loader.set_parameter(&module, name, Some(value))?)
+        Ok(loader.set_parameter_at(&module, index, Some(value))?)
     }
 }
 
@@ -51,8 +51,8 @@ pub(super) fn read<P: Platform>(
     name: &[u8],
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let module = module_with(loader, module, name, READABLE)?;
-    let text = loader.parameter_text(&module, name)?;
+    let (module, index) = module_with(loader, module, name, READABLE)?;
+    let text = loader.parameter_text(&module, index)?;
     for chunk in text.utf8_chunks() {
         out.write_str(chunk.valid())?;
         chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))?;
@@ -60,22 +60,22 @@ pub(super) fn read<P: Platform>(
     Ok(())
 }
 
-/// The module, if its parameter of that name has a file that anybody may use so.
+/// The module and the index of its parameter that has a file of that name, if anybody may use that so.
 fn module_with<P: Platform>(
     loader: &Loader<P>,
     module: &[u8],
     name: &[u8],
     permissions: u16,
-) -> Result<Reference<P>, Error> {
+) -> Result<(Reference<P>, usize), Error> {
     let found = loader.listing(|listing| {
         let module = find(&listing, module)?;
         let is_it = |one: &Parameter<'_>| one.name == name;
         let parameter = super::files(module).find(is_it)?;
-        Some((Reference::take(module)?, parameter.permissions))
+        Some((Reference::take(module)?, parameter.index, parameter.permissions))
     });
-    let (module, permitted) = found.ok_or(Error::NotFound)?;
+    let (module, index, permitted) = found.ok_or(Error::NotFound)?;
     if permitted & permissions == 0 {
         return Err(ParameterError::Permission.into());
     }
-    Ok(module)
+    Ok((module, index))
 }

@@ -89,7 +89,12 @@ impl Parameters {
     }
 
     pub fn call_free(&self, function: u64, argument: u64) -> Result<(), Faulted> {
-        self.calls.lock().unwrap().push(ParameterCall::Free { function, argument });
+        let call = ParameterCall::Free { function, argument };
+        self.calls.lock().unwrap().push(call.clone());
+        let set = self.set.lock().unwrap().clone();
+        if let Some(set) = set {
+            return set(&call).map(drop);
+        }
         Ok(())
     }
 }
