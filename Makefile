@@ -245,6 +245,12 @@ test-proc: setup corpus-x86_64 corpus-i386 ## /proc/modules of 30 modules, in th
 		$(with_rust) $(MAKE) --no-print-directory -C qemu test-proc ARCH=$$arch; \
 	done
 
+.PHONY: test-parameters
+test-parameters: setup corpus-x86_64 corpus-i386 ## /sys/module/*/parameters of modules with arguments, in the test kernel and in Debian's Linux, under QEMU
+	@for arch in x86_64 i386; do \
+		$(with_rust) $(MAKE) --no-print-directory -C qemu test-parameters ARCH=$$arch; \
+	done
+
 .PHONY: kallsyms
 kallsyms: setup corpus-$(ARCH) ## The names of symbols of MODULES="name …" in the test kernel and in Debian's Linux, under QEMU [ARCH=]
 	@$(with_rust) $(MAKE) --no-print-directory -C qemu kallsyms $(if $(MODULES),MODULES='$(MODULES)')

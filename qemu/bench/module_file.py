@@ -11,6 +11,10 @@ ALLOCATED = 2
 # call __fentry__; xor %eax, %eax; jmp __x86_return_thunk, on x86_64; on i386 with a frame and ret.
 RETURN_0 = re.compile(rb"\xe8....(\x31\xc0\xe9....|\x55\x31\xc0\x89\xe5\x5d\xc3)", re.DOTALL)
 
+AFTER_CALL_OF_TRACER = 5
+# xor %eax, %eax; ret
+RETURN = b"\x31\xc0\xc3"
+
 
 def without_signature(data):
     """The ELF file without the signature that follows it."""
@@ -84,7 +88,28 @@ class ModuleFile:
                      None)
         if not found:
             raise ValueError("no function of the module just returns 0")
-        section, value = found
+        self.start_at(entries, *found)
+
+    def write_return(self):
+        """Writes one of the module's functions over by instructions that return 0, where no relocation is:
+        init if that has room, else the largest. The section and the offset."""
+        functions = [(name == b"init_module", size, section, value)
+                     for _, name, kind, section, value, size in self.symbols() if kind == FUNCTION and section]
+        for _, size, section, value in sorted(functions, reverse=True):
+            taken = set()
+            for kind, form in ((RELA, "QQq" if self.is_64 else "IIi"), (REL, "QQ" if self.is_64 else "II")):
+                for table, _, (offset, *_) in self.entries(kind, self.order + form):
+                    # Of four bytes, as they are in code, and what is before them in an instruction.
+                    taken |= set(range(offset - 1, offset + 4)) if table[7] == section else set()
+            for place in range(value + AFTER_CALL_OF_TRACER, value + size - len(RETURN) + 1):
+                if taken.isdisjoint(range(place, place + len(RETURN))):
+                    start = self.sections[section][4] + place
+                    self.data[start:start + len(RETURN)] = RETURN
+                    return section, place
+        raise ValueError("no function of the module has room")
+
+    def start_at(self, entries, section, value):
+        """Gives the symbols at these file offsets another place."""
         for at in entries:
             if self.is_64:
                 struct.pack_into(self.order + "HQ", self.data, at + 6, section, value)
@@ -134,3 +159,14 @@ def prepared(data):
     file = ModuleFile(without_signature(data))
     file.start_and_stop_at_once()
     return bytes(file.data), file.relocations()
+
+
+def stopped(data):
+    """A copy without signature whose init function only returns."""
+    try:
+        return prepared(data)[0]
+    except ValueError:
+        file = ModuleFile(without_signature(data))
+        entries = [at for at, name, *_ in file.symbols() if name == b"init_module"]
+        file.start_at(entries, *file.write_return())
+        return bytes(file.data)
