@@ -340,7 +340,7 @@ fn places<'s, 'a, A: Arch>(
         let location = plan.location(index).filter(|_| is_text || which == Kallsyms::All);
         let (base, limit) = location.map_or((Key(0), 0), |location| {
             let base = Key::of_section(location.part, location.offset as u32);
-            (base, (location.size as u64).saturating_add(1))
+            (base, location.size.saturating_add(1))
         });
         Place { base, limit, section, written: 0 }
     }));
@@ -468,11 +468,13 @@ impl Writer {
             let section_before = section;
             section = symbol.section_index();
             left = left.wrapping_sub(1);
-            if section == section_before && left < BLOCK && symbol.binding != Binding::Weak {
-                if let Some(end) = short(&mut self.bytes, at, distance, name) {
-                    at = end;
-                    continue;
-                }
+            if section == section_before
+                && left < BLOCK
+                && symbol.binding != Binding::Weak
+                && let Some(end) = short(&mut self.bytes, at, distance, name)
+            {
+                at = end;
+                continue;
             }
             self.at = at;
             let begins = section != section_before || left >= BLOCK;
