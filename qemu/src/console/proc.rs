@@ -34,7 +34,9 @@ pub fn cat(words: &mut Words<'_>) -> Result<(), Failure> {
     words.end()?;
     match path {
         "/proc/modules" => show(|text| text::modules(&LOADER, addresses, text)),
-        "/proc/kallsyms" => show(|text| text::kallsyms(&LOADER, names::kernel_lines(), addresses, text)),
+        "/proc/kallsyms" => {
+            show(|text| text::kallsyms(&LOADER, names::kernel_lines(), addresses, text))
+        }
         "/proc/sys/kernel/tainted" => show(|text| text::tainted(&LOADER, text)),
         path => {
             let path = below_sys_module(path)?;
