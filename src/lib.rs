@@ -33,7 +33,7 @@
 //! The middle, [`link`], is pure: bytes and addresses in, bytes out, for any [architecture](arch)
 //! on any host. The [`Loader`] around it is the story of a load on one page.
 //!
-//! Nothing in the crate takes a lock. Loading and unloading need a thread; looking a module, a symbol or
+//! Nothing in the crate takes a lock, but for a module's own, of its parameters. Loading and unloading need a thread; looking a module, a symbol or
 //! an address up, and taking and dropping references, do not, not even in an NMI; a symbol of the
 //! kernel's once [`Ksymtab::linked`](symbols::Ksymtab::linked) has been called at boot. The table of
 //! [contexts](guide::contexts) says so of every function.

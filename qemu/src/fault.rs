@@ -25,7 +25,7 @@ pub struct Fault<'a> {
 }
 
 /// Prints a fault that no instruction expects. If a function of a module that the kernel has called has
-/// faulted, in its own code or where it has gone astray, that call ends, and the kernel goes on; else the machine ends.
+/// faulted, in its own code or where it has gone astray outside of the kernel, that call ends, and the kernel goes on; else the machine ends.
 pub fn report(fault: &Fault<'_>) -> ! {
     let is_kernels = This::kernel().contains(&fault.instruction);
     if is_kernels || context::is_in_interrupt() || !This::is_call_under_way() {

@@ -67,7 +67,8 @@ pub enum ParameterError {
     NoFunction,
     /// The module's own function returned this.
     Function(i32),
-    /// The module's own function has faulted: what had begun there may be going on.
+    /// The module's own function has faulted, and what it has changed by then stays so. A live module stays live, as
+    /// in Linux.
     Faulted,
     /// Another thread reads or sets a parameter of the module, and the kernel cannot wait.
     Busy,

@@ -445,6 +445,7 @@ impl<P: Platform> Check<'_, P> {
         }
     }
 
+    /// Whether it is code of the module's or of one that it uses, or in the kernel, of which nobody says here what is code.
     fn is_code(&self, address: u64) -> bool {
         match self.parts.find(address, 1) {
             Some(found) => found.access == Access::Text,

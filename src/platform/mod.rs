@@ -339,7 +339,7 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
     /// for has happened, for no longer than `limit`, if there is one. Called for a symbol of a module
     /// whose init function has not returned, with Linux's limit of 30 s; for a name that another
     /// load has taken, a [file](crate::syscall::ModuleFile::identity) that another loads, and the calls of
-    /// a listener that is unregistered, without one; and for references to be put, by
+    /// a listener that is unregistered, and who sets or reads a parameter, without one; and for references to be put, by
     /// [`Loader::unload_within`](crate::Loader::unload_within), again and again with a limit of 50 ms or
     /// less, as nobody is woken for that. Called with nothing of the crate's held, by a load that may have
     /// memory and references.
@@ -380,12 +380,14 @@ pub unsafe trait Platform: Send + Sync + Sized + 'static {
 /// A module's memory once the module may run.
 pub(crate) type Protected<P> = <<P as Platform>::Memory as ModuleMemory>::Protected;
 
-/// The init or exit function of a module has faulted, and the kernel, which goes on, has left it where
+/// A function of a module has faulted, and the kernel, which goes on, has left it where
 /// it was, with all that it had begun and locked.
 ///
 /// The module stays where it is, for ever, and so do its name, its exports and what it uses; its functions
-/// are not called again. If that was init, it is [`State::Faulted`](crate::State); else it is going
-/// for ever. The kernel is tainted ([`Taints::DIE`](crate::Taints)).
+/// are not called again. If that was init, or set a parameter for the load, it is
+/// [`State::Faulted`](crate::State); if it was exit, or freed a parameter then, it is going for ever. A live module
+/// of which a function that sets or reads a parameter has faulted stays live, and can be unloaded, as in
+/// Linux. The kernel is tainted ([`Taints::DIE`](crate::Taints)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faulted;
 

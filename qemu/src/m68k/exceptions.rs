@@ -90,6 +90,16 @@ impl Frame {
         self.format_and_vector >> 12
     }
 
+    /// Whether it is not the instruction's doing: a trace, an interrupt that nobody expects, or a trap that
+    /// was asked for.
+    pub fn is_no_fault(&self) -> bool {
+        matches!(self.vector(), 9 | 15 | 24..=47)
+    }
+
+    fn vector(&self) -> u16 {
+        (self.format_and_vector & 0xfff) / 4
+    }
+
     /// Whether the processor still has to write something that instructions before this one have
     /// written: bit 7 of each write-back status (M68040 User's Manual, 8.4.6.3). QEMU's never has.
     pub fn has_write_backs(&self) -> bool {
@@ -158,7 +168,7 @@ extern "C" fn m68k_fault(frame: &mut Frame) -> *mut Resumed {
 }
 
 fn report(frame: &Frame) -> ! {
-    let vector = (frame.format_and_vector & 0xfff) / 4;
+    let vector = frame.vector();
     let instruction = frame.faulting_instruction();
     let mut what = name(vector);
     let mut address = None;

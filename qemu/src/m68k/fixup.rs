@@ -6,6 +6,9 @@ use crate::kernel::LOADER;
 
 /// What leads to where code goes on after this exception; `None` if it does not expect it.
 pub fn fix_up(frame: &mut Frame) -> Option<*mut Resumed> {
+    if frame.is_no_fault() {
+        return None;
+    }
     let exception = LOADER.exception(frame.faulting_instruction() as u64)?;
     if frame.has_write_backs() {
         // They would be lost with the frame.
