@@ -807,7 +807,7 @@ struct Tally {
     own: usize,
 }
 
-/// Of how many modules of a corpus with parameters one is tried: `EVERY=1` for all.
+/// Of how many modules of a corpus one is tried: `EVERY=1` for all.
 fn every() -> usize {
     std::env::var("EVERY").map_or(8, |every| every.parse().unwrap())
 }
@@ -817,16 +817,11 @@ fn each_module_of_the_corpus<A: Arch>(every: usize) -> Tally {
     let long = long::<A>();
     let mut files: Vec<_> = corpus::files::<A>().into_iter().collect();
     files.sort();
-    let mut with_parameters = 0;
-    for (name, path) in files {
+    for (name, path) in files.into_iter().step_by(every) {
         let file = std::fs::read(&path).unwrap();
         let stated = stated(&file);
         if !file.windows(8).any(|bytes| bytes == b"__param\0") {
             assert!(stated.is_empty(), "{name}");
-            continue;
-        }
-        with_parameters += 1;
-        if with_parameters % every != 0 {
             continue;
         }
         let loader = HostKernel::<A>::new().export_all_for(&file, &[]).boot();
@@ -922,14 +917,14 @@ fn each_module_of_the_corpus<A: Arch>(every: usize) -> Tally {
 #[test]
 fn each_parameter_of_debian_s_modules_is_set_read_back_and_refused_once_on_x86_64() {
     let tally = each_module_of_the_corpus::<modlink::arch::X86_64>(every());
-    assert!(tally.modules >= 1250 / every(), "{tally:?}");
+    assert!(tally.modules >= 1250 / every() / 2, "{tally:?}");
     assert!(tally.afterwards >= 4600 / 2 / every(), "{tally:?}");
 }
 
 #[test]
 fn each_parameter_of_debian_s_modules_is_set_read_back_and_refused_once_on_i386() {
     let tally = each_module_of_the_corpus::<modlink::arch::I386>(every());
-    assert!(tally.modules >= 1338 / every(), "{tally:?}");
+    assert!(tally.modules >= 1338 / every() / 2, "{tally:?}");
     assert!(tally.afterwards >= 4600 / 2 / every(), "{tally:?}");
 }
 
